@@ -171,7 +171,11 @@ def _add_plan(shown: dict[str, Any], asked: Asked, change: Callable[[Facts], Fac
 
 
 def _starting(
-    action: Action, view: str, title: Promise, word: Promise, change: Callable[[Facts], Facts] = what_if.started
+    action: Action,
+    view: str,
+    title: Promise,
+    word: Promise,
+    change: Callable[[Facts], Facts] = what_if.with_upgrade_started,
 ) -> Callable[[Asked], Consequence]:
     def consider(asked: Asked) -> Consequence:
         name = str(title).format(name=asked.row.name, target=asked.target)
@@ -182,7 +186,7 @@ def _starting(
 
 def _extensions(asked: Asked) -> Consequence:
     extensions = key_of_model(documents.read(asked.row.document).machine.extensions)
-    change = partial(what_if.extensions_started, extensions=extensions)
+    change = partial(what_if.with_extension_upgrade_started, extensions=extensions)
     title = _("Upgrade the extensions of {name}?").format(name=asked.row.name)
     word, says = _("Upgrade extensions"), (_("OS disks are not changed."), *consequences.of_starting(asked.facts))
     return Consequence(title, word, "start extensions", change, says, action=Action.EXTENSIONS)
@@ -217,7 +221,7 @@ def _cancel(asked: Asked) -> Consequence:
 
 def _approve(asked: Asked) -> Consequence:
     version = asked.sent.get("version", "")
-    change = partial(what_if.approved, ids=asked.ids, version=version)
+    change = partial(what_if.with_approval, ids=asked.ids, version=version)
     values = {"ids": asked.sent.get("ids", ""), "version": version}
     title = _("Approve {instances} for {version}?").format(instances=asked.named, version=version)
     return Consequence(title, _("Approve"), "approve", change, action=Action.APPROVE, values=values)
@@ -225,7 +229,7 @@ def _approve(asked: Asked) -> Consequence:
 
 def _release(asked: Asked) -> Consequence:
     values = {"ids": asked.sent.get("ids", "")}
-    change = partial(what_if.released, ids=asked.ids)
+    change = partial(what_if.with_quarantine_ended, ids=asked.ids)
     says = (ngettext("Its failures so far are forgotten.", "Their failures so far are forgotten.", len(asked.rows)),)
     title = _("Release {instances} from quarantine?").format(instances=asked.named)
     return Consequence(title, _("Release"), "release", change, says, action=Action.RELEASE, values=values)
@@ -261,7 +265,7 @@ def _automatic(asked: Asked) -> Consequence:
     on = asked.sent.get("on") == "true"
     values = {"on": "true" if on else "false"}
     if on:
-        change = partial(what_if.automatic, on=True)
+        change = partial(what_if.with_automatic_upgrades, on=True)
         title = _("Turn automatic upgrades of {name} on?").format(name=asked.row.name)
         begins = bool(plans.plan_from(asked.row, change(asked.facts), asked.now).batches)
         return Consequence(title, _("Turn on"), "automatic", change, asks=begins, values=values)
@@ -279,14 +283,14 @@ CONSIDERED: dict[str, Callable[[Asked], Consequence]] = {
         "start unhealthy first",
         gettext_lazy("Upgrade {name} to {target}, unhealthy instances first?"),
         gettext_lazy("Start upgrade"),
-        partial(what_if.started, unhealthy_first=True),
+        partial(what_if.with_upgrade_started, unhealthy_first=True),
     ),
     "retry_failed": _starting(
         Action.RETRY_FAILED,
         "retry failed",
         gettext_lazy("Retry the failed instances of {name} with {target}?"),
         gettext_lazy("Retry failed"),
-        partial(what_if.started, only_failed=True),
+        partial(what_if.with_upgrade_started, only_failed=True),
     ),
     "start_extensions": _extensions,
     "retry_now": _retry,

@@ -11,7 +11,7 @@ OLD = {
     r"Chunk": "WorkItem",
     r"[Cc]ord|CordRow|pull_cord|openCord|let-go|letGo": "fleet stop, end it",
     r"(?:MOST|LONGEST|LARGEST|SHORTEST|FEWEST)_[A-Z]\w*": "MAX_..., MIN_...",
-    r"to_mend|sick_at_the_gate|may_be_ill|is_not_to_go": "unhealthy_first, unhealthy_at_the_gate, max_unhealthy, is_let_go",
+    r"to_mend|sick_at_the_gate|may_be_ill|is_not_to_go": "unhealthy_first, unhealthy_at_the_gate, max_unhealthy, is_to_be_skipped",
     r"is_protected_from|is_outdated|is_taken_next|hold_the_fleet|complete_without_the_absent|stop_in_time": "is_opted_out_of, "
     "has_older_version, would_be_taken_next, obey_fleet_stop, complete_with_untakeable_left, stop_on_timeout",
     r"make_up|quarantine_those_at_fault|_note_how_it_went|_of_the_same_member": "shift_waits, quarantine_failing, "
@@ -21,7 +21,7 @@ OLD = {
     "PAUSE_BETWEEN_BATCHES",
     r"news_since|waits_from|kept_on_scale_in|is_kept_at_scale_in": "probed_without_gap_since, wait_began_at, protected_from_scale_in, "
     "is_protected_from_scale_in",
-    r"touched_anything|could_be_started|gate_is_shut|leased_row": "has_begun_any, startable_instances, is_gate_shut, lease",
+    r"touched_anything|could_be_started|gate_is_shut|leased_row": "has_begun, startable_instances, is_gate_shut, lease",
     r"look_soon|begin_to_look|PATIENCE_SECONDS|GATHERED_SECONDS|FOLLOWED_SECONDS": "reconcile_soon, start_reconciling, "
     "ANSWER_TIMEOUT_SECONDS, GATHER_SECONDS",
     r"NotReadyIsNoFault|refuse_nonsense|Seldom|Warned|Trial": "DropNotReady, refuse_unreadable, PacedLogger, DocumentWarning, "
@@ -33,6 +33,12 @@ OLD = {
     r"Raises Failed|_FORTH|_count_what_passed|_why_nobody_would_be_taken|_would_open_without_those_upgraded": "Raises ArmError, "
     "_UPGRADING_BY_KIND, _note_time_passed, _why_none_would_be_taken, _would_open_once_mended",
     r"(?:upgrades\.)?(?:seldom|neighbours|durable|kept_secrets)\.\w+": "log_pacing, outages, atomic_files, state_secrets",
+    r"has_begun_any|let_go|is_let_go|MakeAgain|NOT_MADE|image_for_new|end_rolled_back|to_remove|platform_gate_is_shut": "has_begun, "
+    "skipped, is_to_be_skipped, RecreateMachines, CREATION_FAILED, image_for_new_instances, end_after_rollback, choose_for_removal, "
+    "is_platform_gate_shut",
+    r"trials?|trials_of|said_by|changes_at|extensions_started|without_vain_action|way_out|since_when|core\.waiting": "target_results, "
+    "version_results_of, instance_messages, next_overdue_at, with_extension_upgrade_started, with_useful_action, "
+    "replacement_of_withdrawn, ids_and_since, reason_context",
 }
 NAMES = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in OLD))
 FOLDERS = (

@@ -24,7 +24,7 @@ def provisioning_status(rows: Iterable[ScaleSet], now: datetime) -> dict[int, Pr
     counts, failed = counts_of(by_id, now), _missing_instances(by_id)
     return {
         pk: provisioning.provisioning_status(
-            row.capacity, counts.get(pk, InstanceCounts()), failed[pk], is_leaving=row.deleting
+            row.capacity, counts.get(pk, InstanceCounts()), failed[pk], is_being_deleted=row.deleting
         )
         for pk, row in by_id.items()
     }

@@ -287,8 +287,10 @@ def _machines_are_one(case: Case) -> None:
     summary = {each["code"]: each["count"] for each in case.api.view["virtualMachine"]["statusesSummary"]}
     for health in {each["health"] for each in of_feed.values()}:
         assert summary[f"HealthState/{health}"] == sum(each["health"] == health for each in of_feed.values())
-    counts, lacking = provisioning.counts_of(case.facts), provisioning.lacking(case.facts)
-    state = provisioning.provisioning_status(case.row.capacity, counts, lacking, is_leaving=case.row.deleting).state
+    counts, lacking = provisioning.counts_of(case.facts), provisioning.without_machine(case.facts)
+    state = provisioning.provisioning_status(
+        case.row.capacity, counts, lacking, is_being_deleted=case.row.deleting
+    ).state
     assert case.api.view["statuses"][0]["code"] == f"ProvisioningState/{state.value}"
 
 

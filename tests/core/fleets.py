@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.core.test_decide import MINUTE, NEW, NOW, OLD
 from tests.core.world import image
-from upgrades.core.facts import Batch, Facts, Hold, InstanceFacts, InstanceUpgradeFacts, Missing, Upgrade
+from upgrades.core.facts import Batch, Facts, Hold, InstanceFacts, InstanceUpgradeFacts, MissingMachine, Upgrade
 from upgrades.core.policy import Policy
 from upgrades.core.states import IN_FLIGHT, Health, InstanceUpgradeState, StartedBy, UpgradeKind
 
@@ -67,27 +67,27 @@ def _instance(random: Random, id: int) -> InstanceFacts:
         random.choice([NOW, NOW - MINUTE, NOW - 60 * MINUTE]),
         opt_out=random.choice(HOLDS) if _seldom(random) else None,
         is_switched_off=_seldom(random),
-        quarantined=_seldom(random),
+        is_quarantined=_seldom(random),
         extensions=random.choice([AGENT, OTHER_AGENT]),
         failed_version=random.choice(["", "", "", "", OLD, NEW]),
         approved_version=random.choice(["", NEW]),
         zone=str(id % 3),
-        rolled_back=_seldom(random),
+        was_rolled_back=_seldom(random),
     )
     match random.randint(0, 20):
         case 0:
-            return replace(instance, busy=True, is_being_deleted=True)
+            return replace(instance, is_busy=True, is_being_deleted=True)
         case 1:
             return replace(
                 instance,
-                busy=True,
+                is_busy=True,
                 is_being_created=True,
                 version="",
                 is_switched_off=False,
                 health=Health.INITIALIZING,
             )
         case 2:
-            missing = Missing(NOW, was_made=True)
+            missing = MissingMachine(NOW, had_machine=True)
             return replace(instance, missing=missing, version="", is_switched_off=False, health=Health.UNKNOWN)
     return instance
 
@@ -147,7 +147,7 @@ def _in_batch(
         InstanceUpgradeState.UPGRADING,
         InstanceUpgradeState.ROLLING_BACK,
     ):
-        return replace(instance, busy=True, is_switched_off=False, health=Health.INITIALIZING, health_since=NOW)
+        return replace(instance, is_busy=True, is_switched_off=False, health=Health.INITIALIZING, health_since=NOW)
     if state is InstanceUpgradeState.SUCCEEDED and upgrade.kind is UpgradeKind.IMAGE:
         return replace(instance, version=NEW, failed_version="")
     return instance
@@ -156,4 +156,4 @@ def _in_batch(
 def _beside(old: InstanceFacts, id: int, state: InstanceUpgradeState) -> InstanceFacts:
     making = state is InstanceUpgradeState.UPGRADING
     new = InstanceFacts(id, "" if making else NEW, Health.INITIALIZING, NOW, zone=old.zone, is_unused_surge=True)
-    return replace(new, busy=making, is_being_created=making)
+    return replace(new, is_busy=making, is_being_created=making)

@@ -56,7 +56,7 @@ class Machines:
         elif word == "verdict":
             self._verdict(id)
         elif word == "swapped" and id in self.broken:
-            self._instance(id, busy=False)
+            self._instance(id, is_busy=False)
             self._fail(id)
             self._verdict(id)
         elif word == "restored":
@@ -76,7 +76,12 @@ class Machines:
         version = version or self._version_of(id)
         withdrawn = version in self.facts.withdrawn
         self._instance(
-            id, busy=False, version=version, withdrawn=withdrawn, health=Health.INITIALIZING, health_since=self.now
+            id,
+            is_busy=False,
+            version=version,
+            runs_withdrawn_version=withdrawn,
+            health=Health.INITIALIZING,
+            health_since=self.now,
         )
         self._instance(id, is_being_created=False, missing=None)
         if not is_for_the_capacity:
@@ -88,7 +93,12 @@ class Machines:
         version = self._version_of(id) if is_lost else self.old_versions[id]
         withdrawn = version in self.facts.withdrawn
         self._instance(
-            id, busy=False, version=version, withdrawn=withdrawn, health=Health.INITIALIZING, health_since=self.now
+            id,
+            is_busy=False,
+            version=version,
+            runs_withdrawn_version=withdrawn,
+            health=Health.INITIALIZING,
+            health_since=self.now,
         )
         self._member(
             id, InstanceUpgradeState.FAILED if is_lost else InstanceUpgradeState.ROLLED_BACK, may_roll_back=False
@@ -143,7 +153,9 @@ class Machines:
         version = self.facts.upgrade.target.version
         self.failures.setdefault(id, Counter())[version] += 1
         self._say(id, version, is_well=False)
-        self._instance(id, failed_version=version, quarantined=is_to_be_quarantined(self.failures[id], self._trials()))
+        self._instance(
+            id, failed_version=version, is_quarantined=is_to_be_quarantined(self.failures[id], self._trials())
+        )
 
     def _say(self, id: int, version: str, *, is_well: bool) -> None:
         self.said.setdefault(version, {})[id] = is_well
@@ -159,7 +171,7 @@ class Machines:
         left = newest(self.published)
         self.facts = replace(self.facts, withdrawn=withdrawn, latest=image(left) if left else None)
         for instance in self.facts.instances:
-            self._instance(instance.id, withdrawn=instance.version in withdrawn)
+            self._instance(instance.id, runs_withdrawn_version=instance.version in withdrawn)
         self.tell_suspicion()
 
     def tell_suspicion(self) -> None:
@@ -170,7 +182,7 @@ class Machines:
         is_bad = latest is not None and is_suspected(trials.get(latest.version, VersionResults()))
         self.facts = replace(
             self.facts,
-            trial=trials.get(target.version, VersionResults()) if target else VersionResults(),
+            target_results=trials.get(target.version, VersionResults()) if target else VersionResults(),
             newest_good=image(good) if good and is_bad else None,
         )
 
@@ -179,7 +191,7 @@ class Machines:
         self.published.append(version)
         self.facts = replace(self.facts, latest=image(version))
         for instance in self.facts.instances:
-            self._instance(instance.id, quarantined=instance.quarantined and instance.failed_version == version)
+            self._instance(instance.id, is_quarantined=instance.is_quarantined and instance.failed_version == version)
         self.tell_suspicion()
 
     # --- looking one up ---

@@ -26,8 +26,8 @@ def tell(step: Step) -> str:
         because = f"; {step.breach.code}" if step.breach else ""
         return f"RollBack({tell_ids(step.instances)}{because})"
     if isinstance(step, Settle):
-        let_go = f"; let go {tell_ids(step.let_go)}" if step.let_go else ""
-        return f"Settle(succeeded {tell_ids(step.succeeded)}; failed {tell_ids(step.failed)}{let_go})"
+        skipped = f"; skipped {tell_ids(step.skipped)}" if step.skipped else ""
+        return f"Settle(succeeded {tell_ids(step.succeeded)}; failed {tell_ids(step.failed)}{skipped})"
     if isinstance(step, StartBatch):
         return f"StartBatch({step.number}, {tell_ids(step.instances)}{', surge' if step.surge else ''})"
     words = [_word(getattr(step, field.name)) for field in fields(step) if field.compare]

@@ -24,14 +24,15 @@ from upgrades.core.facts import (
     Withdrawal,
 )
 from upgrades.core.policy import Policy
-from upgrades.core.reasons import InstanceWhy, reasons
+from upgrades.core.reason_context import Reason
+from upgrades.core.reason_kinds import InstanceWhy, LiftedBy
+from upgrades.core.reasons import reasons
 from upgrades.core.states import Health, InstanceUpgradeState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Step, Wait, Why
-from upgrades.core.waiting import LiftedBy, Reason
 
 MANUAL: dict[str, Any] = {"automatic": False}
-CANCELLED = Attempt(NEW, UpgradeStatus.CANCELLED, has_begun_any=True, cancelled_by="ada", ended_at=NOW)
-AT_THE_GATE = Attempt(NEW, UpgradeStatus.FAULTED, has_begun_any=False, ended_at=NOW)
+CANCELLED = Attempt(NEW, UpgradeStatus.CANCELLED, has_begun=True, cancelled_by="ada", ended_at=NOW)
+AT_THE_GATE = Attempt(NEW, UpgradeStatus.FAULTED, has_begun=False, ended_at=NOW)
 
 
 # --- each standstill --------------------------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ states = st.fixed_dictionaries(
             [None, None, HOLD, Hold("eve", "not this one", version=NEW), Hold("eve", "x", version=OLD)]
         ),
         "is_switched_off": st.booleans(),
-        "quarantined": st.booleans(),
+        "is_quarantined": st.booleans(),
         "is_protected_from_scale_in": st.booleans(),
         "failed_version": st.sampled_from(["", NEW]),
     }
@@ -248,7 +249,9 @@ def test_no_sentence_promises_a_start_that_would_stop_at_the_gate() -> None:
 
 def test_leaving_a_withdrawn_version_is_advised_where_it_could_begin() -> None:
     facts = replace(fleet(10, version=NEW), latest=image(OLD), withdrawn=BAD)
-    facts = replace(facts, instances=tuple(replace(instance, withdrawn=True) for instance in facts.instances))
+    facts = replace(
+        facts, instances=tuple(replace(instance, runs_withdrawn_version=True) for instance in facts.instances)
+    )
     assert the(InstanceWhy.WITHDRAWN, facts).action == "start"
     assert the(InstanceWhy.WITHDRAWN, facts).text.endswith(f"automatically. Start the upgrade to move them to {OLD}.")
     some = the(InstanceWhy.WITHDRAWN, with_instance(facts, 0, opt_out=HOLD))
@@ -258,10 +261,10 @@ def test_leaving_a_withdrawn_version_is_advised_where_it_could_begin() -> None:
     assert the(InstanceWhy.WITHDRAWN, facts).text.endswith("Older versions are never installed automatically.")
 
 
-@pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"failed_version": NEW}, {"quarantined": True}])
+@pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"failed_version": NEW}, {"is_quarantined": True}])
 def test_instances_left_alone_are_not_told_that_an_upgrade_comes(changes: dict[str, Any]) -> None:
     facts = replace(fleet(3, version=NEW), withdrawn={OLD: Withdrawal("eve", "it panics")})
-    facts = with_instance(facts, 1, version=OLD, withdrawn=True)
+    facts = with_instance(facts, 1, version=OLD, runs_withdrawn_version=True)
     assert the(InstanceWhy.WITHDRAWN, facts).text.endswith(f"The upgrade to {NEW} takes it automatically.")
     said = the(InstanceWhy.WITHDRAWN, with_instance(facts, 1, **changes)).text
     assert "automatically" not in said and f"{NEW} is newer" in said
@@ -269,12 +272,12 @@ def test_instances_left_alone_are_not_told_that_an_upgrade_comes(changes: dict[s
 
 def test_an_upgrade_of_extensions_does_not_hide_the_next_version() -> None:
     facts = replace(fleet(3, version=NEW), withdrawn={OLD: Withdrawal("eve", "it panics")})
-    facts = with_instance(facts, 1, version=OLD, withdrawn=True)
+    facts = with_instance(facts, 1, version=OLD, runs_withdrawn_version=True)
     facts = upgrading(facts, kind=UpgradeKind.EXTENSIONS, extensions="agent 2.0", target=image(""), started_by=USER)
     assert "No other version is available" not in the(InstanceWhy.WITHDRAWN, facts).text
 
 
-@pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"quarantined": True}, {"is_switched_off": True}])
+@pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"is_quarantined": True}, {"is_switched_off": True}])
 def test_trying_again_is_not_advised_where_nothing_would_be_taken(changes: dict[str, Any]) -> None:
     facts = with_instance(fleet(1, last_attempt=CANCELLED), 0, **changes)
     assert Why.CANCELLED_BEFORE not in codes(facts) or the(Why.CANCELLED_BEFORE, facts).action == ""
@@ -291,8 +294,8 @@ def test_no_instance_waits_for_its_turn_if_no_further_batch_comes(how: dict[str,
 @pytest.mark.parametrize("how", [MANUAL, PINNED | {"latest": image(NEW), "pinned_to": NEW}])
 def test_a_newer_version_is_not_promised_where_upgrades_are_not_automatic(how: dict[str, Any]) -> None:
     bad = VersionResults(failed=2)
-    assert "starts automatically" in the(InstanceWhy.SUSPECTED, fleet(5, trial=bad)).text
-    assert the(InstanceWhy.SUSPECTED, fleet(5, trial=bad, **how)).text.endswith("suspected, not the machines.")
+    assert "starts automatically" in the(InstanceWhy.SUSPECTED, fleet(5, target_results=bad)).text
+    assert the(InstanceWhy.SUSPECTED, fleet(5, target_results=bad, **how)).text.endswith("suspected, not the machines.")
 
 
 def test_a_pause_is_said_where_it_keeps_a_person_from_starting() -> None:
@@ -301,7 +304,7 @@ def test_a_pause_is_said_where_it_keeps_a_person_from_starting() -> None:
     pinned = fleet(5, version=NEW, last_attempt=of_older, **PINNED)
     assert the(Why.PAUSED, pinned).action == "resume" and the(InstanceWhy.PINNED, pinned).action == ""
     back = fleet(5, version=NEW, last_attempt=of_older, latest=image(OLD), withdrawn=BAD)
-    back = replace(back, instances=tuple(replace(instance, withdrawn=True) for instance in back.instances))
+    back = replace(back, instances=tuple(replace(instance, runs_withdrawn_version=True) for instance in back.instances))
     assert the(Why.PAUSED, back).action == "resume" and the(InstanceWhy.WITHDRAWN, back).action == ""
 
 
@@ -311,7 +314,9 @@ def test_a_pause_is_said_where_it_keeps_a_person_from_starting() -> None:
 def _on_withdrawn(count: int, *, sick: int = 0, **changes: Any) -> Facts:
     """All of them on a version that was withdrawn, with an older one left."""
     facts = fleet(count, version=NEW, sick=sick, latest=image(OLD), withdrawn=BAD, **changes)
-    return replace(facts, instances=tuple(replace(instance, withdrawn=True) for instance in facts.instances))
+    return replace(
+        facts, instances=tuple(replace(instance, runs_withdrawn_version=True) for instance in facts.instances)
+    )
 
 
 @pytest.mark.parametrize("changes", [{}, MANUAL])

@@ -12,9 +12,9 @@ from tests.core.test_reasons import HOLD
 from tests.core.test_rules import STOP
 from tests.core.world import image
 from tests.feed_client import validator
-from upgrades.core.board import Board, board_of, changes_at, record_of
+from upgrades.core.board import Board, board_of, next_overdue_at, record_of
 from upgrades.core.decide import decide
-from upgrades.core.facts import Batch, Facts, InstanceFacts, InstanceUpgradeFacts, Missing
+from upgrades.core.facts import Batch, Facts, InstanceFacts, InstanceUpgradeFacts, MissingMachine
 from upgrades.core.forecast import MAX_PLANNED, forecast, make_forecast, plan_key
 from upgrades.core.gauges import begins_by_hand
 from upgrades.core.instance_states import InstanceState
@@ -111,10 +111,10 @@ def test_an_instance_on_a_newer_version_than_the_target_lacks_nothing() -> None:
 
 def test_instances_created_deleted_or_missing_have_their_state() -> None:
     facts = with_instance(
-        fleet(4, version=NEW), 0, is_being_created=True, busy=True, version="", health=Health.INITIALIZING
+        fleet(4, version=NEW), 0, is_being_created=True, is_busy=True, version="", health=Health.INITIALIZING
     )
-    facts = with_instance(facts, 1, busy=True, is_being_deleted=True)
-    facts = with_instance(facts, 2, version="", missing=Missing(NOW, was_made=True), health=Health.UNKNOWN)
+    facts = with_instance(facts, 1, is_busy=True, is_being_deleted=True)
+    facts = with_instance(facts, 2, version="", missing=MissingMachine(NOW, had_machine=True), health=Health.UNKNOWN)
     assert [state(facts, id) for id in range(4)] == [
         InstanceState.CREATING,
         InstanceState.DELETING,
@@ -175,7 +175,7 @@ def test_an_opt_out_leaves_the_eligible_and_stays_in_the_limits() -> None:
 
 
 def test_surge_pair_counts_once_and_both_instances_have_a_state() -> None:
-    new = InstanceFacts(5, "", Health.INITIALIZING, NOW, busy=True, is_being_created=True, is_unused_surge=True)
+    new = InstanceFacts(5, "", Health.INITIALIZING, NOW, is_busy=True, is_being_created=True, is_unused_surge=True)
     facts = replace(fleet(5), instances=(*fleet(5).instances, new))
     found = board(upgrading(facts, InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING, replacement=5)))
     assert found["states"] == {"creating": "5", "upgrading": "0", "pending": "1-4"}
@@ -183,7 +183,7 @@ def test_surge_pair_counts_once_and_both_instances_have_a_state() -> None:
 
 
 def test_failed_and_rolled_back_instances_have_their_state() -> None:
-    facts = with_instance(with_instance(fleet(3), 0, failed_version=NEW), 1, failed_version=NEW, rolled_back=True)
+    facts = with_instance(with_instance(fleet(3), 0, failed_version=NEW), 1, failed_version=NEW, was_rolled_back=True)
     assert board(facts)["states"] == {"failed": "0", "rolled-back": "1", "pending": "2"}
     failed = upgrading(
         fleet(3), InstanceUpgradeFacts(0, InstanceUpgradeState.FAILED), kind=UpgradeKind.EXTENSIONS, target=image("")
@@ -310,5 +310,5 @@ def test_a_record_says_how_it_stood_when_it_ended() -> None:
 
 def test_a_board_changes_by_itself_when_a_wait_for_a_first_verdict_is_over() -> None:
     facts = with_instance(fleet(3), 0, health=Health.INITIALIZING, health_since=NOW - MINUTE)
-    assert changes_at(facts, NOW) == NOW + 4 * MINUTE
-    assert changes_at(fleet(3), NOW) is None
+    assert next_overdue_at(facts, NOW) == NOW + 4 * MINUTE
+    assert next_overdue_at(fleet(3), NOW) is None

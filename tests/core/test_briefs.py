@@ -6,7 +6,7 @@ from enum import StrEnum
 import pytest
 
 from upgrades.core.catalogue import say, say_of
-from upgrades.core.reasons import KINDS, InstanceWhy
+from upgrades.core.reason_kinds import KINDS, InstanceWhy
 from upgrades.core.steps import Why
 
 NOON = datetime(2018, 9, 25, 12, tzinfo=UTC)
@@ -18,7 +18,7 @@ NOON = datetime(2018, 9, 25, 12, tzinfo=UTC)
         (Why.TOO_MANY_UNHEALTHY, {"unhealthy": 3, "total": 10, "limit": 20}, "3 of 10 unhealthy, limit 20 %"),
         (Why.BACKING_OFF, {"until": NOON}, "Retries at 2018-09-25 12:00:00 UTC"),
         (Why.PAUSE_BETWEEN_BATCHES, {"until": NOON}, "Pauses until 2018-09-25 12:00:00 UTC"),
-        (Why.NOT_MADE, {"count": 1, "capacity": 3}, "1 of 3 could not be created"),
+        (Why.CREATION_FAILED, {"count": 1, "capacity": 3}, "1 of 3 could not be created"),
         (InstanceWhy.QUARANTINED, {"count": 1}, "1 in quarantine"),
         (InstanceWhy.AUTOMATIC_OFF, {"count": 4}, "4 behind; automatic is off"),
     ],

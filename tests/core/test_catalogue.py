@@ -14,7 +14,7 @@ import pytest
 from upgrades.core import catalogue
 from upgrades.core.catalogue import messages_in, say
 from upgrades.core.message_format import ParamType, Place, TemplateError, params_of, read
-from upgrades.core.reasons import KINDS
+from upgrades.core.reason_kinds import KINDS
 from upgrades.core.sentences import sentence_of, shaped
 
 ENGLISH = messages_in("en")

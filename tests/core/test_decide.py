@@ -257,7 +257,7 @@ def test_an_upgrade_is_complete_when_nothing_remains() -> None:
     """S-16; what is opted out, busy or newer than the target does not remain."""
     facts = fleet(5, version=NEW)
     facts = with_instance(with_instance(facts, 0, version=OLD, opt_out=Hold("ada", "debugging")), 1, version="16.04.3")
-    assert step(upgrading(with_instance(facts, 2, version="", busy=True))) == Complete()
+    assert step(upgrading(with_instance(facts, 2, version="", is_busy=True))) == Complete()
     assert step(upgrading(fleet(0))) == Complete()
 
 
@@ -320,13 +320,13 @@ def test_instances_that_failed_on_this_version_start_nothing() -> None:
 
 def test_a_cancelled_attempt_is_not_repeated_by_itself() -> None:
     """What a person stopped is respected; the next version is another matter."""
-    cancelled = Attempt(NEW, UpgradeStatus.CANCELLED, has_begun_any=False, cancelled_by="ada")
+    cancelled = Attempt(NEW, UpgradeStatus.CANCELLED, has_begun=False, cancelled_by="ada")
     assert why(fleet(10, last_attempt=cancelled)) is Why.CANCELLED_BEFORE
     assert isinstance(step(fleet(10, last_attempt=replace(cancelled, target_version=OLD))), StartUpgrade)
 
 
 def test_an_attempt_stopped_at_the_gate_is_repeated_when_the_gate_opens() -> None:
-    stopped = Attempt(NEW, UpgradeStatus.FAULTED, has_begun_any=False)
+    stopped = Attempt(NEW, UpgradeStatus.FAULTED, has_begun=False)
     assert why(fleet(10, sick=3, last_attempt=stopped)) is Why.TOO_MANY_UNHEALTHY
     assert isinstance(step(fleet(10, sick=2, last_attempt=stopped)), StartUpgrade)
 
@@ -341,7 +341,7 @@ def test_missing_instances_are_added_on_the_newest_image() -> None:
 
 def test_surplus_instances_are_removed_from_the_end() -> None:
     assert step(replace(fleet(5), capacity=3)) == RemoveInstances((3, 4))
-    protected = with_instance(with_instance(fleet(5), 4, opt_out=Hold("ada", "debugging")), 3, busy=True)
+    protected = with_instance(with_instance(fleet(5), 4, opt_out=Hold("ada", "debugging")), 3, is_busy=True)
     assert step(replace(protected, capacity=4)) == RemoveInstances((2,))
     assert step(replace(fleet(2), capacity=0)) == RemoveInstances((0, 1))
 
@@ -350,7 +350,7 @@ def test_instances_being_deleted_are_not_surplus_again() -> None:
     """Scaling in by two removed two, and while these went the next two, and so on to the last."""
     facts = replace(fleet(5), capacity=3)
     for id in (3, 4):
-        facts = with_instance(facts, id, busy=True, is_being_deleted=True)
+        facts = with_instance(facts, id, is_busy=True, is_being_deleted=True)
     assert step(replace(facts, automatic=False)) == Wait(
         NOW + WORK_POLL_INTERVAL, Why.CREATING, "Removing 2 instances."
     )
@@ -358,14 +358,14 @@ def test_instances_being_deleted_are_not_surplus_again() -> None:
 
 
 def test_machines_that_are_being_created_are_asked_about_soon() -> None:
-    facts = with_instance(replace(fleet(5), automatic=False), 2, busy=True)
+    facts = with_instance(replace(fleet(5), automatic=False), 2, is_busy=True)
     assert step(facts) == Wait(NOW + WORK_POLL_INTERVAL, Why.CREATING, "Changing 1 instance.")
 
 
 def test_instances_being_deleted_count_for_no_limit() -> None:
     """Neither do the healthy among them make the sick fewer, nor the sick the healthy."""
     facts = upgrading(replace(fleet(4, sick=1), capacity=4))
-    leaving = tuple(InstanceFacts(id, OLD, busy=True, is_being_deleted=True) for id in range(4, 10))
+    leaving = tuple(InstanceFacts(id, OLD, is_busy=True, is_being_deleted=True) for id in range(4, 10))
     assert isinstance(step(replace(facts, instances=(*facts.instances, *leaving))), Fault)
     sick = tuple(replace(instance, health=Health.UNHEALTHY) for instance in leaving)
     calm = upgrading(fleet(4))

@@ -15,10 +15,9 @@ from upgrades.core import documents
 from upgrades.core.facts import Facts, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
-from upgrades.core.reasons import InstanceWhy
+from upgrades.core.reason_kinds import InstanceWhy, LiftedBy
 from upgrades.core.states import Health, InstanceUpgradeState
 from upgrades.core.steps import Cancel, Complete, Fault, StartBatch, StartUpgrade, Wait, Why
-from upgrades.core.waiting import LiftedBy
 
 DEFERRED = Policy(deferral=True)
 DONE = (
@@ -71,7 +70,7 @@ def test_an_upgrade_that_a_person_starts_is_its_own_approval() -> None:
 def test_an_approval_lifts_nothing_else() -> None:
     """Opted out, quarantined, switched off: as ever."""
     facts = deferred(fleet(3), approved=(0, 1, 2))
-    for changes in ({"opt_out": HOLD}, {"quarantined": True}, {"is_switched_off": True}, {"busy": True}):
+    for changes in ({"opt_out": HOLD}, {"is_quarantined": True}, {"is_switched_off": True}, {"is_busy": True}):
         assert chosen(with_instance(facts, 0, **changes)) == (1,)
 
 
@@ -152,7 +151,7 @@ def test_unapproved_instances_have_a_reason_that_an_operator_can_lift() -> None:
 
 
 def test_instances_can_be_approved_before_the_upgrade_begins() -> None:
-    facts = with_instance(fleet(5, policy=DEFERRED, last_attempt=stopped()), 0, quarantined=True)
+    facts = with_instance(fleet(5, policy=DEFERRED, last_attempt=stopped()), 0, is_quarantined=True)
     assert the(Why.WAITING_FOR_APPROVAL, facts).instances == (1, 2, 3, 4)
     assert Why.WAITING_FOR_APPROVAL not in codes(replace(facts, automatic=False))
     assert Why.WAITING_FOR_APPROVAL not in codes(fleet(5, version=NEW, policy=DEFERRED))

@@ -15,7 +15,8 @@ from upgrades.core.facts import Batch, Facts, Hold, InstanceUpgradeFacts, Upgrad
 from upgrades.core.machines import ExtensionView
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
-from upgrades.core.reasons import InstanceWhy, reasons
+from upgrades.core.reason_kinds import InstanceWhy
+from upgrades.core.reasons import reasons
 from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, Provisioning, StartedBy, UpgradeKind
 from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Wait, Why
 
@@ -55,9 +56,9 @@ def test_an_instance_is_taken_on_any_version_of_its_image(version: str) -> None:
     "changes",
     [
         {"opt_out": Hold("ada", "debugging")},
-        {"busy": True},
+        {"is_busy": True},
         {"is_switched_off": True},
-        {"is_being_deleted": True, "busy": True},
+        {"is_being_deleted": True, "is_busy": True},
         {"version": ""},
     ],
 )
@@ -68,7 +69,7 @@ def test_instances_that_no_upgrade_may_touch_are_left_alone(changes: dict[str, A
 
 
 def test_a_person_takes_the_quarantined_too() -> None:
-    facts = with_instance(extending(fleet(10)), 0, quarantined=True, failed_version=NEW)
+    facts = with_instance(extending(fleet(10)), 0, is_quarantined=True, failed_version=NEW)
     assert step(facts) == StartBatch(1, (0, 1))
 
 

@@ -12,7 +12,7 @@ from tests.core.test_extension_upgrades import extending
 from tests.core.test_surges import member, surging
 from upgrades.core.catalogue import messages_in
 from upgrades.core.facts import Facts, InstanceFacts, InstanceUpgradeFacts
-from upgrades.core.instance_sentences import said_by
+from upgrades.core.instance_sentences import instance_messages
 from upgrades.core.instance_states import InstanceState, states_of
 from upgrades.core.ranges import numbers_in
 from upgrades.core.states import Health, InstanceUpgradeState
@@ -46,9 +46,11 @@ def test_waiting_is_for_an_upgrade_to_begin_or_for_the_next_batch() -> None:
 
 
 def test_a_rolled_back_instance_that_is_unhealthy_says_both() -> None:
-    facts = with_instance(fleet(10), 0, health=Health.UNHEALTHY, failed_version=NEW, rolled_back=True)
+    facts = with_instance(fleet(10), 0, health=Health.UNHEALTHY, failed_version=NEW, was_rolled_back=True)
     states = {**states_of(facts, NOW, ""), 0: InstanceState.UNHEALTHY}
-    assert {said["key"]: said["instances"] for said in said_by(facts, states)}["instance.unhealthy.rolled_back"] == "0"
+    assert {said["key"]: said["instances"] for said in instance_messages(facts, states)}[
+        "instance.unhealthy.rolled_back"
+    ] == "0"
 
 
 def test_both_instances_of_a_surge_pair_have_a_sentence() -> None:
@@ -59,13 +61,13 @@ def test_both_instances_of_a_surge_pair_have_a_sentence() -> None:
     assert (found[0], found[100]) == ("stays_until_replaced", "replaces_when_healthy")
     assert (found[1], found[101]) == ("stays_until_replaced", "replaces_when_created")
     assert found[102] == "done"
-    leaving = InstanceFacts(2, OLD, busy=True, is_being_deleted=True)
+    leaving = InstanceFacts(2, OLD, is_busy=True, is_being_deleted=True)
     assert said(replace(facts, instances=(*facts.instances, leaving)))[2] == "replaced"
 
 
 def test_a_new_instance_that_replaces_nothing_says_so() -> None:
     facts = surging(fleet(10), member(0, InstanceUpgradeState.FAILED))
     assert said(facts)[100] == "does_not_replace" and said(facts)[0] == "failed"
-    leaving = with_instance(facts, 100, busy=True, is_being_deleted=True)
+    leaving = with_instance(facts, 100, is_busy=True, is_being_deleted=True)
     assert said(leaving)[100] == "removed_unused"
     assert said(replace(leaving, upgrade=None))[100] == "removed_unused", "after the upgrade too"

@@ -10,16 +10,16 @@ from tests.core.test_decide import NEW, NOW, fleet, step
 from tests.core.world import image
 from upgrades.core import backoff, batches, health, missing
 from upgrades.core.decide import decide
-from upgrades.core.facts import Facts, Hold, InstanceFacts, Missing
+from upgrades.core.facts import Facts, Hold, InstanceFacts, MissingMachine
 from upgrades.core.states import Health, StartedBy
-from upgrades.core.steps import AddInstances, MakeAgain, RemoveInstances, StartUpgrade, Wait, Why
+from upgrades.core.steps import AddInstances, RecreateMachines, RemoveInstances, StartUpgrade, Wait, Why
 
 SECOND = timedelta(seconds=1)
-REFUSED = Missing(NOW, tries=1, tried_at=NOW, said="no quota")
-GONE = Missing(NOW, was_made=True)
+REFUSED = MissingMachine(NOW, tries=1, tried_at=NOW, error="no quota")
+GONE = MissingMachine(NOW, had_machine=True)
 
 
-def lacking(count: int, how: dict[int, Missing], **changes: Any) -> Facts:
+def lacking(count: int, how: dict[int, MissingMachine], **changes: Any) -> Facts:
     """So many instances, all on the newest version; these have no machine."""
     facts = fleet(count, **changes)
     assert facts.latest
@@ -39,10 +39,10 @@ def lacking(count: int, how: dict[int, Missing], **changes: Any) -> Facts:
 def test_the_wait_doubles_up_to_a_quarter_of_an_hour(tries: int, seconds: int) -> None:
     facts = lacking(4, {3: replace(REFUSED, tries=tries)})
     until = NOW + seconds * SECOND
-    waits = missing.next_try(facts, until - SECOND)
+    waits = missing.first_creation_at(facts, until - SECOND)
     assert waits == until and missing.to_create_now(facts, until - SECOND) == []
     assert [instance.id for instance in missing.to_create_now(facts, until)] == [3]
-    assert isinstance(decide(facts, until), MakeAgain)
+    assert isinstance(decide(facts, until), RecreateMachines)
 
 
 def test_a_wait_that_began_in_the_future_is_over() -> None:
@@ -72,7 +72,8 @@ def test_vanished_instances_are_created_a_few_at_a_time(total: int, gone: int, f
     due = {instance.id for instance in missing.to_create_now(facts, NOW)}
     assert len(due) == first
     busy = tuple(
-        replace(instance, busy=instance.id in due, is_being_created=instance.id in due) for instance in facts.instances
+        replace(instance, is_busy=instance.id in due, is_being_created=instance.id in due)
+        for instance in facts.instances
     )
     assert missing.to_create_now(replace(facts, instances=busy), NOW) == [], "the others wait for these"
     made = tuple(replace(instance, missing=None) if instance.id in due else instance for instance in facts.instances)
@@ -81,7 +82,7 @@ def test_vanished_instances_are_created_a_few_at_a_time(total: int, gone: int, f
 
 def test_other_machines_wait_while_one_cannot_be_created() -> None:
     """The provider, which says that they are gone, says too that they are there: it may be mistaken."""
-    exists = replace(GONE, tries=1, tried_at=NOW, said="it exists already")
+    exists = replace(GONE, tries=1, tried_at=NOW, error="it exists already")
     facts = lacking(10, {**dict.fromkeys(range(10), GONE), 0: exists, 1: exists})
     assert missing.to_create_now(facts, NOW + SECOND) == []
     assert [instance.id for instance in missing.to_create_now(facts, NOW + 15 * SECOND)] == [0, 1]
@@ -107,14 +108,14 @@ def test_new_instances_come_before_retried_ones() -> None:
 def test_an_opt_out_does_not_block_creating_a_missing_machine() -> None:
     facts = lacking(4, {3: GONE})
     held = tuple(replace(instance, opt_out=Hold("ada", "x")) for instance in facts.instances)
-    assert step(replace(facts, instances=held)) == MakeAgain((3,), image(NEW))
+    assert step(replace(facts, instances=held)) == RecreateMachines((3,), image(NEW))
 
 
 def test_scaling_in_removes_instances_without_a_machine_first() -> None:
     facts = lacking(6, {1: REFUSED, 3: REFUSED}, capacity=3)
     assert step(facts) == RemoveInstances((1, 3, 5))
     zones = tuple(replace(instance, zone=str(instance.id % 2)) for instance in facts.instances)
-    assert batches.to_remove(facts, zones, 2) == (1, 3)
+    assert batches.choose_for_removal(facts, zones, 2) == (1, 3)
 
 
 def test_an_opted_out_instance_is_not_removed_though_it_has_no_machine() -> None:
@@ -128,29 +129,29 @@ def test_an_opted_out_instance_is_not_removed_though_it_has_no_machine() -> None
 def test_no_machine_is_removed_for_one_that_is_being_made() -> None:
     facts = fleet(5, capacity=4)
     coming = tuple(
-        replace(instance, busy=instance.id == 4, is_being_created=instance.id == 4) for instance in facts.instances
+        replace(instance, is_busy=instance.id == 4, is_being_created=instance.id == 4) for instance in facts.instances
     )
     assert not isinstance(step(replace(facts, instances=coming)), RemoveInstances)
     assert step(replace(facts, capacity=3, instances=coming)) == RemoveInstances((3,))
 
 
-@pytest.mark.parametrize("how", [{"missing": REFUSED}, {"missing": GONE}, {"busy": True, "is_being_created": True}])
+@pytest.mark.parametrize("how", [{"missing": REFUSED}, {"missing": GONE}, {"is_busy": True, "is_being_created": True}])
 def test_missing_instances_count_for_no_limit(how: dict[str, object]) -> None:
     rows = [InstanceFacts(id, "1") for id in range(4)]
     away = [InstanceFacts(id, "", Health.UNKNOWN, **how) for id in (4, 5)]  # type: ignore[arg-type]
     facts = Facts(6, instances=(*rows, *away))
     assert len(facts.counted) == 4 and health.unhealthy(facts, NOW) == [] and health.initializing(facts, NOW) == []
-    assert not backoff.platform_gate_is_shut(facts, NOW)
+    assert not backoff.is_platform_gate_shut(facts, NOW)
     assert not {4, 5} & {instance.id for instance in batches.may_be_taken(facts, StartedBy.USER)}
 
 
 def test_missing_machines_always_lead_to_a_step_or_a_wait_with_its_reason() -> None:
     waits = step(lacking(4, {3: REFUSED}))
-    assert isinstance(waits, Wait) and waits.why is Why.NOT_MADE and waits.until == NOW + 15 * SECOND
+    assert isinstance(waits, Wait) and waits.why is Why.CREATION_FAILED and waits.until == NOW + 15 * SECOND
     assert waits.text == "1 of 4 machines is missing."
     busy = lacking(4, {3: GONE})
     rows = tuple(
-        replace(instance, busy=instance.id == 3, is_being_created=instance.id == 3) for instance in busy.instances
+        replace(instance, is_busy=instance.id == 3, is_being_created=instance.id == 3) for instance in busy.instances
     )
     assert step(replace(busy, instances=rows)).why is Why.CREATING  # type: ignore[union-attr]
 
@@ -158,7 +159,7 @@ def test_missing_machines_always_lead_to_a_step_or_a_wait_with_its_reason() -> N
 def test_first_creations_are_waited_for_until_a_limit() -> None:
     """As long as for any first verdict; a creation that never ends shuts no gate after that either."""
     facts = fleet(5)
-    new = InstanceFacts(5, "", Health.INITIALIZING, NOW, busy=True, is_being_created=True)
+    new = InstanceFacts(5, "", Health.INITIALIZING, NOW, is_busy=True, is_being_created=True)
     facts = replace(facts, capacity=6, instances=(*facts.instances, new))
     assert step(facts).why is Why.INITIALIZING  # type: ignore[union-attr]
     later = NOW + timedelta(minutes=5)

@@ -66,7 +66,7 @@ def test_present_hold_is_told_and_the_plan_continues_after_it() -> None:
     assert [block.code for block in deferred.blocks] == [Why.WAITING_FOR_APPROVAL] and len(deferred.batches) == 5
     assert deferred.unheld == ()
     some = fleet(10, policy=Policy(deferral=True))
-    partly = plan(what_if.approved(some, {3}, NEW))
+    partly = plan(what_if.with_approval(some, {3}, NEW))
     assert [batch.instances for batch in partly.unheld] == [(3,)] and partly.size == 10
     assert [str(sentence) for sentence in of_plan(some, partly)] == [
         f"1 instance would be upgraded to {NEW}, in 1 batch.",
@@ -91,7 +91,9 @@ def test_the_plan_is_empty_if_no_upgrade_is_due() -> None:
 
 def test_a_running_upgrade_is_planned_from_where_it_is() -> None:
     facts = upgrading(
-        with_instance(fleet(10), 0, busy=True), InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING), verifying_too()
+        with_instance(fleet(10), 0, is_busy=True),
+        InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING),
+        verifying_too(),
     )
     found = plan(facts)
     assert [batch.number for batch in found.batches] == [2, 3, 4, 5]
@@ -131,7 +133,7 @@ def test_a_plan_and_a_run_choose_the_same_batches(total: int, policy: Policy, he
 
 
 def test_instances_being_deleted_are_in_no_batch() -> None:
-    facts = with_instance(fleet(5, version=NEW, capacity=4), 4, version="16.04.1", busy=True, is_being_deleted=True)
+    facts = with_instance(fleet(5, version=NEW, capacity=4), 4, version="16.04.1", is_busy=True, is_being_deleted=True)
     assert instances(plan(facts)) == []
 
 

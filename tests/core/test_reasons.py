@@ -14,10 +14,11 @@ from tests.core.test_rules import STOP, USER, stopped
 from upgrades.core.decide import decide
 from upgrades.core.facts import Attempt, Facts, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
-from upgrades.core.reasons import KINDS, RANK, InstanceWhy, reasons
+from upgrades.core.reason_context import Reason
+from upgrades.core.reason_kinds import KINDS, RANK, InstanceWhy, LiftedBy
+from upgrades.core.reasons import reasons
 from upgrades.core.states import Health, InstanceUpgradeState, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Wait, Why
-from upgrades.core.waiting import LiftedBy, Reason
 
 HOLD = Hold("ada", "debugging", NOW + 60 * MINUTE)
 
@@ -41,7 +42,7 @@ def test_the_rules_list_every_reason_in_its_rank() -> None:
 
 
 def test_each_of_the_instances_that_a_reason_holds_can_say_it_alone() -> None:
-    facts = with_instance(with_instance(fleet(10), 1, quarantined=True, failed_version=NEW), 2, is_switched_off=True)
+    facts = with_instance(with_instance(fleet(10), 1, is_quarantined=True, failed_version=NEW), 2, is_switched_off=True)
     found = [reason for reason in reasons(facts, NOW) if reason.instances]
     assert [reason.text_for_one for reason in found if 1 in (reason.instances or ())] == [
         "Failed too often where others succeeded. Automatic upgrades to this version skip it until somebody releases it.",
@@ -78,7 +79,7 @@ def test_opt_outs_that_leave_nothing_are_a_warning() -> None:
 
 
 def test_quarantines_that_leave_nothing_are_released() -> None:
-    facts = with_instance(fleet(3, version=NEW), 1, version=OLD, quarantined=True)
+    facts = with_instance(fleet(3, version=NEW), 1, version=OLD, is_quarantined=True)
     found = the(InstanceWhy.OPT_OUTS_LEAVE_NOTHING, facts)
     assert (found.action, found.lifted_by, found.instances) == ("release", LiftedBy.OPERATOR, (1,))
 
@@ -108,7 +109,7 @@ def test_an_upgrade_of_failed_instances_speaks_of_them_alone() -> None:
 
 
 def test_quarantined_switched_off_and_failed_instances_say_so() -> None:
-    facts = with_instance(fleet(10), 1, quarantined=True)
+    facts = with_instance(fleet(10), 1, is_quarantined=True)
     facts = with_instance(facts, 2, is_switched_off=True)
     facts = with_instance(facts, 3, failed_version=NEW)
     assert codes(facts) == [InstanceWhy.QUARANTINED, InstanceWhy.FAILED_BEFORE, InstanceWhy.SWITCHED_OFF]
@@ -181,8 +182,8 @@ states = st.fixed_dictionaries(
         "version": st.sampled_from([OLD, OLD, NEW]),
         "opt_out": st.sampled_from([None, None, HOLD]),
         "is_switched_off": st.sampled_from([False, False, False, True]),
-        "quarantined": st.sampled_from([False, False, False, True]),
-        "busy": st.sampled_from([False, False, False, True]),
+        "is_quarantined": st.sampled_from([False, False, False, True]),
+        "is_busy": st.sampled_from([False, False, False, True]),
         "is_being_deleted": st.sampled_from([False, False, False, True]),
         "is_unused_surge": st.sampled_from([False, False, False, True]),
         "failed_version": st.sampled_from(["", "", NEW]),
@@ -248,7 +249,7 @@ def test_the_time_of_release_is_never_past() -> None:
 
 def test_a_persons_upgrade_takes_the_quarantined_and_does_not_call_them_left_alone() -> None:
     assert InstanceWhy.QUARANTINED not in codes(
-        with_instance(upgrading(fleet(5), started_by=USER), 4, quarantined=True)
+        with_instance(upgrading(fleet(5), started_by=USER), 4, is_quarantined=True)
     )
 
 

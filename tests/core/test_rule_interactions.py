@@ -8,7 +8,8 @@ from tests.core.test_rules import STOP, USER, chosen, stopped
 from upgrades.core.facts import Attempt, Breach, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
-from upgrades.core.reasons import InstanceWhy, reasons
+from upgrades.core.reason_kinds import InstanceWhy
+from upgrades.core.reasons import reasons
 from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, UpgradeStatus
 from upgrades.core.steps import Fault, RollBack, StartUpgrade, Wait, Why
 
@@ -24,7 +25,7 @@ BREACH = Breach(FaultCode.UNHEALTHY_DURING, "...", (0,))
 
 
 def test_an_upgrade_stopped_midway_and_then_at_the_gate_is_retried() -> None:
-    gate = Attempt(NEW, UpgradeStatus.FAULTED, has_begun_any=False, ended_at=NOW - MINUTE, attempts_stopped_in_a_row=1)
+    gate = Attempt(NEW, UpgradeStatus.FAULTED, has_begun=False, ended_at=NOW - MINUTE, attempts_stopped_in_a_row=1)
     facts = with_instance(fleet(1, last_attempt=gate), 0, failed_version=NEW)
     found = step(facts)
     assert isinstance(found, StartUpgrade) and found.takes_failed
@@ -48,7 +49,7 @@ def test_a_retry_after_a_cancel_takes_failed_instances_too() -> None:
 
 
 def test_no_retry_is_promised_if_all_instances_are_in_quarantine() -> None:
-    facts = with_instance(fleet(1, last_attempt=stopped(3)), 0, quarantined=True, failed_version=NEW)
+    facts = with_instance(fleet(1, last_attempt=stopped(3)), 0, is_quarantined=True, failed_version=NEW)
     assert why(facts) is Why.NOTHING_TO_DO
     assert Why.BACKING_OFF not in codes(facts)
 
@@ -75,7 +76,7 @@ def test_a_breach_counts_before_a_cancel() -> None:
 
 
 def test_an_upgraded_instance_that_leaves_counts_for_no_limit() -> None:
-    facts = with_instance(fleet(10, capacity=9), 9, health=Health.UNHEALTHY, busy=True, is_being_deleted=True)
+    facts = with_instance(fleet(10, capacity=9), 9, health=Health.UNHEALTHY, is_busy=True, is_being_deleted=True)
     facts = with_instance(facts, 8, health=Health.UNHEALTHY)
     members = (InstanceUpgradeFacts(id, InstanceUpgradeState.SUCCEEDED) for id in (5, 6, 7, 8, 9))
     assert not isinstance(step(upgrading(facts, *members, finished=True)), Fault)
@@ -94,7 +95,7 @@ def test_the_sentence_of_a_breach_has_the_first_ones_own_error() -> None:
 
 
 def test_a_rollback_is_the_only_reason_while_it_lasts() -> None:
-    facts = with_instance(replace(fleet(10), fleet_stop=STOP), 0, busy=True)
+    facts = with_instance(replace(fleet(10), fleet_stop=STOP), 0, is_busy=True)
     policy = replace(LONG, rollback_on_breach=True)
     rolling_back = InstanceUpgradeFacts(0, InstanceUpgradeState.ROLLING_BACK)
     facts = upgrading(facts, rolling_back, finished=True, breach=BREACH, policy=policy, paused_by="eve")
@@ -102,7 +103,7 @@ def test_a_rollback_is_the_only_reason_while_it_lasts() -> None:
 
 
 def test_no_instance_waits_for_its_turn_in_a_cancelled_upgrade() -> None:
-    facts = with_instance(fleet(10), 0, busy=True)
+    facts = with_instance(fleet(10), 0, is_busy=True)
     assert InstanceWhy.WAITS_FOR_TURN not in codes(
         upgrading(facts, InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING), cancel_requested_by="eve")
     )
@@ -150,7 +151,7 @@ def test_no_act_is_offered_that_would_lift_nothing() -> None:
 
 def test_a_plan_of_an_upgrade_that_rolls_back_ends() -> None:
     rolling_back = InstanceUpgradeFacts(0, InstanceUpgradeState.ROLLING_BACK)
-    facts = upgrading(with_instance(fleet(50), 0, busy=True), rolling_back, finished=True, breach=BREACH)
+    facts = upgrading(with_instance(fleet(50), 0, is_busy=True), rolling_back, finished=True, breach=BREACH)
     assert [block.code for block in preview(facts, NOW).blocks] == [FaultCode.UNHEALTHY_DURING]
 
 

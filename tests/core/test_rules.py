@@ -73,7 +73,7 @@ def test_a_disk_that_could_not_be_put_back_is_not_tried_again() -> None:
 
 def test_the_batch_waits_for_rollbacks() -> None:
     facts = upgrading(
-        with_instance(fleet(10), 0, busy=True),
+        with_instance(fleet(10), 0, is_busy=True),
         InstanceUpgradeFacts(0, ROLLING_BACK),
         InstanceUpgradeFacts(1, InstanceUpgradeState.SUCCEEDED),
     )
@@ -222,7 +222,7 @@ def test_a_machine_that_is_switched_off_may_be_removed() -> None:
 
 
 def test_the_platform_leaves_the_quarantined_alone_and_a_person_does_not() -> None:
-    facts = with_instance(fleet(3, version=NEW), 1, version=OLD, quarantined=True)
+    facts = with_instance(fleet(3, version=NEW), 1, version=OLD, is_quarantined=True)
     assert why(facts) is Why.NOTHING_TO_DO
     assert step(upgrading(facts)) == Complete()
     assert chosen(upgrading(facts, started_by=USER)) == (1,)

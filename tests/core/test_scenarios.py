@@ -208,7 +208,7 @@ def _retry(world: World, options: dict[str, str], ids: list[int]) -> None:
 
 
 def _release(world: World, options: dict[str, str], ids: list[int]) -> None:
-    world.set(ids, quarantined=False, failed_version="")
+    world.set(ids, is_quarantined=False, failed_version="")
     for id in ids:
         world.failures.pop(id, None)
 

@@ -8,10 +8,10 @@ import pytest
 
 from upgrades.core import messages
 from upgrades.core.catalogue import say
-from upgrades.core.reasons import KINDS, InstanceWhy
+from upgrades.core.reason_context import Reason
+from upgrades.core.reason_kinds import KINDS, InstanceWhy, LiftedBy
 from upgrades.core.sentences import Sentence, shaped
 from upgrades.core.steps import Why
-from upgrades.core.waiting import LiftedBy, Reason
 from upgrades.feed import reason_shapes
 
 NOON = datetime(2018, 9, 25, 12, tzinfo=UTC)

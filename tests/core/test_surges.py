@@ -81,7 +81,7 @@ def test_the_next_batch_waits_until_replaced_instances_are_deleted() -> None:
     """They count against the quota."""
     done = surging(fleet(10), member(0, InstanceUpgradeState.SUCCEEDED), finished=True)
     assert isinstance(step(done), StartBatch)
-    leaving = with_instance(done, 9, busy=True, is_being_deleted=True)
+    leaving = with_instance(done, 9, is_busy=True, is_being_deleted=True)
     leaving = replace(leaving, capacity=9)
     assert why(leaving) is Why.REMOVING_REPLACED
     assert Why.REMOVING_REPLACED in {reason.code for reason in reasons(leaving, NOW)}
@@ -89,9 +89,9 @@ def test_the_next_batch_waits_until_replaced_instances_are_deleted() -> None:
 
 
 def test_an_upgrade_ends_without_waiting_for_them() -> None:
-    leaving = with_instance(replace(fleet(10), capacity=9), 9, busy=True, is_being_deleted=True)
+    leaving = with_instance(replace(fleet(10), capacity=9), 9, is_busy=True, is_being_deleted=True)
     assert isinstance(step(surging(leaving, cancel_requested_by="ada")), Cancel)
-    current = with_instance(replace(fleet(10, version=NEW), capacity=9), 9, busy=True, is_being_deleted=True)
+    current = with_instance(replace(fleet(10, version=NEW), capacity=9), 9, is_busy=True, is_being_deleted=True)
     assert isinstance(step(surging(current)), Complete)
     assert isinstance(step(surging(leaving, ends_by=NOW)), Fault)
 
@@ -110,7 +110,7 @@ def test_surge_instances_count_for_nothing() -> None:
     facts = surging(
         fleet(10, sick=2), member(0, InstanceUpgradeState.UPGRADING), member(1, InstanceUpgradeState.UPGRADING)
     )
-    facts = with_instance(facts, 100, health=Health.UNKNOWN, version="", busy=True)
+    facts = with_instance(facts, 100, health=Health.UNKNOWN, version="", is_busy=True)
     assert (len(facts.staying), len(facts.counted)) == (10, 10)
     assert health.ids(health.unhealthy(facts, NOW)) == (8, 9)
     assert health.initializing(with_instance(facts, 101, health=Health.INITIALIZING), NOW) == []
@@ -120,14 +120,14 @@ def test_surge_instances_count_for_nothing() -> None:
 
 def test_a_surge_instance_counts_once_it_has_replaced_the_old_one() -> None:
     facts = surging(fleet(10), member(0, InstanceUpgradeState.SUCCEEDED))
-    facts = replace(facts, instances=(InstanceFacts(0, OLD, busy=True, is_being_deleted=True), *facts.instances))
+    facts = replace(facts, instances=(InstanceFacts(0, OLD, is_busy=True, is_being_deleted=True), *facts.instances))
     assert {instance.id for instance in facts.counted} == {*range(1, 10), 100}
     assert isinstance(step(facts), FinishBatch)
 
 
 def test_scale_in_takes_neither_of_a_pair_in_flight() -> None:
     facts = replace(surging(fleet(3), member(1), member(2)), capacity=1)
-    facts = with_instance(with_instance(facts, 101, busy=True), 102, health=Health.INITIALIZING)
+    facts = with_instance(with_instance(facts, 101, is_busy=True), 102, health=Health.INITIALIZING)
     assert step(facts) == RemoveInstances((0,))
 
 
@@ -163,7 +163,7 @@ def test_a_surge_instance_has_five_minutes() -> None:
 
 def test_an_instance_opted_out_before_its_replacement_is_healthy_is_let_go() -> None:
     facts = surging(with_instance(fleet(10), 0, opt_out=HOLD), member(0), member(1))
-    assert step(facts) == Settle((1,), (), let_go=(0,))
+    assert step(facts) == Settle((1,), (), skipped=(0,))
     in_place = upgrading(with_instance(fleet(10), 0, opt_out=HOLD), replace(member(0), replacement=None))
     assert step(in_place) == Settle((0,), ())
 
@@ -175,7 +175,7 @@ def test_a_breach_of_a_surging_upgrade_rolls_nothing_back() -> None:
 
 def _ended(policy: Policy) -> Facts:
     facts = surging(fleet(10), member(0, InstanceUpgradeState.FAILED), policy=policy)
-    return with_instance(facts, 100, busy=True, is_being_deleted=True)
+    return with_instance(facts, 100, is_busy=True, is_being_deleted=True)
 
 
 def test_a_failed_surge_names_the_remaining_instance() -> None:
@@ -203,12 +203,12 @@ def test_a_plan_of_a_surge_is_of_the_same_batches() -> None:
 
 def test_a_plan_of_a_surge_in_flight_goes_on_behind_it() -> None:
     facts = surging(fleet(10), member(0, InstanceUpgradeState.UPGRADING), member(1))
-    facts = with_instance(with_instance(facts, 100, version="", busy=True), 1, opt_out=HOLD)
+    facts = with_instance(with_instance(facts, 100, version="", is_busy=True), 1, opt_out=HOLD)
     assert instances(plan(facts)) == [(2, 3), (4, 5), (6, 7), (8, 9)]
 
 
 def test_both_of_a_pair_have_the_reason_that_is_awaited() -> None:
-    facts = with_instance(surging(fleet(10), member(0, InstanceUpgradeState.UPGRADING)), 100, version="", busy=True)
+    facts = with_instance(surging(fleet(10), member(0, InstanceUpgradeState.UPGRADING)), 100, version="", is_busy=True)
     (found,) = (reason for reason in reasons(facts, NOW) if reason.code is Why.SURGING)
     assert found.instances == (0, 100)
     answer = step(facts)

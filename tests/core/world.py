@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from tests.core.machines import START, Machines, image
 from tests.core.telling import tell, tell_ids
 from upgrades.core.decide import decide
-from upgrades.core.facts import Attempt, Batch, InstanceFacts, InstanceUpgradeFacts, Missing, Upgrade
+from upgrades.core.facts import Attempt, Batch, InstanceFacts, InstanceUpgradeFacts, MissingMachine, Upgrade
 from upgrades.core.policy import Policy
 from upgrades.core.states import Health, InstanceUpgradeState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import (
@@ -15,7 +15,7 @@ from upgrades.core.steps import (
     Complete,
     Fault,
     FinishBatch,
-    MakeAgain,
+    RecreateMachines,
     RemoveInstances,
     RollBack,
     Settle,
@@ -36,7 +36,7 @@ IDLE = {
     Why.PAUSED,
     Why.FLEET_STOPPED,
     Why.WAITING_FOR_APPROVAL,
-    Why.NOT_MADE,
+    Why.CREATION_FAILED,
 }
 
 
@@ -96,7 +96,7 @@ class World(Machines):
                 self.start(target.version, started_by, takes_failed=takes_failed)
             case AddInstances(count, new):
                 self._add(count, new.version)
-            case MakeAgain(instances, new):
+            case RecreateMachines(instances, new):
                 self._create(instances, new.version)
             case RemoveInstances(instances):
                 self._set_instances(
@@ -110,9 +110,9 @@ class World(Machines):
             case StartBatch(number, instances):
                 begin = self._start_surge if step.surge else self._start_batch
                 begin(upgrade, number, instances)
-            case Settle(succeeded, failed, let_go):
+            case Settle(succeeded, failed, skipped):
                 self._settle(succeeded, failed)
-                self._settle_surge(succeeded, let_go)
+                self._settle_surge(succeeded, skipped)
             case RollBack(instances, breach):
                 self.facts = replace(self.facts, upgrade=replace(upgrade, breach=breach))
                 self._roll_back(instances)
@@ -135,7 +135,7 @@ class World(Machines):
     def _roll_back(self, instances: tuple[int, ...]) -> None:
         for id in instances:
             self._member(id, InstanceUpgradeState.ROLLING_BACK)
-            self._instance(id, busy=True, health=Health.INITIALIZING, health_since=self.now)
+            self._instance(id, is_busy=True, health=Health.INITIALIZING, health_since=self.now)
             self._later(self.boot, "restored", id)
 
     def start(
@@ -162,7 +162,7 @@ class World(Machines):
         self.facts = replace(self.facts, upgrade=replace(upgrade, batches=(*upgrade.batches, Batch(number, members))))
         for id in instances:
             self.old_versions[id] = self._version_of(id)
-            self._instance(id, busy=True, health=Health.INITIALIZING, health_since=self.now)
+            self._instance(id, is_busy=True, health=Health.INITIALIZING, health_since=self.now)
             if upgrade.kind is UpgradeKind.IMAGE:
                 self._instance(id, failed_version="")
             self._later(self.boot, "swapped", id)
@@ -177,7 +177,7 @@ class World(Machines):
         )
         new = tuple(
             InstanceFacts(
-                id, "", Health.INITIALIZING, self.now, busy=True, is_unused_surge=True, zone=self._get(old).zone
+                id, "", Health.INITIALIZING, self.now, is_busy=True, is_unused_surge=True, zone=self._get(old).zone
             )
             for old, id in pairs
         )
@@ -186,9 +186,9 @@ class World(Machines):
         for instance in new:
             self._later(self.boot, f"created {upgrade.target.version}", instance.id)
 
-    def _settle_surge(self, succeeded: tuple[int, ...], let_go: tuple[int, ...]) -> None:
+    def _settle_surge(self, succeeded: tuple[int, ...], skipped: tuple[int, ...]) -> None:
         """The old ones go, which takes a while; those that failed, or were let go, leave their replacements over."""
-        for id in let_go:
+        for id in skipped:
             self._member(id, InstanceUpgradeState.SKIPPED)
         for member in self.facts.upgrade.members if self.facts.upgrade else ():
             if member.instance in succeeded and member.replacement is not None:
@@ -196,7 +196,7 @@ class World(Machines):
                 self._remove(member.instance)
 
     def _remove(self, id: int) -> None:
-        self._instance(id, busy=True, is_being_deleted=True)
+        self._instance(id, is_busy=True, is_being_deleted=True)
         self._later(self.boot // 2, "gone", id)
 
     def _end(self, upgrade: Upgrade, step: Complete | Fault | Cancel) -> None:
@@ -230,15 +230,17 @@ class World(Machines):
             if made >= self.quota:
                 self._refuse(id)
             else:
-                self._instance(id, busy=True, is_being_created=True)
+                self._instance(id, is_busy=True, is_being_created=True)
                 self._later(self.boot, f"created {version}", id)
 
     def _refuse(self, id: int) -> None:
-        before = self._get(id).missing or Missing(self.now)
+        before = self._get(id).missing or MissingMachine(self.now)
         said = f"instance {id} is beyond the quota, which is {self.quota}"
-        self._instance(id, missing=replace(before, tries=before.tries + 1, tried_at=self.now, said=said))
+        self._instance(id, missing=replace(before, tries=before.tries + 1, tried_at=self.now, error=said))
 
     def vanish(self, ids: list[int]) -> None:
         """Their machines are gone, and that is known."""
         self.happenings = [happening for happening in self.happenings if happening[2] not in ids]
-        self.set(ids, version="", busy=False, health=Health.UNKNOWN, missing=Missing(self.now, was_made=True))
+        self.set(
+            ids, version="", is_busy=False, health=Health.UNKNOWN, missing=MissingMachine(self.now, had_machine=True)
+        )

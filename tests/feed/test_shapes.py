@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from tests.stories import NOW
 from upgrades.core.instants import iso
-from upgrades.core.reasons import InstanceWhy
+from upgrades.core.reason_context import Reason
+from upgrades.core.reason_kinds import InstanceWhy
 from upgrades.core.steps import Why
-from upgrades.core.waiting import Reason
 from upgrades.feed import reason_shapes
 
 EARLIER = NOW - timedelta(minutes=5)

@@ -64,7 +64,7 @@ export const anOptOut = () => ({
   ending_by: "",
 });
 
-/** What comes with each code: as core/reasons.py says, which test_no_rules.py holds it to. */
+/** What comes with each code: as core/reason_kinds.py says, which test_no_rules.py holds it to. */
 const KINDS = JSON.parse(readFileSync(new URL("kinds.json", import.meta.url), "utf8"));
 const NEW_CODE = { face: { fill: "attention", glyph: "held" }, passes: false, explains: [] };
 const kindOf = (code) => KINDS[code] ?? NEW_CODE;

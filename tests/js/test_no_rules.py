@@ -16,8 +16,7 @@ import pytest
 
 from upgrades.core.catalogue import text_of
 from upgrades.core.instance_states import InstanceState
-from upgrades.core.reason_kinds import ReasonKind
-from upgrades.core.reasons import KINDS
+from upgrades.core.reason_kinds import KINDS, ReasonKind
 from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 
 ROOT = Path(__file__).parents[2]
@@ -243,14 +242,14 @@ TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 
 
 def codes_in(text: str) -> list[str]:
-    """The lines that know a code of a reason: what must be known of one comes with it (core/reasons.py, docs/feed.md)."""
+    """The lines that know a code of a reason: what must be known of one comes with it (core/reason_kinds.py, docs/feed.md)."""
     return [line.strip() for line in text.splitlines() if QUOTED.search(NO_CODE.sub("", line))]
 
 
 @pytest.mark.parametrize("path", [*SCRIPTS, *TEMPLATES], ids=lambda path: str(path.name))
 def test_no_page_knows_a_code_of_a_reason(path: Path) -> None:
     found = codes_in(without_comments(path.read_text()))
-    assert not found, f"{path.name}: {found}. Let core/reasons.py say it of the code, and read that from the feed."
+    assert not found, f"{path.name}: {found}. Let core/reason_kinds.py say it of the code, and read that from the feed."
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.name))
@@ -258,7 +257,7 @@ def test_no_view_spells_a_code_of_a_reason(module: Path) -> None:
     values = {code.value for code in KINDS}
     nodes = ast.walk(ast.parse(module.read_text()))
     found = [node.lineno for node in nodes if isinstance(node, ast.Constant) and node.value in values]
-    assert not found, f"{module.name}, lines {found}: Let core/reasons.py say it of the code."
+    assert not found, f"{module.name}, lines {found}: Let core/reason_kinds.py say it of the code."
 
 
 @pytest.mark.parametrize(

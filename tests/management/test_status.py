@@ -23,7 +23,7 @@ from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.commands.steering import pause, retry_now
 from upgrades.commands.upgrades import cancel, start
-from upgrades.core import advice, reasons
+from upgrades.core import advice, reason_kinds, reasons
 from upgrades.core.states import InstanceUpgradeState, Power, UpgradeStatus
 from upgrades.heartbeats import Heartbeats, Part
 from upgrades.management import status, why
@@ -223,7 +223,7 @@ def a_reason(**changes: Any) -> dict[str, Any]:
 
 def test_every_act_of_a_reason_has_its_command() -> None:
     written = set(re.findall(r'\((?:OWNER|OPERATOR), "(\w+)"\)', Path(str(reasons.__file__)).read_text()))
-    in_the_table = {kind.action for kind in reasons.KINDS.values() if kind.action}
+    in_the_table = {kind.action for kind in reason_kinds.KINDS.values() if kind.action}
     named = (
         written | in_the_table | {advice.START, advice.START_UNHEALTHY_FIRST, advice.RETRY_FAILED, advice.CHANGE_POLICY}
     )

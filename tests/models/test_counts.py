@@ -35,9 +35,9 @@ class Counts(TestCase):
         row.refresh_from_db()
         facts = observe(row.pk, NOW).facts
         assert history.standings([row], NOW)[row.pk] == standing.standing(facts)
-        found, failed = provisioning.counts_of(facts), provisioning.lacking(facts)
+        found, failed = provisioning.counts_of(facts), provisioning.without_machine(facts)
         if not is_leaving:
             empty = provisioning.InstanceCounts()
             assert provisioning_status.counts_of([row.pk], NOW).get(row.pk, empty) == found
-        expected = provisioning.provisioning_status(row.capacity, found, failed, is_leaving=is_leaving)
+        expected = provisioning.provisioning_status(row.capacity, found, failed, is_being_deleted=is_leaving)
         assert provisioning_status.provisioning_status([row], NOW)[row.pk] == expected

@@ -8,7 +8,7 @@ from tests.orchestrator.fleet import Fleet
 from tests.providers.conftest import shared_simulator as shared_simulator
 from tests.providers.simulator import Simulator
 from upgrades.core.steps import Settle
-from upgrades.core.what_if import settled
+from upgrades.core.what_if import with_results
 from upgrades.models import ScaleSet
 from upgrades.orchestrator import reconcile
 from upgrades.orchestrator.leases import Lease
@@ -31,11 +31,11 @@ def results_lead_where_was_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def checked(lease: Lease, observation: Observation, step: Settle, now: datetime) -> bool:
         is_done = really(lease, observation, step, now)
-        foreseen = settled(observation.facts, step)
+        foreseen = with_results(observation.facts, step)
         if is_done and foreseen and ScaleSet.objects.filter(pk=lease.scale_set_id, seq=observation.seq + 1).exists():
             found = observe(lease.scale_set_id, now).facts
             assert (found.instances, found.upgrade) == (foreseen.instances, foreseen.upgrade)
-            assert (found.trial, found.newest_good) == (foreseen.trial, foreseen.newest_good)
+            assert (found.target_results, found.newest_good) == (foreseen.target_results, foreseen.newest_good)
         return is_done
 
     monkeypatch.setattr(reconcile, "_settle_and_rest", checked)

@@ -13,7 +13,7 @@ from tests.orchestrator.surging import surging
 from upgrades.commands.steering import release, retry_now
 from upgrades.core.facts import VersionResults
 from upgrades.core.states import UpgradeStatus
-from upgrades.models.trials import trials_of
+from upgrades.models.version_results import version_results_of
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 OLD, BAD, MENDED = "0.0.1", "16.04.1", "16.04.2"
@@ -200,7 +200,7 @@ def test_an_emptied_set_remembers_its_suspected_versions(make_fleet: MakeFleet) 
     fleet.put(2)
     fleet.go_on()
     assert [row.version for row in fleet.instances] == [OLD] * 2
-    assert trials_of(fleet.row) == {BAD: VersionResults(failed=2)}
+    assert version_results_of(fleet.row) == {BAD: VersionResults(failed=2)}
 
 
 def test_two_bad_versions_in_a_row_are_both_passed_over(make_fleet: MakeFleet) -> None:
@@ -230,11 +230,11 @@ def test_a_surge_that_fails_suspects_the_version_too(make_fleet: MakeFleet) -> N
     fleet.publish(BAD)
     to_its_end(fleet)
     fleet.go_on()
-    assert trials_of(fleet.row) == {BAD: VersionResults(failed=2)}
+    assert version_results_of(fleet.row) == {BAD: VersionResults(failed=2)}
     assert "VersionSuspected" in reasons(fleet)
     fleet.publish(MENDED)
     to_its_end(fleet)
-    assert trials_of(fleet.row) == {BAD: VersionResults(failed=2)}
+    assert version_results_of(fleet.row) == {BAD: VersionResults(failed=2)}
     assert versions(fleet) == {MENDED}
 
 
@@ -245,4 +245,4 @@ def test_a_lack_of_quota_is_not_counted_against_the_version(make_fleet: MakeFlee
     fleet.edit({"tags": {**fleet.tags, "rollgrid-sim-quota": "5"}})
     fleet.work(handed)
     fleet.go_on()
-    assert trials_of(fleet.row) == {}
+    assert version_results_of(fleet.row) == {}

@@ -1,7 +1,7 @@
-"""The instances that the running or next upgrade is about: those that wait for it, those behind, and those that need approval.
+"""The instances that the running or next upgrade affects: a part of the board (core/board.py).
 
-A part of the board (core/board.py). Pages show with it which instances a reason holds and which ones a button would reach. All values of
-instances are texts as `ranges.spans` writes them.
+Pages show with it which instances a reason holds, and which ones a button would act on. Sets of instances are texts as `ranges.spans`
+writes them.
 """
 
 from collections import Counter
@@ -12,12 +12,13 @@ from typing import TypedDict
 
 from upgrades.core import batches
 from upgrades.core.facts import Facts, InstanceFacts
+from upgrades.core.in_flight import ids_in_flight
 from upgrades.core.instance_states import lacks_target, target_of
 from upgrades.core.ranges import spans
+from upgrades.core.reason_context import ReasonContext, reason_context_of
 from upgrades.core.reasons import reasons
-from upgrades.core.states import IN_FLIGHT, StartedBy, UpgradeKind, UpgradeStatus
+from upgrades.core.states import StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Why
-from upgrades.core.waiting import ReasonContext, reason_context_of
 
 
 class Approval(TypedDict):
@@ -29,7 +30,7 @@ class Approval(TypedDict):
 
 
 class Affected(TypedDict):
-    """`waiting`: instances that the running or next upgrade is still to take; whatever holds the scale set holds these.
+    """The affected instances. `waiting`: those that the running or next upgrade is still to take; a hold of the scale set holds these.
 
     `behind`: [version, number of instances] for each version that is to be replaced, the commonest first. `left_behind`: instances that
     the last upgrade did not bring to its version, because it was stopped."""
@@ -41,6 +42,7 @@ class Affected(TypedDict):
 
 
 def affected_instances(facts: Facts, now: datetime) -> Affected:
+    """Find the instances that the running or next upgrade affects."""
     context = reason_context_of(facts, now)
     return Affected(
         waiting=_spans(_waiting(context)),
@@ -58,12 +60,12 @@ def _waiting(context: ReasonContext) -> list[InstanceFacts]:
     facts, upgrade = context.facts, context.upgrade
     if upgrade:
         return batches.takeable_now(facts, upgrade)
-    free = {instance.id for instance in batches.may_be_taken_next(facts, StartedBy.PLATFORM, context.target)}
-    return [instance for instance in context.outdated if instance.id in free]
+    may_be_taken = {instance.id for instance in batches.may_be_taken_next(facts, StartedBy.PLATFORM, context.target)}
+    return [instance for instance in context.outdated if instance.id in may_be_taken]
 
 
 def _behind(facts: Facts) -> list[list[str | int]]:
-    """[version, count] of the versions to be replaced. During an upgrade of extensions: by the next image upgrade."""
+    """[version, count] for each version to be replaced; during an upgrade of extensions, by the next image upgrade."""
     if facts.upgrade and facts.upgrade.kind is UpgradeKind.EXTENSIONS:
         facts = replace(facts, upgrade=None)
     target = target_of(facts)
@@ -88,8 +90,7 @@ def _approval(context: ReasonContext) -> Approval | None:
         for reason in reasons(context.facts, context.now)
         if reason.code is Why.WAITING_FOR_APPROVAL
     ]
-    members = context.upgrade.members if context.upgrade else ()
-    in_hand = {id for member in members if member.state in IN_FLIGHT for id in (member.instance, member.upgraded)}
+    in_flight = ids_in_flight(context.facts)
     approved = [
         instance
         for instance in context.facts.staying
@@ -98,5 +99,5 @@ def _approval(context: ReasonContext) -> Approval | None:
     return Approval(
         version=context.target,
         waiting=spans(id for ids in held for id in ids),
-        approved=_spans(instance for instance in approved if instance.id not in in_hand),
+        approved=_spans(instance for instance in approved if instance.id not in in_flight),
     )

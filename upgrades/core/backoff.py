@@ -1,6 +1,6 @@
 """Which stopped attempts the platform tries again by itself, and when (Z-1.14).
 
-All functions are about the last attempt ("it"), and only if that was at the latest version.
+"The last attempt" below is that at the latest version. Where the last attempt was at another version, all answers are no.
 """
 
 from datetime import datetime, timedelta
@@ -13,38 +13,38 @@ MAX_WAIT = timedelta(days=1)
 
 
 def was_cancelled(facts: Facts) -> bool:
-    """Did a person cancel it? Then it is not tried again until a person asks for that, or the next version is published."""
-    last = _at_this_version(facts)
+    """Did a person cancel the last attempt? Then only a person's retry, or the next version, starts another."""
+    last = _last_attempt_at_latest(facts)
     return last is not None and bool(last.cancelled_by) and not last.wait_is_skipped
 
 
 def paused_by(facts: Facts) -> str:
-    """Who paused it, "" where nobody did, or where it was completed or cancelled.
+    """Who paused the last attempt; "" where nobody did, or where it was completed or cancelled.
 
     The pause holds for all attempts at that version, until somebody resumes or cancels it, or a newer version is published."""
-    last = _at_this_version(facts)
+    last = _last_attempt_at_latest(facts)
     is_over = last is None or bool(last.cancelled_by) or last.status is UpgradeStatus.COMPLETED
     return "" if last is None or is_over else last.paused_by
 
 
 def was_stopped_at_the_gate(facts: Facts) -> bool:
-    """Was it stopped before it touched any instance? Then it is tried again as soon as the gate opens."""
-    last = _at_this_version(facts)
-    return last is not None and last.status is UpgradeStatus.FAULTED and not last.has_begun_any
+    """Was the last attempt stopped before it touched any instance? Then the next one follows as soon as the gate opens."""
+    last = _last_attempt_at_latest(facts)
+    return last is not None and last.status is UpgradeStatus.FAULTED and not last.has_begun
 
 
 def was_stopped_on_the_way(facts: Facts) -> bool:
-    """Was it stopped after it had touched instances?"""
-    last = _at_this_version(facts)
-    return last is not None and last.status is UpgradeStatus.FAULTED and last.has_begun_any
+    """Was the last attempt stopped after it had touched instances? Then the next one follows after a wait (`next_attempt_at`)."""
+    last = _last_attempt_at_latest(facts)
+    return last is not None and last.status is UpgradeStatus.FAULTED and last.has_begun
 
 
 def would_take_failed(facts: Facts) -> bool:
     """Does the next attempt also take instances that failed on this version before?
 
-    Yes if one of the attempts in a row was stopped on the way, if a person asked for a retry, or if the last attempt was to take them but
-    was stopped at the gate."""
-    last = _at_this_version(facts)
+    It does if one of the attempts in a row was stopped on the way, if a person asked for a retry, or if the last attempt was to take them
+    but was stopped at the gate."""
+    last = _last_attempt_at_latest(facts)
     is_stopped = was_stopped_on_the_way(facts) or (
         was_stopped_at_the_gate(facts) and last and (last.attempts_stopped_in_a_row > 0 or last.takes_failed)
     )
@@ -64,7 +64,7 @@ def next_attempt_at(facts: Facts) -> datetime | None:
     2:00:00
     1 day, 0:00:00
     """
-    last = _at_this_version(facts)
+    last = _last_attempt_at_latest(facts)
     if last is None or not was_stopped_on_the_way(facts) or last.wait_is_skipped or last.ended_at is None:
         return None
     doublings = min(max(0, last.attempts_stopped_in_a_row - 1), 20)
@@ -72,11 +72,12 @@ def next_attempt_at(facts: Facts) -> datetime | None:
     return last.ended_at + min(wait, MAX_WAIT)
 
 
-def platform_gate_is_shut(facts: Facts, now: datetime) -> bool:
+def is_platform_gate_shut(facts: Facts, now: datetime) -> bool:
+    """Are too many instances unhealthy for an upgrade of the platform to begin?"""
     unhealthy_count = len(health.unhealthy(facts, now))
     return health.exceeds(unhealthy_count, len(facts.counted), facts.policy.max_unhealthy_percent)
 
 
-def _at_this_version(facts: Facts) -> Attempt | None:
+def _last_attempt_at_latest(facts: Facts) -> Attempt | None:
     last = facts.last_attempt
     return last if last and facts.latest and last.target_version == facts.latest.version else None

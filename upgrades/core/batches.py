@@ -1,4 +1,15 @@
-"""Which instances are upgraded next, and how many at once."""
+"""Which instances are upgraded next, and how many at once.
+
+An upgrade takes an instance when it puts it into a batch, and takes each instance only once. From the widest question to the narrowest:
+
+- `would_be_taken`: does the instance lack what the upgrade brings?
+- `not_taken_yet`: the instances that the upgrade is still to take, also those that cannot be taken now.
+- `pending`: those of them that could be taken if no operation ran on them.
+- `takeable_now`: those of them that can be taken now.
+- `takeable_and_approved`: those of them that need no approval, or have it. The next batch is chosen from these.
+
+`may_be_taken` and `may_be_taken_next` do not ask what an instance lacks, only whether an upgrade may touch it.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -26,14 +37,15 @@ def size(total: int, policy: Policy) -> int:
 
 
 def has_older_version(instance: InstanceFacts, target_version: str) -> bool:
+    """Is the instance's version older than the target? False where either is unknown."""
     return versions.is_older_if_known(instance.version, target_version)
 
 
 def takeable_now(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """The instances that the upgrade has not taken yet and could take now, in ascending order of their ids."""
-    # Several rules ask it of the running upgrade.
+    # Several rules ask this of the running upgrade.
     if upgrade is facts.upgrade:
-        return list(facts.once("takeable now", lambda: tuple(_takeable_now(facts, upgrade))))
+        return list(facts.cached("takeable now", lambda: tuple(_takeable_now(facts, upgrade))))
     return _takeable_now(facts, upgrade)
 
 
@@ -47,7 +59,7 @@ def _takeable_now(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
 
 
 def pending(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
-    """The instances of `takeable_now`, and those that would be among them if no operation ran on them. Progress counts both as pending."""
+    """The instances that `takeable_now` would return if no operation ran on any. Progress counts them as pending."""
     taken = {member.instance for member in upgrade.members}
     free = [instance for instance in facts.instances if not instance.is_opted_out and not instance.is_being_deleted]
     return [
@@ -61,11 +73,12 @@ def not_taken_yet(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """All instances that the upgrade has not taken yet, except opted-out and (for the platform) quarantined ones.
 
     Unlike `takeable_now`, it includes instances that are busy, switched off or without a machine."""
-    taken, by_platform = {member.instance for member in upgrade.members}, upgrade.started_by is StartedBy.PLATFORM
+    taken = {member.instance for member in upgrade.members}
+    by_platform = upgrade.started_by is StartedBy.PLATFORM
     free = [
         instance
         for instance in facts.staying
-        if not instance.is_opted_out and not (by_platform and instance.quarantined)
+        if not instance.is_opted_out and not (by_platform and instance.is_quarantined)
     ]
     return [instance for instance in free if instance.id not in taken and would_be_taken(instance, upgrade)]
 
@@ -89,7 +102,7 @@ def _must_leave_version(instance: InstanceFacts, upgrade: Upgrade) -> bool:
     It moves to an older version only in an upgrade that a person started: to the version that the set is pinned to, or away from a
     withdrawn one."""
     version = upgrade.target.version
-    if upgrade.takes_newer or (instance.withdrawn and upgrade.started_by is StartedBy.USER):
+    if upgrade.takes_newer or (instance.runs_withdrawn_version and upgrade.started_by is StartedBy.USER):
         return bool(instance.version) and instance.version != version
     return has_older_version(instance, version)
 
@@ -112,28 +125,28 @@ def unapproved(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
 def unhealthy_first(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     """The unhealthy instances that a person asked to be upgraded first and that no batch has taken yet.
 
-    The gate does not count them: they recover by the upgrade itself, which it would keep from beginning."""
+    The gate does not count them: the upgrade itself is to make them healthy, so they must not prevent it."""
     return [instance for instance in takeable_and_approved(facts, upgrade) if instance.id in upgrade.upgraded_first]
 
 
 def unhealthy_at_the_gate(facts: Facts, now: datetime) -> list[InstanceFacts]:
-    """The unhealthy instances that the gate counts: all, except those that the running upgrade is about to mend."""
-    mended = set(ids(unhealthy_first(facts, facts.upgrade))) if facts.upgrade else set()
-    return [instance for instance in unhealthy(facts, now) if instance.id not in mended]
+    """The unhealthy instances that the gate counts: all, except those of `unhealthy_first`."""
+    not_counted = set(ids(unhealthy_first(facts, facts.upgrade))) if facts.upgrade else set()
+    return [instance for instance in unhealthy(facts, now) if instance.id not in not_counted]
 
 
 def is_approved(instance: InstanceFacts, policy: Policy, version: str) -> bool:
-    """May it be upgraded to `version`? In a deferred upgrade only if approved for that version: an approval covers no newer one."""
+    """May the instance be upgraded to `version`? In a deferred upgrade only if it was approved for exactly that version."""
     return not policy.deferral or instance.approved_version == version
 
 
 def untouched(facts: Facts) -> list[InstanceFacts]:
     """The instances that may be touched: not opted out, and with no operation running on them."""
-    return list(facts.once("untouched", lambda: tuple(_untouched(facts))))
+    return list(facts.cached("untouched", lambda: tuple(_untouched(facts))))
 
 
 def _untouched(facts: Facts) -> list[InstanceFacts]:
-    return [instance for instance in facts.instances if instance.opt_out is None and not instance.busy]
+    return [instance for instance in facts.instances if instance.opt_out is None and not instance.is_busy]
 
 
 def may_be_taken(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
@@ -146,7 +159,7 @@ def may_be_taken(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
 
 def may_be_taken_next(facts: Facts, started_by: StartedBy, version: str) -> list[InstanceFacts]:
     """The instances that the next upgrade, to `version`, may take. An opt-out for another version does not count."""
-    free = [instance for instance in facts.instances if not instance.busy and not instance.is_opted_out_of(version)]
+    free = [instance for instance in facts.instances if not instance.is_busy and not instance.is_opted_out_of(version)]
     return _takeable(free, started_by)
 
 
@@ -161,31 +174,32 @@ def next_to_be_taken(facts: Facts, version: str, *, takes_failed: bool) -> list[
 
 
 def _takeable(free: list[InstanceFacts], started_by: StartedBy) -> list[InstanceFacts]:
+    """The instances of `free` that have a machine that is switched on, without unused surge and (for the platform) quarantined ones."""
     by_platform = started_by is StartedBy.PLATFORM
-    there = [
+    running = [
         instance
         for instance in free
         if not instance.is_switched_off and not instance.is_unused_surge and instance.has_machine
     ]
-    return [instance for instance in there if not (by_platform and instance.quarantined)]
+    return [instance for instance in running if not (by_platform and instance.is_quarantined)]
 
 
-def to_remove(facts: Facts, free: Sequence[InstanceFacts], count: int) -> tuple[int, ...]:
-    """The ids of `count` instances of `free` to remove, ascending: first those without a machine.
+def choose_for_removal(facts: Facts, free: Sequence[InstanceFacts], count: int) -> tuple[int, ...]:
+    """Choose `count` instances of `free` to remove: first those without a machine. Returns their ids, ascending.
 
-    Within both groups, the zone with the most instances gives first, and of each zone the highest ids go.
+    Within each of these two groups they come from the zone with the most instances, and from each zone the highest ids.
 
     >>> of_zones = tuple(InstanceFacts(id, "1", zone=zone) for id, zone in [(1, "2"), (2, "1"), (3, "2"), (4, "1"), (6, "1")])
-    >>> to_remove(Facts(2, of_zones), of_zones, 3)
+    >>> choose_for_removal(Facts(2, of_zones), of_zones, 3)
     (3, 4, 6)
     """
     sizes = Counter(instance.zone for instance in facts.staying)
-    absent = _from_the_fullest([instance for instance in free if instance.missing], count, sizes)
-    there = _from_the_fullest([instance for instance in free if not instance.missing], count - len(absent), sizes)
-    return tuple(sorted(absent + there))
+    missing = _from_fullest_zone([instance for instance in free if instance.missing], count, sizes)
+    others = _from_fullest_zone([instance for instance in free if not instance.missing], count - len(missing), sizes)
+    return tuple(sorted(missing + others))
 
 
-def _from_the_fullest(free: Sequence[InstanceFacts], count: int, sizes: Counter[str]) -> list[int]:
+def _from_fullest_zone(free: Sequence[InstanceFacts], count: int, sizes: Counter[str]) -> list[int]:
     """Choose `count` ids, each from the zone with the most instances left. `sizes`: instances by zone; reduced as they are chosen."""
     left: dict[str, list[int]] = defaultdict(list)
     for instance in sorted(free, key=lambda instance: instance.id):
@@ -202,20 +216,20 @@ def _from_the_fullest(free: Sequence[InstanceFacts], count: int, sizes: Counter[
 class Choice:
     """The next batch. `surge`: new instances are created to replace its instances.
 
-    `numbers`: how it was chosen, the values of the message that says so."""
+    `values`: those of the message `batch.share`, which says how it was chosen."""
 
     instances: tuple[int, ...]
-    numbers: Mapping[str, object]
+    values: Mapping[str, object]
     surge: bool = False
 
     @property
     def why(self) -> Sentence:
-        """How it was chosen, for the decision log."""
-        return say("batch.share", **self.numbers)
+        """How it was chosen, in a sentence that is stored with the batch."""
+        return say("batch.share", **self.values)
 
 
 def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: datetime) -> Choice:
-    """The next batch, out of `todo`: of one zone and one update domain (Z-1.4), the lowest ids first.
+    """Choose the next batch from `todo`: of one zone and one update domain (Z-1.4), the lowest ids first.
 
     Instances that failed on the target version before come last, so that others show whether the version or the machine is at fault.
     The batch shrinks while its instances and the unhealthy ones outside it together exceed the limit, but never below one: "unhealthy
@@ -226,15 +240,15 @@ def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: dat
     pool = _pool(todo, policy, unhealthy_ids, version)
     max_size = size(len(facts.counted), policy)
     chosen = list(ids(pool[:max_size]))
-    fitting = _shrunk(facts, chosen, policy, unhealthy_ids)
-    return Choice(fitting, _numbers(facts, policy, pool, max_size, fitting, unhealthy_ids))
+    fitting = _within_limit(facts, chosen, policy, unhealthy_ids)
+    return Choice(fitting, _message_values(facts, policy, pool, max_size, fitting, unhealthy_ids))
 
 
 def as_surge_batch(facts: Facts, choice: Choice) -> Choice:
-    """The same batch with surge; in place if the available quota is too small for as many new instances (Z-1.10)."""
+    """Make it a surge batch. It stays as it is where the available quota is too small for as many new instances (Z-1.10)."""
     if facts.available_quota is None or facts.available_quota >= len(choice.instances):
-        return replace(choice, numbers={**choice.numbers, "with_new": True}, surge=True)
-    return replace(choice, numbers={**choice.numbers, "room": max(0, facts.available_quota)})
+        return replace(choice, values={**choice.values, "with_new": True}, surge=True)
+    return replace(choice, values={**choice.values, "room": max(0, facts.available_quota)})
 
 
 def _pool(todo: Sequence[InstanceFacts], policy: Policy, unhealthy_ids: set[int], version: str) -> list[InstanceFacts]:
@@ -251,17 +265,18 @@ def _pool(todo: Sequence[InstanceFacts], policy: Policy, unhealthy_ids: set[int]
     return [instance for instance in ordered if place(instance) == place(ordered[0])]
 
 
-def _shrunk(facts: Facts, chosen: list[int], policy: Policy, unhealthy_ids: set[int]) -> tuple[int, ...]:
+def _within_limit(facts: Facts, chosen: list[int], policy: Policy, unhealthy_ids: set[int]) -> tuple[int, ...]:
+    """Shrink the batch while its instances and the unhealthy ones outside it exceed the limit together, but never below one."""
     chosen, total = list(chosen), len(facts.counted)
     while len(chosen) > 1:
-        down = len(chosen) + len(unhealthy_ids.difference(chosen))
-        if not exceeds(down, total, max(policy.max_unhealthy_percent, policy.max_batch_percent)):
+        unavailable = len(chosen) + len(unhealthy_ids.difference(chosen))
+        if not exceeds(unavailable, total, max(policy.max_unhealthy_percent, policy.max_batch_percent)):
             break
         chosen.pop()
     return tuple(chosen)
 
 
-def _numbers(
+def _message_values(
     facts: Facts,
     policy: Policy,
     pool: Sequence[InstanceFacts],
@@ -269,7 +284,7 @@ def _numbers(
     chosen: tuple[int, ...],
     unhealthy_ids: set[int],
 ) -> dict[str, object]:
-    """How large the batch is, where its instances come from, and why it is not larger. None: it is not said."""
+    """The values of `batch.share`: how large the batch is, where its instances come from, why it is not larger. None: left out."""
     total = len(facts.counted)
     is_short, is_smaller = len(pool) < max_size, len(chosen) < min(max_size, len(pool))
     return {

@@ -1,8 +1,8 @@
 """The board: all counts and states that viewers show of a scale set, computed once.
 
-It has the state of each instance, which ones count, which are next, the gauges, the plan and the progress. It is made whenever a reconcile
-ends in a wait, stored, and carried by the feed. Pages, wallboards, the terminal, the API and the admin show what it says. An upgrade that
-is over has a record, made by the same code. Values of instances are texts as `ranges.spans` writes them.
+It has the state of each instance, which instances count, which are next, the gauges, the plan and the progress. It is made and stored
+whenever a reconcile ends in a wait, and the feed carries it. Pages, wallboards, the terminal, the API and the admin show it. For an upgrade
+that is over, the same code makes a record. Sets of instances are texts as `ranges.spans` writes them.
 """
 
 from collections import defaultdict
@@ -14,24 +14,24 @@ from upgrades.core import gauges, health, in_flight
 from upgrades.core.affected import Affected, affected_instances
 from upgrades.core.catalogue import say
 from upgrades.core.facts import Batch, Facts, InstanceFacts
-from upgrades.core.forecast import ExpectedEnd, Forecast, Planned, ends_of
+from upgrades.core.forecast import ExpectedEnd, Forecast, Planned, expected_end
 from upgrades.core.gauges import Gauge
-from upgrades.core.instance_sentences import Said, said_by
+from upgrades.core.instance_sentences import InstanceMessage, instance_messages
 from upgrades.core.instance_states import InstanceState, lacks_target, states_of, target_of
 from upgrades.core.instants import iso
 from upgrades.core.progress import Progress as UpgradeProgress
 from upgrades.core.progress import count_states, progress_from, progress_of
 from upgrades.core.ranges import spans
-from upgrades.core.reasons import AT_THE_GATE
+from upgrades.core.reason_kinds import AT_THE_GATE
 from upgrades.core.sentences import Param, SentenceShape, message_of, shaped
 from upgrades.core.states import HAS_FAILED, InstanceUpgradeState
 
 
 class BoardCounts(TypedDict):
-    """Numbers of instances. `total`: those that stay, without surge instances that have replaced nothing yet.
+    """Numbers of instances. `total`: all, without those being deleted and surge instances that have replaced nothing yet.
 
-    `counted`: those that limits are a percent of. `eligible`: those that are not opted out; among them are `up_to_date`: on the wanted
-    version and well, and `current`: on the wanted version, well or not.
+    `counted`: those that limits are a percent of. `eligible`: those that are not opted out. Of these, `current` are on the wanted version,
+    and `up_to_date` are on it and well.
     """
 
     total: int
@@ -43,7 +43,7 @@ class BoardCounts(TypedDict):
 
 
 class BoardProgress(TypedDict):
-    """`up_to_date` instances `of` so many. `percent`: the same in percent, rounded down; None where `of` is 0."""
+    """How many instances are up to date, `of` how many; `percent` is rounded down, None where `of` is 0."""
 
     up_to_date: int
     of: int
@@ -53,7 +53,8 @@ class BoardProgress(TypedDict):
 class BatchRecord(TypedDict):
     """A batch that has begun. `members`: its instances by member state. A surge instance is not listed: the one that it replaces is.
 
-    `size`: the number of its instances, without those that were skipped. `key`, `params`: the message that `why` is (core/sentences.py).
+    `size`: the number of its instances, without those that were skipped. `key`, `params`: the message whose English text is `why`
+    (core/sentences.py).
     """
 
     number: int
@@ -68,7 +69,7 @@ class BatchRecord(TypedDict):
 
 
 class UpgradePosition(TypedDict):
-    """Where a running upgrade is: in batch `current` `of` so many, at which `step`, `since` when, and whether it is `held`.
+    """Where a running upgrade is: in which batch (`current`), `of` how many, at which `step`, `since` when, and whether it is `held`.
 
     `step`: "gate", "choose", "replace" or "wait". `size`, `replaced`, `healthy`: how many instances the running batch has, how many of them
     are replaced, and how many are healthy after that; None where no batch runs.
@@ -87,13 +88,13 @@ class UpgradePosition(TypedDict):
 class Board(Affected):
     """All that viewers show of a scale set. `eligible` and `up_to_date`: the instances behind these numbers of `counts`.
 
-    `states`: the instances in each state; `says`: what each says of itself.
-    `over_limit`: a sentence on what follows from too many unhealthy, None where the limit is kept.
-    `batches`: those that have begun; `planned`: those to come, with `planned_more` beyond them, started `planned_by`."""
+    `states`: {state: its instances}; `says`: the message of each instance.
+    `over_limit`: the sentence that says too many are unhealthy and what follows; None where the limit is kept.
+    `batches`: those that have begun; `planned`: those to come, and `planned_more` of them that are not listed, started `planned_by`."""
 
     target: str
     states: dict[str, str]
-    says: list[Said]
+    says: list[InstanceMessage]
     eligible: str
     up_to_date: str
     counts: BoardCounts
@@ -110,7 +111,7 @@ class Board(Affected):
 
 
 class Results(TypedDict):
-    """The result of an upgrade, in numbers of instances. `failed`: with or without the old OS disk back. `left`: not taken.
+    """The result of an upgrade, in numbers of instances. `failed`: whether or not they have their old OS disk back. `left`: not taken.
 
     `in_progress`: under way when it ended; always 0 unless an error ended it.
     """
@@ -122,7 +123,7 @@ class Results(TypedDict):
 
 
 class Record(TypedDict):
-    """How an upgrade stood when it ended. `left`: how many instances it had still to take. `unhealthy`: None where it was not recorded."""
+    """An upgrade as it was when it ended. `left`: how many instances it still had to take. `unhealthy`: None where it is not known."""
 
     batches: list[BatchRecord]
     counts: Results
@@ -132,8 +133,8 @@ class Record(TypedDict):
     left: int
 
 
-def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before: Board | None) -> Board:
-    """The board of these facts. `decision`: the code of what was decided on them. `found`: the forecast. `before`: the previous board."""
+def board_of(facts: Facts, now: datetime, decision: str, forecast: Forecast, before: Board | None) -> Board:
+    """Make the board of these facts. `decision`: the code of what was decided on them. `before`: the previous board."""
     states = states_of(facts, now, decision)
     counts = _counts(facts, states)
     eligible = [instance.id for instance in _eligible(facts)]
@@ -141,25 +142,25 @@ def board_of(facts: Facts, now: datetime, decision: str, found: Forecast, before
     return Board(
         target=target_of(facts),
         states=_by_state(states),
-        says=said_by(facts, states),
+        says=instance_messages(facts, states),
         eligible=spans(eligible),
         up_to_date=spans(id for id in eligible if states[id] is InstanceState.DONE),
         counts=counts,
         unhealthy=unhealthy,
-        over_limit=_over(unhealthy, runs=facts.upgrade is not None) if unhealthy["over"] else None,
+        over_limit=_over_limit_sentence(unhealthy, runs=facts.upgrade is not None) if unhealthy["over"] else None,
         failed=gauges.failed(facts, now),
-        batch=_current(facts, now, decision, found, before),
+        batch=_position(facts, now, decision, forecast, before),
         batches=[batch_record(batch) for batch in facts.upgrade.batches] if facts.upgrade else [],
-        planned=found["batches"],
-        planned_more=found["more"],
-        planned_by=found["by"],
+        planned=forecast["batches"],
+        planned_more=forecast["more"],
+        planned_by=forecast["by"],
         progress=progress(counts["up_to_date"], counts["eligible"]),
-        ends=ends_of(found, now) if facts.upgrade else None,
+        ends=expected_end(forecast, now) if facts.upgrade else None,
         **affected_instances(facts, now),
     )
 
 
-def _over(gauge: Gauge, *, runs: bool) -> SentenceShape:
+def _over_limit_sentence(gauge: Gauge, *, runs: bool) -> SentenceShape:
     unhealthy, total, must_recover = gauge["count"], gauge["of"], -gauge["room"]
     shares = {"share": 100 * unhealthy / total, "limit": gauge["limit_percent"]}
     return shaped(say("OverTheLimit", sick=unhealthy, total=total, must_recover=must_recover, runs=runs, **shares))
@@ -196,6 +197,7 @@ def _is_current(instance: InstanceFacts, facts: Facts, target: str) -> bool:
 
 
 def progress(up_to_date: int, of: int) -> BoardProgress:
+    """The progress bar: `up_to_date` of `of` instances."""
     return BoardProgress(up_to_date=up_to_date, of=of, percent=100 * up_to_date // of if of else None)
 
 
@@ -203,6 +205,7 @@ def progress(up_to_date: int, of: int) -> BoardProgress:
 
 
 def batch_record(batch: Batch) -> BatchRecord:
+    """The record of a batch that has begun."""
     members: dict[InstanceUpgradeState, list[int]] = defaultdict(list)
     for member in batch.members:
         members[member.state].append(member.instance)
@@ -222,15 +225,16 @@ def _size(batch: Batch) -> int:
     return sum(member.state is not InstanceUpgradeState.SKIPPED for member in batch.members)
 
 
-def _current(
-    facts: Facts, now: datetime, decision: str, found: Forecast, before: Board | None
+def _position(
+    facts: Facts, now: datetime, decision: str, forecast: Forecast, before: Board | None
 ) -> UpgradePosition | None:
     if facts.upgrade is None:
         return None
-    began, to_come = len(facts.upgrade.batches), len(found["batches"]) + found["more"]
+    began = len(facts.upgrade.batches)
+    to_come = len(forecast["batches"]) + forecast["more"]
     running = in_flight.running_batch(facts)
     number = began if running or not to_come else began + 1
-    step, held = _step(running, decision)
+    step, held = _upgrade_step(running, decision)
     return UpgradePosition(
         current=max(1, number),
         of=max(1, began + to_come),
@@ -246,7 +250,8 @@ def _current(
 _NOT_REPLACED = (InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING, InstanceUpgradeState.SKIPPED)
 
 
-def _step(running: Batch | None, decision: str) -> tuple[str, bool]:
+def _upgrade_step(running: Batch | None, decision: str) -> tuple[str, bool]:
+    """(the step of UpgradePosition, whether the upgrade is held there)."""
     if running is None:
         held = decision in AT_THE_GATE
         return "gate" if held else "choose", held
@@ -257,24 +262,24 @@ def _step(running: Batch | None, decision: str) -> tuple[str, bool]:
 
 
 def _since(number: int, step: str, now: datetime, before: Board | None) -> str:
-    """When the upgrade came to this batch and step; not later than now, in case the clock was set back."""
-    was = before["batch"] if before else None
-    is_same = was is not None and (was["current"], was["step"]) == (max(1, number), step)
-    return min(was["since"], iso(now)) if was and is_same else iso(now)
+    """When the upgrade came to this batch and step, by the previous board. Not later than now, in case the clock was set back."""
+    position = before["batch"] if before else None
+    is_same = position is not None and (position["current"], position["step"]) == (max(1, number), step)
+    return min(position["since"], iso(now)) if position and is_same else iso(now)
 
 
 # --- what is over -----------------------------------------------------------------------------------------------------
 
 
 def record_of(facts: Facts, now: datetime) -> Record:
-    """The record of the running upgrade, which ends now, and its last batch with it."""
+    """Make the record of the running upgrade, which ends now together with its last batch."""
     assert facts.upgrade
-    found, counts = facts.upgrade, _counts(facts, states_of(facts, now, ""))
-    ended = progress_of(facts, found)
+    upgrade, counts = facts.upgrade, _counts(facts, states_of(facts, now, ""))
+    ended = progress_of(facts, upgrade)
     return Record(
-        batches=[_ended(batch_record(batch), now) for batch in found.batches],
+        batches=[_ended_batch(batch_record(batch), now) for batch in upgrade.batches],
         counts=_results(ended),
-        failed=gauges.failed(facts, now) or gauges.gauge([], 0, found.policy.max_unhealthy_upgraded_percent),
+        failed=gauges.failed(facts, now) or gauges.gauge([], 0, upgrade.policy.max_unhealthy_upgraded_percent),
         unhealthy=gauges.unhealthy(facts, now),
         progress=progress(counts["up_to_date"], counts["eligible"]),
         left=ended.pending,
@@ -285,32 +290,32 @@ def _results(ended: UpgradeProgress) -> Results:
     return Results(succeeded=ended.successful, failed=ended.failed, in_progress=ended.in_progress, left=ended.pending)
 
 
-def progress_in(counts: Mapping[str, int]) -> UpgradeProgress:
-    """The progress that the `counts` of a stored record say. Old records have no `in_progress`."""
+def progress_from_counts(counts: Mapping[str, int]) -> UpgradeProgress:
+    """The progress that the `counts` of a stored record give. Old records have no `in_progress`."""
     return UpgradeProgress(counts["succeeded"], counts["failed"], counts.get("in_progress", 0), counts["left"])
 
 
-def _ended(batch: BatchRecord, now: datetime) -> BatchRecord:
+def _ended_batch(batch: BatchRecord, now: datetime) -> BatchRecord:
     return BatchRecord(**{**batch, "finished_at": batch["finished_at"] or iso(now)})
 
 
 def record_of_rows(began: Sequence[Batch], limit_percent: int, left: int) -> Record:
-    """The record of an upgrade that ended before records were kept, from its members alone: the health of that time is not known."""
+    """Make the record of an upgrade that ended before records were kept, from its members alone: the health of that time is not known."""
     members = [member for batch in began for member in batch.members]
     failed = [member.instance for member in members if member.state in HAS_FAILED]
-    well = sum(member.state is InstanceUpgradeState.SUCCEEDED for member in members)
+    succeeded = sum(member.state is InstanceUpgradeState.SUCCEEDED for member in members)
     return Record(
         batches=[batch_record(batch) for batch in began],
         counts=_results(progress_from(count_states(member.state for member in members), left)),
-        failed=gauges.gauge(failed, len(failed) + well, limit_percent),
+        failed=gauges.gauge(failed, len(failed) + succeeded, limit_percent),
         unhealthy=None,
-        progress=progress(well, len(failed) + well + left),
+        progress=progress(succeeded, len(failed) + succeeded + left),
         left=left,
     )
 
 
-def changes_at(facts: Facts, now: datetime) -> datetime | None:
-    """When the next initializing instance will count as unhealthy just because its wait is over; None where none will."""
+def next_overdue_at(facts: Facts, now: datetime) -> datetime | None:
+    """When the next initializing instance begins to count as unhealthy, because its wait for health is over; None where none is waiting."""
     waiting: Iterable[InstanceFacts] = health.initializing(facts, now)
     ends = [health.wait_ends(facts, instance.health_since, now) for instance in waiting if instance.health_since]
     return min((at for at in ends if at > now), default=None)

@@ -1,4 +1,4 @@
-"""The rules of capacity: a scale set has as many machines as its client asked for, whatever becomes of an upgrade."""
+"""The rules of capacity: a scale set has as many machines as its client asked for, whatever happens to an upgrade."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from upgrades.core.steps import (
     RESYNC_INTERVAL,
     WORK_POLL_INTERVAL,
     AddInstances,
-    MakeAgain,
+    RecreateMachines,
     RemoveInstances,
     Step,
     Wait,
@@ -30,69 +30,71 @@ def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
     """
     if is_amid_a_surge(facts):
         return None
-    short, in_flight = facts.capacity - len(facts.staying), ids_in_flight(facts)
-    again = tuple(instance.id for instance in missing.to_create_now(facts, now) if instance.id not in in_flight)
-    if short <= 0 and not again:
+    in_flight, image = ids_in_flight(facts), facts.image_for_new_instances
+    to_add = facts.capacity - len(facts.staying)
+    to_recreate = tuple(instance.id for instance in missing.to_create_now(facts, now) if instance.id not in in_flight)
+    if to_add <= 0 and not to_recreate:
         return None
-    if facts.image_for_new is None:
+    if image is None:
         return Wait(now + RESYNC_INTERVAL, Why.NO_IMAGE, say(Why.NO_IMAGE))
-    return AddInstances(short, facts.image_for_new) if short > 0 else MakeAgain(again, facts.image_for_new)
+    return AddInstances(to_add, image) if to_add > 0 else RecreateMachines(to_recreate, image)
 
 
 def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
-    """Remove surplus instances, from the fullest zone, highest ids first; never protected, kept or busy ones.
+    """Remove surplus instances, from the fullest zone, highest ids first; never opted-out, protected or busy ones.
 
     Surge instances that replace nothing are removed first, then instances without a machine. Machines that are still being created do not
     cause a removal: it is not known yet whether they will exist.
     """
     in_flight = ids_in_flight(facts)
     untouched = [instance for instance in batches.untouched(facts) if instance.id not in in_flight]
-    if unused_surges := [instance.id for instance in untouched if instance.is_unused_surge]:
-        return RemoveInstances(tuple(sorted(unused_surges)))
+    if unused := [instance.id for instance in untouched if instance.is_unused_surge]:
+        return RemoveInstances(tuple(sorted(unused)))
     free = [instance for instance in untouched if not instance.is_protected_from_scale_in]
     surplus = len(facts.staying) - facts.capacity
-    coming = sum(
+    being_created = sum(
         1
         for instance in facts.staying
         if instance.is_being_created and not instance.is_opted_out and not instance.is_protected_from_scale_in
     )
-    max_removals = max(surplus - coming, min(surplus, sum(1 for instance in free if instance.missing)))
-    return RemoveInstances(batches.to_remove(facts, free, max_removals)) if max_removals > 0 and free else None
+    without_machine = sum(1 for instance in free if instance.missing)
+    # Instances without a machine can be removed at once; for the rest, assume that no machine that is being created will exist.
+    count = max(surplus - being_created, min(surplus, without_machine))
+    return RemoveInstances(batches.choose_for_removal(facts, free, count)) if count > 0 and free else None
 
 
 def wait_for_machines(facts: Facts, now: datetime) -> Step | None:
     """Wait while machines are created or removed outside any upgrade, or are missing.
 
-    The wait is short, so that work is handed out again soon after the lease of a worker that died has lapsed. While machines are missing,
-    the answer says so: it is never "nothing to do".
+    The wait is short, so that work is handed out again soon after the lease of a dead worker has expired. Missing machines are named, so
+    that the answer is never "nothing to do".
     """
-    if any(instance.busy for instance in facts.instances):
-        return Wait(now + WORK_POLL_INTERVAL, Why.CREATING, _making(facts))
+    if any(instance.is_busy for instance in facts.instances):
+        return Wait(now + WORK_POLL_INTERVAL, Why.CREATING, _busy_message(facts))
     if not (lacking := missing.to_create(facts)):
         return None
-    next_try, why = missing.next_try(facts, now), Why.NOT_MADE if missing.creation_failed(facts) else Why.GONE
-    until = min(next_try or now + WORK_POLL_INTERVAL, now + RESYNC_INTERVAL)
+    first_creation_at = missing.first_creation_at(facts, now)
+    why = Why.CREATION_FAILED if missing.creation_failed(facts) else Why.GONE
+    until = min(first_creation_at or now + WORK_POLL_INTERVAL, now + RESYNC_INTERVAL)
     return Wait(until, why, say("MachinesMissing", count=len(lacking), capacity=facts.capacity))
 
 
-def _making(facts: Facts) -> Sentence:
-    """A sentence on what is being done to the busy instances, outside any upgrade."""
-    variant, counts = being_changed(facts)
+def _busy_message(facts: Facts) -> Sentence:
+    """The sentence that says what is being done to the busy instances, outside any upgrade."""
+    variant, counts = busy_variant(facts)
     return say(f"{Why.CREATING}.{variant}" if variant else Why.CREATING, **counts)
 
 
-def being_changed(facts: Facts) -> tuple[str, dict[str, int]]:
-    """Which sentence of CreatingInstances says it, and with which counts of busy instances."""
-    busy = [instance for instance in facts.instances if instance.busy]
-    creating, removing = (
-        sum(instance.is_being_created for instance in busy),
-        sum(instance.is_being_deleted for instance in busy),
-    )
+def busy_variant(facts: Facts) -> tuple[str, dict[str, int]]:
+    """(variant of the message CreatingInstances, its values: how many busy instances are being created, removed or changed)."""
+    busy = [instance for instance in facts.instances if instance.is_busy]
+    creating = sum(instance.is_being_created for instance in busy)
+    removing = sum(instance.is_being_deleted for instance in busy)
     counts = {"creating": creating, "removing": removing, "others": len(busy) - creating - removing}
-    there = [name for name, count in counts.items() if count]
-    if len(there) > 1:
+    names = [name for name, count in counts.items() if count]
+    if len(names) > 1:
         return "several", counts
-    (name,) = there
+    (name,) = names
     return _VARIANTS[name], {name: counts[name]}
 
 

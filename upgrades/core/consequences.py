@@ -11,16 +11,16 @@ Sentences = tuple[Sentence, ...]
 
 
 def of_plan(facts: Facts, plan: Plan) -> Sentences:
-    """What `plan` would do. `facts`: the scale set now, before the action."""
+    """What the plan would do. `facts`: those before the action."""
     batches = batches_that_follow(plan)
     if not batches:
         return (say("consequence.no_upgrade"),)
     size = sum(len(batch.instances) for batch in batches)
-    says = say("consequence.plan", size=size, target=plan.target, batches=len(batches))
+    plan_sentence = say("consequence.plan", size=size, target=plan.target, batches=len(batches))
     first = {"size": len(batches[0].instances), "number": batches[0].number}
     if in_flight.running_batch(facts):
-        return says, say("consequence.after_this_batch", **first)
-    return says, say("consequence.when_free" if _is_held(plan) else "consequence.at_once", **first)
+        return plan_sentence, say("consequence.after_this_batch", **first)
+    return plan_sentence, say("consequence.when_free" if _is_held(plan) else "consequence.at_once", **first)
 
 
 def batches_that_follow(plan: Plan) -> tuple[PlannedBatch, ...]:
@@ -34,7 +34,7 @@ def _is_held(plan: Plan) -> bool:
 
 
 def of_starting(facts: Facts) -> Sentences:
-    """What else follows when a person starts an upgrade: a fleet stop does not hold it."""
+    """What else follows from starting an upgrade: a fleet stop does not hold it."""
     stop = facts.fleet_stop
     if stop is None:
         return ()
@@ -45,30 +45,33 @@ def of_starting(facts: Facts) -> Sentences:
 
 
 def of_retrying(facts: Facts) -> Sentences:
+    """What else follows from a retry: missing machines are created again at once."""
     is_lacking = any(instance.missing for instance in facts.instances)
     return (say("consequence.missing_machines"),) if is_lacking else ()
 
 
 def of_resuming(facts: Facts) -> Sentences:
+    """Whose pause ends with resuming."""
     upgrade, last = facts.upgrade, facts.last_attempt
     by = upgrade.paused_by if upgrade else last.paused_by if last else ""
     return (say("consequence.paused_by", by=by),) if by else ()
 
 
 def of_cancelling(facts: Facts) -> Sentences:
+    """When the upgrade ends, and that it is not tried again."""
     batch = in_flight.running_batch(facts)
-    now = say("consequence.cancels_at_once")
+    end = say("consequence.cancels_at_once")
     if batch:
-        now = say("consequence.finishes_batch", number=batch.number, size=len(batch.members))
-    return now, say("consequence.not_retried")
+        end = say("consequence.finishes_batch", number=batch.number, size=len(batch.members))
+    return end, say("consequence.not_retried")
 
 
 def of_turning_automatic_off(facts: Facts) -> Sentences:
-    """The running upgrade stops if the platform started it; () otherwise, because a person's upgrade goes on."""
+    """That the running upgrade stops, if the platform started it; a person's upgrade goes on."""
     stops = facts.upgrade is not None and facts.upgrade.started_by is StartedBy.PLATFORM
     return (say("consequence.stops_automatic"),) if stops else ()
 
 
 def of_ending_the_fleet_stop(held: int) -> Sentences:
-    """`held`: how many scale sets are held by the fleet stop alone."""
+    """What begins when the fleet stop ends. `held`: how many scale sets it holds and nothing else does."""
     return (say("consequence.holds", count=held) if held else say("consequence.holds_none"),)

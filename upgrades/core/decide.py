@@ -1,4 +1,7 @@
-"""`decide(facts, now)`: the one next thing to do for a scale set. docs/rules.md explains the rules one by one."""
+"""`decide(facts, now)`: the one next step for a scale set.
+
+docs/rules.md explains the rules one by one, and docs/azure.md the numbers that they cite, such as S-15, A-24 and Z-1.2.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -26,7 +29,7 @@ Rule = Callable[[Facts, datetime], Step | None]
 
 
 def decide(facts: Facts, now: datetime) -> Step:
-    """Say the one next thing to do for this scale set."""
+    """Return the one next step for this scale set: the answer of the first rule that has one."""
     for rule in RULES:
         if step := rule(facts, now):
             return step
@@ -37,28 +40,28 @@ def decide(facts: Facts, now: datetime) -> Step:
 
 
 def settle_members(facts: Facts, now: datetime) -> Step | None:
-    """Step 4 (S-15): an instance succeeds as soon as it is healthy, and fails if it is not healthy within five minutes.
+    """Settle instances of the running batch: healthy ones succeed at once, others fail after five minutes (S-15).
 
     Nothing fails on stale health: the five minutes do not end while health is stale, and begin anew after a gap in the reports. An instance
-    of a surge batch that was opted out or switched off before its replacement was healthy is let go: nothing was done to it.
+    of a surge batch that was opted out or switched off before its replacement was healthy is skipped: nothing was done to it.
     """
-    in_time = health.is_stale(facts, now)
+    is_stale = health.is_stale(facts, now)
     awaited = [
         member for member in in_flight.members_in_flight(facts) if member.state is InstanceUpgradeState.VERIFYING
     ]
-    let_go = tuple(member.instance for member in awaited if in_flight.is_let_go(facts, member))
-    verifying = [member for member in awaited if member.instance not in let_go]
+    skipped = tuple(member.instance for member in awaited if in_flight.is_to_be_skipped(facts, member))
+    verifying = [member for member in awaited if member.instance not in skipped]
     succeeded = tuple(member.instance for member in verifying if in_flight.is_healthy(facts, member))
     failed = tuple(
         member.instance
         for member in verifying
-        if not in_time and member.instance not in succeeded and health.is_overdue(facts, member.swapped_at, now)
+        if not is_stale and member.instance not in succeeded and health.is_overdue(facts, member.swapped_at, now)
     )
-    return Settle(succeeded, failed, let_go) if succeeded or failed or let_go else None
+    return Settle(succeeded, failed, skipped) if succeeded or failed or skipped else None
 
 
 def wait_for_members(facts: Facts, now: datetime) -> Step | None:
-    """Steps 3 and 4 (S-14, S-15): wait until every instance of the batch is upgraded and its health is known; choose nothing before."""
+    """Wait until every instance of the running batch is upgraded and its health is known (S-14, S-15)."""
     waiting = in_flight.members_in_flight(facts)
     if not waiting:
         return None
@@ -77,6 +80,7 @@ def wait_for_members(facts: Facts, now: datetime) -> Step | None:
 
 
 def _wait_for_work(facts: Facts, waiting: list[InstanceUpgradeFacts], count: int, now: datetime) -> Step:
+    """Wait while `count` instances are being upgraded; the code and the sentence say what is being done to them."""
     if any(member.replacement is not None for member in waiting):
         return Wait(now + WORK_POLL_INTERVAL, Why.SURGING, say(Why.SURGING, count=count))
     if facts.upgrade and facts.upgrade.kind is UpgradeKind.EXTENSIONS:
@@ -85,6 +89,7 @@ def _wait_for_work(facts: Facts, waiting: list[InstanceUpgradeFacts], count: int
 
 
 def finish_batch(facts: Facts, now: datetime) -> Step | None:
+    """Finish the running batch. The rules before this one have answered until all its instances have a result."""
     running = in_flight.running_batch(facts)
     return FinishBatch(running.number) if running else None
 
@@ -93,7 +98,7 @@ def finish_batch(facts: Facts, now: datetime) -> Step | None:
 
 
 def complete(facts: Facts, now: datetime) -> Step | None:
-    """Step 5 (S-16): complete if no instance is left to be upgraded, even during a hold: a hold only keeps things from beginning."""
+    """Complete the upgrade if no instance is left to be upgraded (S-16), even during a hold, which only keeps things from beginning."""
     if facts.upgrade is None or batches.not_taken_yet(facts, facts.upgrade):
         return None
     return Complete()
@@ -160,7 +165,7 @@ def pause_between_batches(facts: Facts, now: datetime) -> Step | None:
 
 
 def complete_with_untakeable_left(facts: Facts, now: datetime) -> Step | None:
-    """Step 5 again: complete if only instances are left that cannot be taken now, such as switched-off ones: nothing waits for them."""
+    """Complete the upgrade if all instances left cannot be taken now, such as switched-off ones: nothing waits for them (S-16)."""
     if facts.upgrade is None or batches.takeable_now(facts, facts.upgrade):
         return None
     return Complete()
@@ -180,7 +185,7 @@ def wait_for_quota(facts: Facts, now: datetime) -> Step | None:
 
 
 def start_batch(facts: Facts, now: datetime) -> Step | None:
-    """Step 2 (S-13): start the next batch, as a surge batch where the policy surges. Instances that a person wants mended come first."""
+    """Start the next batch (S-13), as a surge batch where the policy says so. Unhealthy instances come first if a person asked for that."""
     if facts.upgrade is None:
         return None
     todo = batches.unhealthy_first(facts, facts.upgrade) or batches.takeable_and_approved(facts, facts.upgrade)
@@ -204,7 +209,7 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
     version = facts.latest.version
     if backoff.was_cancelled(facts):
         return Wait(now + RESYNC_INTERVAL, Why.CANCELLED_BEFORE, say(Why.CANCELLED_BEFORE, version=version))
-    if backoff.was_stopped_at_the_gate(facts) and backoff.platform_gate_is_shut(facts, now):
+    if backoff.was_stopped_at_the_gate(facts) and backoff.is_platform_gate_shut(facts, now):
         return Wait(
             now + HEALTH_POLL_INTERVAL,
             Why.TOO_MANY_UNHEALTHY,
@@ -212,56 +217,57 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
         )
     again_at = backoff.next_attempt_at(facts)
     if again_at and again_at > now:
-        by_hand = not backoff.platform_gate_is_shut(facts, now)
+        by_hand = not backoff.is_platform_gate_shut(facts, now)
         text = say(Why.BACKING_OFF, version=version, until=again_at, by_hand=by_hand)
         return Wait(min(again_at, now + RESYNC_INTERVAL), Why.BACKING_OFF, text)
     return StartUpgrade(facts.latest, StartedBy.PLATFORM, backoff.would_take_failed(facts))
 
 
-# The order is the policy: the first rule that answers wins. Above each rule stands why it has its place.
+# The first rule that answers wins, so their order matters. The comment above a rule says why it has its place.
 RULES: tuple[Rule, ...] = (
-    # Capacity is the client's word, whatever becomes of an upgrade.
+    # The client's capacity holds, whatever happens to an upgrade.
     capacity.add_missing_instances,
     capacity.remove_surplus_instances,
-    # A running batch is ended before any pause, stop or cancel takes effect: it is never cut in the middle. First its results.
+    # A running batch is ended before any pause, stop or cancel takes effect: it is never cut in the middle. Its results come first.
     settle_members,
     # Restores are begun before the wait below, which then waits for them with all the rest.
     stopping.roll_back_failed,
     # The limit below is checked when every instance of the batch has a result, not on the first few.
     wait_for_members,
-    # Checked as part of the batch's end, so before the batch is finished, and exactly once: a pause must not make it forgotten.
+    # A part of the batch's end, so that it is checked exactly once: after the batch is finished, a pause could come before it.
     stopping.stop_at_the_end_of_a_batch,
     finish_batch,
     # From here on no batch runs. An upgrade that a limit has stopped ends before anything else is asked.
-    stopping.end_rolled_back,
+    stopping.end_after_rollback,
     # A person who cancels wants an end, so cancelling waits for no hold.
     stopping.cancel,
     # Before completing: an upgrade to a withdrawn version is no success, even if no instance happens to be left.
     stopping.stop_withdrawn,
     # Before the holds: they only keep things from beginning, and nothing is left to begin.
     complete,
-    # Holds come before the limits: instances that are unhealthy only while a hold lasts end nothing. The pause of this one set is first.
+    # Holds come before the limits: instances that are unhealthy only while a hold lasts do not stop the upgrade. The pause of this scale
+    # set comes before the stop of the whole fleet.
     stay_paused,
     obey_fleet_stop,
     # After pause and fleet stop: while either lasts, nobody need be asked for approval.
     wait_for_approval,
     # The last hold: it passes by itself, also while one of the others lasts.
     pause_between_batches,
-    # From here on nothing holds the upgrade: a machine that is off for a moment must not end a held one. Both rules need no fresh health,
-    # and an upgrade with nothing left is complete, not late.
+    # Only now, when nothing holds the upgrade: a machine that is switched off for a moment must not complete an upgrade that is held.
+    # These two rules need no fresh health. Completing is first: an upgrade with nothing left is complete, not late.
     complete_with_untakeable_left,
     stopping.stop_on_timeout,
-    # Before health, which would become stale while replaced instances are deleted.
+    # Before the rules of health, which would become stale while replaced instances are deleted.
     wait_for_quota,
-    # Limits are checked on fresh health only. It comes before first verdicts: none can come while the prober is away.
+    # Limits are checked on fresh health only. Freshness is before first verdicts, because none can come while the prober is away.
     wait_for_fresh_health,
     wait_for_first_verdicts,
-    # Where both limits are exceeded, the new version is the likelier cause, so the error names this one.
+    # Where both limits are exceeded, the new version is the likelier cause, so the error names the limit on upgraded instances.
     stopping.stop_on_failed_upgrades,
     stopping.stop_at_the_gate,
     # The batch is chosen on the same health that opened the gate.
     start_batch,
-    # From here on no upgrade runs. Machines that are being created do not keep an upgrade from starting, so waiting for them is last.
+    # From here on no upgrade runs. Waiting for machines is last, because machines that are being created do not prevent a start.
     start_upgrade,
     capacity.wait_for_machines,
 )

@@ -20,7 +20,7 @@ from upgrades.core.states import (
     UpgradeStatus,
 )
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,8 @@ class ImageReference:
 class Hold:
     """A request of `owner` that something is not upgraded, for `reason`.
 
-    `until`: None where the hold lasts until somebody ends it. `version`: the only version that the hold keeps away, in all attempts; ""
-    where it keeps all versions away. `since` is not compared: one request may hold several instances that were opted out at different
-    times.
+    `until`: None where the hold lasts until somebody ends it. `version`: the only version that it holds back, in all attempts at that
+    version; "" for all versions. `since` is not compared: one request may hold several instances that were opted out at different times.
     """
 
     owner: str
@@ -53,18 +52,19 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
-    """An instance without a machine, `since` when. `was_made`: it had one, which is gone at the provider; otherwise none could be made.
+class MissingMachine:
+    """Why an instance has no machine, and `since` when.
 
-    `tries`: how many creations in a row the provider refused or failed. `tried_at`: the time of the last of them; None where the next one
-    need not wait. `said`: the provider's error message for it.
+    `had_machine`: it had one, which is gone at the provider; False where none could be created so far. `tries`: how many creations in a
+    row the provider refused or failed. `tried_at`: the time of the last of them; None where the next one need not wait. `error`: the
+    provider's error message for the last of them.
     """
 
     since: datetime
-    was_made: bool = False
+    had_machine: bool = False
     tries: int = 0
     tried_at: datetime | None = None
-    said: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +78,14 @@ class InstanceFacts:
     `busy`: an operation of ours runs on its machine. `is_being_deleted`, `is_being_created`: that operation is its deletion, or its
     creation.
     `is_switched_off`: its machine is switched off, so it serves nobody; it is upgraded after it is started again (Z-1.12).
-    `quarantined`: it failed so often where others succeeded that the platform leaves it alone; a person may still upgrade it.
+    `is_quarantined`: it failed so often where others succeeded that the platform leaves it alone; a person may still upgrade it.
     `extensions`: the key of the extensions that were run on it (core/extensions.py).
-    `failed_version`: the version of its last failed upgrade. `rolled_back`: its last upgrade failed, and its old OS disk was put back.
+    `failed_version`: the version of its last failed upgrade. `was_rolled_back`: its last upgrade failed, and its old OS disk was put back.
     `approved_version`: the version that a person approved for it, "" for none.
     `zone`, `update_domain`: "" where there are none.
     `is_unused_surge`: a surge instance that has not replaced the old instance yet, so no count includes it.
     `missing`: it has no machine, and waits for one to be created.
-    `withdrawn`: the version that it runs was withdrawn.
+    `runs_withdrawn_version`: the version that it runs was withdrawn.
     """
 
     id: int
@@ -94,10 +94,10 @@ class InstanceFacts:
     health_since: datetime | None = None
     opt_out: Hold | None = None
     is_protected_from_scale_in: bool = False
-    busy: bool = False
+    is_busy: bool = False
     is_being_deleted: bool = False
     is_switched_off: bool = False
-    quarantined: bool = False
+    is_quarantined: bool = False
     extensions: str = ""
     failed_version: str = ""
     approved_version: str = ""
@@ -105,9 +105,9 @@ class InstanceFacts:
     update_domain: str = ""
     is_unused_surge: bool = False
     is_being_created: bool = False
-    missing: Missing | None = None
-    withdrawn: bool = False
-    rolled_back: bool = False
+    missing: MissingMachine | None = None
+    runs_withdrawn_version: bool = False
+    was_rolled_back: bool = False
 
     @property
     def is_opted_out(self) -> bool:
@@ -167,7 +167,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Exceeded:
+class ExceededLimit:
     """A share of instances that was over its limit, both in percent. `of_upgraded`: a share of those upgraded so far, not of all."""
 
     share_percent: float
@@ -182,7 +182,7 @@ class Breach:
     code: FaultCode
     message: str
     instances: tuple[int, ...]
-    exceeded: Exceeded | None = None
+    exceeded: ExceededLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ class Upgrade:
     batches: tuple[Batch, ...] = ()
     kind: UpgradeKind = UpgradeKind.IMAGE
     extensions: str = ""
-    # What `members` has computed already.
+    # What `members` has computed already: a list, because nothing can be assigned to a field of a frozen dataclass.
     _cache_members: list[tuple[InstanceUpgradeFacts, ...]] = field(
         default_factory=list, init=False, repr=False, compare=False
     )
@@ -233,7 +233,7 @@ class Upgrade:
 class Attempt:
     """How the last image upgrade of the scale set ended.
 
-    `has_begun_any`: it changed at least one instance, or an error or its time stopped it. `ended_at`: when the wait for the next attempt
+    `has_begun`: it changed at least one instance, or an error or its time stopped it. `ended_at`: when the wait for the next attempt
     begins. `cancelled_by`: the person who cancelled it, "" where it ended otherwise. `attempts_stopped_in_a_row`: how many attempts in a
     row at this target, up to and including this one, touched something and were stopped. `wait_is_skipped`: a person asked for the next
     attempt at once. `paused_by`: the person who paused it, which holds back the next attempt too. `takes_failed`: it was to take instances
@@ -242,7 +242,7 @@ class Attempt:
 
     target_version: str
     status: UpgradeStatus
-    has_begun_any: bool
+    has_begun: bool
     ended_at: datetime | None = None
     cancelled_by: str = ""
     attempts_stopped_in_a_row: int = 0
@@ -282,8 +282,9 @@ class Facts:
 
     Images: `latest` is the newest image in its location that was not withdrawn, or the one that the set is pinned to; None where there is
     none. `pinned_to`: the version that its model names, "" where it follows the latest. `withdrawn`: the withdrawn versions of its image.
-    `newest_good`: the image for new instances where the latest version is suspected (core/suspicion.py), otherwise None. `trial`: how
-    the target version of the running upgrade, or else the latest version, did in this set so far.
+    `newest_good`: the image for new instances where the latest version is suspected (core/suspicion.py), otherwise None.
+    `target_results`: how the target version of the running upgrade, or else the latest version, did in this set so far.
+    `automatic`: automatic OS upgrades are on.
 
     Policies: `policy` is that of the platform's upgrades, `policy_by_hand` that of a person's; None where both are the same.
 
@@ -316,25 +317,25 @@ class Facts:
     available_quota_is_known: bool = True
     upgrade: Upgrade | None = None
     last_attempt: Attempt | None = None
-    trial: VersionResults = VersionResults()
+    target_results: VersionResults = VersionResults()
     newest_good: ImageReference | None = None
     pinned_to: str = ""
     withdrawn: Mapping[str, Withdrawal] = field(default_factory=dict)
-    # What `instance` and `once` below have computed already.
+    # What `instance` and `cached` below have computed already.
     _cache_by_id: dict[int, InstanceFacts] = field(default_factory=dict, init=False, repr=False, compare=False)
     _cache: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def once(self, what: Hashable, compute: Callable[[], Found]) -> Found:
-        """What `compute` returns, computed once for these facts. `what` names it, with all else that it depends on."""
-        if what not in self._cache:
-            self._cache[what] = compute()
-        found: Found = self._cache[what]
-        return found
+    def cached(self, key: Hashable, compute: Callable[[], Result]) -> Result:
+        """The result of `compute`, called once for these facts. `key`: its name, with everything besides the facts that it depends on."""
+        if key not in self._cache:
+            self._cache[key] = compute()
+        result: Result = self._cache[key]
+        return result
 
     @property
     def staying(self) -> tuple[InstanceFacts, ...]:
         """All instances, except those that are being deleted and surge instances that have replaced nothing yet."""
-        return self.once(
+        return self.cached(
             "staying",
             lambda: tuple(
                 instance
@@ -349,7 +350,7 @@ class Facts:
 
         Left out are instances that are being deleted, surge instances that have replaced nothing yet, switched-off instances, and those
         without a machine."""
-        return self.once(
+        return self.cached(
             "counted",
             lambda: tuple(
                 instance for instance in self.staying if not instance.is_switched_off and instance.has_machine
@@ -357,10 +358,12 @@ class Facts:
         )
 
     @property
-    def image_for_new(self) -> ImageReference | None:
+    def image_for_new_instances(self) -> ImageReference | None:
+        """The latest image, or the newest good one where the latest is suspected; None where there is none."""
         return self.newest_good or self.latest
 
     def instance(self, id: int) -> InstanceFacts | None:
+        """The instance with this id; None where there is none."""
         if not self._cache_by_id:
             self._cache_by_id.update((instance.id, instance) for instance in self.instances)
         return self._cache_by_id.get(id)

@@ -1,4 +1,4 @@
-"""The plan as the board carries it. It is kept until something changes that it depends on, and only then made again.
+"""The plan as the board carries it. It is kept, and only made again when something changes that it depends on.
 
 Its times are those of the wall clock, so that a kept plan stays true while everything goes as planned.
 """
@@ -25,9 +25,9 @@ LATE = 1.5  # a batch is late after so many times the typical duration
 
 
 class Planned(TypedDict):
-    """A batch to come. Its times are for batches of typical duration, None where that is not known.
+    """A batch to come. Its times assume that batches take their typical time; None where that is not known.
 
-    `key`, `params`: the message that `why` is (core/sentences.py).
+    `key`, `params`: the message whose English text is `why` (core/sentences.py).
     """
 
     number: int
@@ -43,7 +43,7 @@ class Planned(TypedDict):
 
 
 class ExpectedEnd(TypedDict):
-    """When the upgrade will be over: with quick batches, with slow batches. `late`: the running batch takes far longer than usual."""
+    """When the upgrade will be over, if batches are quick (`earliest`) or slow (`latest`). `late`: the running batch takes far longer."""
 
     earliest: str
     latest: str
@@ -53,7 +53,7 @@ class ExpectedEnd(TypedDict):
 class Forecast(TypedDict):
     """The plan. `key`: a hash of everything that it depends on. `by`: who starts it, "platform" or "user", None where nothing is planned.
 
-    `more`: how many batches follow the listed ones. `late_after`: from when the running batch is late.
+    `more`: how many batches follow the listed ones. `late_after`: when the running batch begins to be late.
     """
 
     key: str
@@ -66,12 +66,13 @@ class Forecast(TypedDict):
 
 
 def forecast(facts: Facts, now: datetime, kept: Forecast | None, pace: Callable[[], Pace | None]) -> Forecast:
-    """The `kept` plan if it is still true, otherwise a new one. `pace` is called only for a new one, because it queries the database."""
+    """Return the `kept` plan if it is still true, otherwise a new one. `pace` queries the database, so it is called only for a new one."""
     key = plan_key(facts, now)
     return kept if kept and kept["key"] == key else make_forecast(facts, now, pace(), key)
 
 
 def make_forecast(facts: Facts, now: datetime, pace: Pace | None, key: str = "") -> Forecast:
+    """Make a new plan. Where a person has to begin the upgrade, or to end what holds it, it has no times."""
     by_hand = gauges.begins_by_hand(facts)
     plan = preview(facts, now, pace, by_hand=by_hand)
     is_known = not by_hand and not any(block.code in LIFTED_BY_PEOPLE for block in plan.blocks)
@@ -79,20 +80,21 @@ def make_forecast(facts: Facts, now: datetime, pace: Pace | None, key: str = "")
     started_at = running.started_at if running else None
     return Forecast(
         key=key,
-        by=_by(facts, by_hand) if plan.batches or facts.upgrade else None,
+        by=_starter(facts, by_hand) if plan.batches or facts.upgrade else None,
         batches=[_planned(batch, now, pace, is_known=not by_hand) for batch in plan.batches[:MAX_PLANNED]],
         more=max(0, len(plan.batches) - MAX_PLANNED),
-        earliest=_after(now, plan.earliest if is_known else None),
-        latest=_after(now, plan.latest if is_known else None),
+        earliest=_time_in(now, plan.earliest if is_known else None),
+        latest=_time_in(now, plan.latest if is_known else None),
         late_after=iso(started_at + pace.typical * LATE) if started_at and pace else None,
     )
 
 
 def no_forecast(key: str) -> Forecast:
+    """A plan without batches."""
     return Forecast(key=key, by=None, batches=[], more=0, earliest=None, latest=None, late_after=None)
 
 
-def ends_of(found: Forecast, now: datetime) -> ExpectedEnd | None:
+def expected_end(found: Forecast, now: datetime) -> ExpectedEnd | None:
     """When the upgrade will be over; None while that is not known."""
     if found["earliest"] is None or found["latest"] is None:
         return None
@@ -101,9 +103,9 @@ def ends_of(found: Forecast, now: datetime) -> ExpectedEnd | None:
     return ExpectedEnd(earliest=found["earliest"], latest=found["latest"], late=is_late)
 
 
-def _by(facts: Facts, by_hand: bool) -> str:
-    started_by = facts.upgrade.started_by if facts.upgrade else StartedBy.USER if by_hand else StartedBy.PLATFORM
-    return started_by.value.lower()
+def _starter(facts: Facts, by_hand: bool) -> str:
+    next_started_by = StartedBy.USER if by_hand else StartedBy.PLATFORM
+    return (facts.upgrade.started_by if facts.upgrade else next_started_by).value.lower()
 
 
 def _planned(batch: PlannedBatch, now: datetime, pace: Pace | None, *, is_known: bool) -> Planned:
@@ -114,15 +116,15 @@ def _planned(batch: PlannedBatch, now: datetime, pace: Pace | None, *, is_known:
         instances=spans(batch.instances),
         size=len(batch.instances),
         zones=list(batch.zones),
-        starts_at=_after(now, begins_in),
-        ends_at=_after(now, None if begins_in is None else begins_in + lasts),
+        starts_at=_time_in(now, begins_in),
+        ends_at=_time_in(now, None if begins_in is None else begins_in + lasts),
         waits_for_approval=batch.held_by == Why.WAITING_FOR_APPROVAL,
         why=str(batch.why),
         **message_of(batch.why),
     )
 
 
-def _after(now: datetime, length: timedelta | None) -> str | None:
+def _time_in(now: datetime, length: timedelta | None) -> str | None:
     return None if length is None else iso(now + length)
 
 
@@ -130,34 +132,34 @@ def _after(now: datetime, length: timedelta | None) -> str | None:
 
 
 def plan_key(facts: Facts, now: datetime) -> str:
-    """The same text for all facts that lead to the same plan, however far the running batch is."""
+    """A hash of all that the plan depends on: the same however far the running batch is, as long as all goes as planned."""
     groups: dict[Hashable, list[int]] = defaultdict(list)
-    taken = _going_as_planned(facts.upgrade)
+    states = _states_as_planned(facts.upgrade)
     for instance in facts.instances:
-        if not (
-            instance.id in taken and (taken[instance.id] in IN_FLIGHT or not health.is_unhealthy(facts, instance, now))
-        ):
+        state = states.get(instance.id)
+        is_as_planned = state in IN_FLIGHT or (state is not None and not health.is_unhealthy(facts, instance, now))
+        if not is_as_planned:
             groups[_instance_key(instance, facts, now)].append(instance.id)
-    told = sorted((repr(what), spans(ids)) for what, ids in groups.items())
-    depends_on = (_scale_set_key(facts), len(facts.counted), _upgrade(facts.upgrade), told)
+    instances = sorted((repr(key), spans(ids)) for key, ids in groups.items())
+    depends_on = (_scale_set_key(facts), len(facts.counted), _upgrade_key(facts.upgrade), instances)
     return blake2b(repr(depends_on).encode(), digest_size=12).hexdigest()
 
 
-def _going_as_planned(upgrade: Upgrade | None) -> dict[int, InstanceUpgradeState]:
-    """The states of members that have not failed, by the ids of their old and new instances: these instances go as planned."""
+def _states_as_planned(upgrade: Upgrade | None) -> dict[int, InstanceUpgradeState]:
+    """{id: state} of the old and new instances of all members that have not failed."""
     members = upgrade.members if upgrade else ()
-    well = [
+    not_failed = [
         member
         for member in members
         if member.state not in HAS_FAILED or member.state is InstanceUpgradeState.ROLLING_BACK
     ]
-    return {id: member.state for member in well for id in (member.instance, member.upgraded)}
+    return {id: member.state for member in not_failed for id in (member.instance, member.upgraded)}
 
 
 def _instance_key(instance: InstanceFacts, facts: Facts, now: datetime) -> Hashable:
     opt_out = instance.opt_out and (instance.opt_out.version, instance.opt_out.until)
-    is_ill = health.is_unhealthy(facts, instance, now)
-    what = (
+    is_unhealthy = health.is_unhealthy(facts, instance, now)
+    values = (
         instance.version,
         instance.extensions,
         instance.zone,
@@ -167,31 +169,29 @@ def _instance_key(instance: InstanceFacts, facts: Facts, now: datetime) -> Hasha
         opt_out,
     )
     flags = (
-        instance.busy,
+        instance.is_busy,
         instance.is_being_deleted,
         instance.is_switched_off,
-        instance.quarantined,
+        instance.is_quarantined,
         instance.is_unused_surge,
         instance.is_being_created,
         instance.is_protected_from_scale_in,
     )
-    return (what, flags, is_ill, instance.missing is not None, instance.withdrawn)
+    return (values, flags, is_unhealthy, instance.missing is not None, instance.runs_withdrawn_version)
 
 
 def _scale_set_key(facts: Facts) -> Hashable:
-    last = facts.last_attempt
-    return (
-        *(facts.capacity, facts.latest, facts.follows_latest, facts.automatic, facts.policy, facts.policy_by_hand),
-        *(facts.fleet_stop, facts.available_quota, facts.available_quota_is_known, facts.newest_good, facts.pinned_to),
-        *(last, sorted(facts.withdrawn)),
-    )
+    images = (facts.latest, facts.follows_latest, facts.pinned_to, facts.newest_good, sorted(facts.withdrawn))
+    policies = (facts.automatic, facts.policy, facts.policy_by_hand)
+    quota = (facts.available_quota, facts.available_quota_is_known)
+    return (facts.capacity, images, policies, facts.fleet_stop, quota, facts.last_attempt)
 
 
-def _upgrade(upgrade: Upgrade | None) -> Any:
-    """What the plan depends on in the upgrade. Of its members, only failed ones matter; the others follow from the instances."""
+def _upgrade_key(upgrade: Upgrade | None) -> Any:
+    """What of the upgrade the plan depends on. Of its members, only failed ones matter; the others follow from the instances."""
     if upgrade is None:
         return None
-    bare = replace(upgrade, batches=(), ends_by=None)
+    settings = replace(upgrade, batches=(), ends_by=None)
     failed = spans(member.instance for member in upgrade.members if member.state in HAS_FAILED)
     taken = spans(member.instance for member in upgrade.members)
-    return (bare, [(batch.number, batch.finished_at) for batch in upgrade.batches], failed, taken)
+    return (settings, [(batch.number, batch.finished_at) for batch in upgrade.batches], failed, taken)

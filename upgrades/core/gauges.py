@@ -11,9 +11,9 @@ from upgrades.core.ranges import spans
 
 
 class Gauge(TypedDict):
-    """`count` instances `of` so many are unhealthy. `most`: how many may be; `room`: how many more may become so, negative if it is `over`.
+    """How many instances are unhealthy or failed (`count`), `of` how many. `most`: how many may be; `room`: how many more may become so.
 
-    `instances`: the unhealthy ones, as `ranges.spans` writes them."""
+    `over`: the limit is exceeded, and `room` is negative. `instances`: those counted, as `ranges.spans` writes them."""
 
     count: int
     of: int
@@ -26,7 +26,7 @@ class Gauge(TypedDict):
 
 
 def gauge(instances: Collection[int], of: int, limit_percent: int) -> Gauge:
-    """The gauge of these ids. It is over at strictly more than the limit.
+    """The gauge of the instances with these ids, of `of` in all. It is over at strictly more than the limit.
 
     >>> gauge([4, 5], 10, 20) == {"count": 2, "of": 10, "percent": 20.0, "limit_percent": 20, "most": 2, "room": 0,
     ...     "over": False, "instances": "4-5"}

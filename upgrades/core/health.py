@@ -1,4 +1,4 @@
-"""Which instances are unhealthy, is that more than a limit allows, and is the health fresh enough to act on?"""
+"""The health of instances: who is unhealthy, whether that exceeds a limit, and whether it is fresh enough to act on."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ FRESH_FOR_AT_LEAST = timedelta(seconds=10)
 
 
 def is_unhealthy(facts: Facts, instance: InstanceFacts, now: datetime) -> bool:
-    """Is it unhealthy? Unknown health counts as unhealthy (Z-3.3), and so does initializing for longer than the wait for health."""
+    """Is the instance unhealthy? Unknown health counts as unhealthy (Z-3.3), and so does initializing beyond the wait for health."""
     if instance.health is Health.HEALTHY:
         return False
     if instance.health is Health.INITIALIZING:
@@ -26,19 +26,18 @@ def is_overdue(facts: Facts, since: datetime | None, now: datetime) -> bool:
 def wait_ends(facts: Facts, since: datetime, now: datetime) -> datetime:
     """The time at which the wait for health is over. It begins anew after a gap in the reports (the prober was away, a clock jumped).
 
-    A `since` in the future comes from a clock that has been set back since, which counts as a gap too.
+    A `since` in the future comes from a clock that has been set back afterwards, which counts as a gap too.
     """
     if facts.probed_without_gap_since is None:
         return since + facts.health_wait
-    is_of_another_clock = since > now + fresh_for(facts.health_interval)
-    return (
-        facts.probed_without_gap_since if is_of_another_clock else max(since, facts.probed_without_gap_since)
-    ) + facts.health_wait
+    is_in_future = since > now + fresh_for(facts.health_interval)
+    began_at = facts.probed_without_gap_since if is_in_future else max(since, facts.probed_without_gap_since)
+    return began_at + facts.health_wait
 
 
 def unhealthy(facts: Facts, now: datetime) -> list[InstanceFacts]:
     """The unhealthy instances. One that is switched off is not asked for its health, and so is never among them (Z-1.12)."""
-    return list(facts.once(("unhealthy", now), lambda: tuple(_unhealthy(facts, now))))
+    return list(facts.cached(("unhealthy", now), lambda: tuple(_unhealthy(facts, now))))
 
 
 def _unhealthy(facts: Facts, now: datetime) -> list[InstanceFacts]:
@@ -46,7 +45,7 @@ def _unhealthy(facts: Facts, now: datetime) -> list[InstanceFacts]:
 
 
 def initializing(facts: Facts, now: datetime) -> list[InstanceFacts]:
-    """Instances without a first verdict that are not overdue: the gate waits for them rather than guess.
+    """Instances without a first verdict that are not overdue. The gate waits for them.
 
     They include instances whose first machine is still being created, for as long as the wait for health. No limit counts those yet.
     """
@@ -61,11 +60,11 @@ def initializing(facts: Facts, now: datetime) -> list[InstanceFacts]:
 def unhealthy_upgraded(facts: Facts, now: datetime) -> tuple[list[InstanceUpgradeFacts], int]:
     """(The upgraded members that failed or are unhealthy now, the number of members upgraded so far) (Z-1.3)."""
     tried = _upgraded(facts)
-    return [member for member in tried if _has_failed(facts, member, now)], len(tried)
+    return [member for member in tried if _counts_as_failed(facts, member, now)], len(tried)
 
 
 def failed_upgrades(facts: Facts) -> tuple[int, int]:
-    """(How many members failed in the upgrade, how many were upgraded so far), whatever their health is now."""
+    """(How many members failed in the upgrade, how many were upgraded so far). Their health now does not matter."""
     tried = _upgraded(facts)
     return sum(member.state in HAS_FAILED for member in tried), len(tried)
 
@@ -81,7 +80,7 @@ def upgraded(members: Iterable[InstanceUpgradeFacts]) -> list[InstanceUpgradeFac
     ]
 
 
-def _has_failed(facts: Facts, member: InstanceUpgradeFacts, now: datetime) -> bool:
+def _counts_as_failed(facts: Facts, member: InstanceUpgradeFacts, now: datetime) -> bool:
     instance = facts.instance(member.upgraded)
     if member.state in HAS_FAILED:
         return True
@@ -106,6 +105,7 @@ def exceeds(part: int, whole: int, limit_percent: int) -> bool:
 
 
 def percent(part: int, whole: int) -> float:
+    """The share in percent, not rounded; 0 of nothing."""
     return 100 * part / whole if whole else 0.0
 
 
@@ -115,7 +115,7 @@ def fresh_for(interval: timedelta) -> timedelta:
 
 
 def is_stale(facts: Facts, now: datetime) -> bool:
-    """Is the health too old to start anything? So is health from the future, which a clock that was set back leaves behind."""
+    """Is the health too old to start anything? Health from the future counts as too old: the clock was set back since."""
     if not any(instance.has_machine for instance in facts.instances):
         return False
     if facts.health_complete_at is None:
@@ -124,4 +124,5 @@ def is_stale(facts: Facts, now: datetime) -> bool:
 
 
 def ids(instances: Iterable[InstanceFacts]) -> tuple[int, ...]:
+    """Their ids, in the same order."""
     return tuple(instance.id for instance in instances)

@@ -5,13 +5,14 @@ from upgrades.core.states import IN_FLIGHT, Health
 
 
 def running_batch(facts: Facts) -> Batch | None:
+    """The batch that has begun and is not finished; None where there is none."""
     last = facts.upgrade.batches[-1] if facts.upgrade and facts.upgrade.batches else None
     return last if last and last.finished_at is None else None
 
 
 def members_in_flight(facts: Facts) -> list[InstanceUpgradeFacts]:
     """The members that are being worked on: of the running batch, or of all batches while a stopped upgrade rolls back."""
-    return list(facts.once("members in flight", lambda: tuple(_members_in_flight(facts))))
+    return list(facts.cached("members in flight", lambda: tuple(_members_in_flight(facts))))
 
 
 def _members_in_flight(facts: Facts) -> list[InstanceUpgradeFacts]:
@@ -19,6 +20,7 @@ def _members_in_flight(facts: Facts) -> list[InstanceUpgradeFacts]:
 
 
 def ids_in_flight(facts: Facts) -> set[int]:
+    """The ids of the old and the new instances of `members_in_flight`."""
     return {id for member in members_in_flight(facts) for id in (member.instance, member.upgraded)}
 
 
@@ -35,11 +37,11 @@ def is_healthy(facts: Facts, member: InstanceUpgradeFacts) -> bool:
     return instance is not None and instance.health is Health.HEALTHY
 
 
-def is_let_go(facts: Facts, member: InstanceUpgradeFacts) -> bool:
-    """Is this member to be let go, neither succeeded nor failed?
+def is_to_be_skipped(facts: Facts, member: InstanceUpgradeFacts) -> bool:
+    """Is this member to be skipped, so that it neither succeeds nor fails?
 
-    It is let go if its replacement is no longer wanted, because the old instance was opted out or switched off. It is also let go if the
-    machine whose health is awaited is gone: then nobody knows whether the new image works on it."""
+    It is skipped if its replacement is no longer wanted, because the old instance was opted out or switched off, and if the machine whose
+    health is awaited is gone, because nobody knows then whether the new image works on it."""
     instance, upgraded = facts.instance(member.instance), facts.instance(member.upgraded)
     if upgraded is not None and upgraded.missing:
         return True

@@ -1,7 +1,7 @@
-"""What each instance says of itself: which message of the catalogue, by its state and its part in the running upgrade.
+"""The message that describes each instance: one of the catalogue, by its state and its part in the running upgrade.
 
-The values in a message are fields of the instance as the feed has them (docs/feed.md), so that a thousand instances need few messages. An
-instance that is held has no message here: the reason that holds it says it (core/reasons.py).
+The values of a message are fields of the instance as the feed carries it (docs/feed.md), so that a thousand instances need few messages.
+An instance that is held has no message here: the reason that holds it describes it (core/reasons.py).
 """
 
 from collections import defaultdict
@@ -15,69 +15,75 @@ from upgrades.core.ranges import spans
 from upgrades.core.states import InstanceUpgradeState, UpgradeKind
 
 
-class Said(TypedDict):
-    """What `instances` say: `key` of the message, and its English `template`, whose places are fields of each of them."""
+class InstanceMessage(TypedDict):
+    """The message of these instances: its key, and its English template, whose values are fields of each of them."""
 
     key: str
     template: str
     instances: str
 
 
-OF_EXTENSIONS = frozenset({InstanceState.DONE, InstanceState.PENDING, InstanceState.QUEUED})
-_IN_FLIGHT = frozenset({InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING})
+_OTHER_FOR_EXTENSIONS = frozenset({InstanceState.DONE, InstanceState.PENDING, InstanceState.QUEUED})
+_BEING_UPGRADED = frozenset(
+    {InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING}
+)
 
 
-def said_by(facts: Facts, states: Mapping[int, InstanceState]) -> list[Said]:
-    """The messages and who says each."""
+def instance_messages(facts: Facts, states: Mapping[int, InstanceState]) -> list[InstanceMessage]:
+    """The messages, sorted by key, each with its instances."""
     groups: dict[str, list[int]] = defaultdict(list)
-    pairs = _pairs(facts)
+    members = _members_with_replacement(facts)
     for instance in facts.instances:
-        if key := _of_a_pair(instance, pairs.get(instance.id)) or _of_state(instance, states[instance.id], facts):
+        if key := _message_in_pair(instance, members.get(instance.id)) or _message_of_state(
+            instance, states[instance.id], facts
+        ):
             groups[f"instance.{key}"].append(instance.id)
     english = messages_in(ENGLISH)
-    return [Said(key=key, template=english[key], instances=spans(ids)) for key, ids in sorted(groups.items())]
+    return [
+        InstanceMessage(key=key, template=english[key], instances=spans(ids)) for key, ids in sorted(groups.items())
+    ]
 
 
-def _of_state(instance: InstanceFacts, state: InstanceState, facts: Facts) -> str:
-    """The end of the message's key; "" for an instance that is held."""
+def _message_of_state(instance: InstanceFacts, state: InstanceState, facts: Facts) -> str:
+    """The key of the message without its prefix; "" for an instance that is held."""
     if state is InstanceState.HELD:
         return ""
     key = state.value.replace("-", "_")
     upgrade = facts.upgrade
-    if state is InstanceState.UNHEALTHY and instance.rolled_back and instance.failed_version:
+    if state is InstanceState.UNHEALTHY and instance.was_rolled_back and instance.failed_version:
         return f"{key}.rolled_back"
     if state is InstanceState.PENDING and upgrade is None:
         return f"{key}.to_begin"
     is_of_extensions = upgrade is not None and upgrade.kind is UpgradeKind.EXTENSIONS
-    return f"{key}.extensions" if is_of_extensions and state in OF_EXTENSIONS else key
+    return f"{key}.extensions" if is_of_extensions and state in _OTHER_FOR_EXTENSIONS else key
 
 
 # --- batches that create new instances --------------------------------------------------------------------------------
 
 
-def _pairs(facts: Facts) -> Mapping[int, InstanceUpgradeFacts]:
-    """The members whose instance is to be replaced by another one, by the ids of both."""
+def _members_with_replacement(facts: Facts) -> Mapping[int, InstanceUpgradeFacts]:
+    """The members that have a replacement, by the ids of the old and the new instance."""
     members = facts.upgrade.members if facts.upgrade else ()
-    replaced = [member for member in members if member.replacement is not None]
-    return {id: member for member in replaced for id in (member.instance, member.upgraded)}
+    found = [member for member in members if member.replacement is not None]
+    return {id: member for member in found for id in (member.instance, member.upgraded)}
 
 
-def _of_a_pair(instance: InstanceFacts, member: InstanceUpgradeFacts | None) -> str:
-    """What becomes of one of the two; "" where its state says all."""
+def _message_in_pair(instance: InstanceFacts, member: InstanceUpgradeFacts | None) -> str:
+    """The key for an old instance that is to be replaced, or for a surge instance; "" where the state alone is enough."""
     if member is not None and member.instance == instance.id:
         if member.state is InstanceUpgradeState.SUCCEEDED:
             return "replaced"
-        return "stays_until_replaced" if member.state in _IN_FLIGHT else ""
+        return "stays_until_replaced" if member.state in _BEING_UPGRADED else ""
     if member is None and not instance.is_unused_surge:
         return ""
-    return _of_the_new_one(instance, member.state if member else InstanceUpgradeState.FAILED)
+    return _message_of_surge(instance, member.state if member else InstanceUpgradeState.FAILED)
 
 
-def _of_the_new_one(instance: InstanceFacts, state: InstanceUpgradeState) -> str:
+def _message_of_surge(instance: InstanceFacts, state: InstanceUpgradeState) -> str:
     if state is InstanceUpgradeState.SUCCEEDED:
         return ""
     if instance.is_being_deleted:
         return "removed_unused"
-    if instance.busy or state is InstanceUpgradeState.QUEUED:
+    if instance.is_busy or state is InstanceUpgradeState.QUEUED:
         return "replaces_when_created"
     return "replaces_when_healthy" if state is InstanceUpgradeState.VERIFYING else "does_not_replace"

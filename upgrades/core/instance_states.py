@@ -1,4 +1,4 @@
-"""The state of each instance, as every viewer shows it: exactly one. Where several apply, a bad one comes before a harmless one."""
+"""The one state of each instance that every viewer shows. Where several apply, a bad one comes before a harmless one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,9 +7,9 @@ from enum import StrEnum
 from upgrades.core import batches, health
 from upgrades.core.facts import Facts, InstanceFacts, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
-from upgrades.core.reasons import HOLDS
+from upgrades.core.reason_context import would_be_taken_next
+from upgrades.core.reason_kinds import HOLDS
 from upgrades.core.states import HAS_FAILED, IN_FLIGHT, Health, InstanceUpgradeState
-from upgrades.core.waiting import would_be_taken_next
 
 
 class InstanceState(StrEnum):
@@ -91,13 +91,15 @@ def target_of(facts: Facts) -> str:
 
 
 def _state(instance: InstanceFacts, context: _Context) -> InstanceState:
-    """The first state that applies, in this order. Most instances are well: for them `_trouble` is skipped, which saves time."""
+    """Return the first state that applies, in this order. Most instances are well; skipping `_trouble` for them saves time."""
     member = context.members.get(instance.id) or context.member_by_replacement.get(instance.id)
     is_in_flight = member is not None and member.state in IN_FLIGHT
-    if instance.busy or instance.missing or is_in_flight:
+    if instance.is_busy or instance.missing or is_in_flight:
         return _under_way(instance, member if is_in_flight else None)
     has_failed = _has_failed(instance, member, context)
-    is_well = instance.health is Health.HEALTHY and not (has_failed or instance.quarantined or instance.is_switched_off)
+    is_well = instance.health is Health.HEALTHY and not (
+        has_failed or instance.is_quarantined or instance.is_switched_off
+    )
     if not is_well and (trouble := _trouble(instance, has_failed, context)):
         return trouble
     if instance.opt_out is not None:
@@ -109,9 +111,9 @@ def _state(instance: InstanceFacts, context: _Context) -> InstanceState:
 
 
 def _under_way(instance: InstanceFacts, member: InstanceUpgradeFacts | None) -> InstanceState:
-    """The state of an instance that is being worked on. An instance and the surge instance that replaces it both show their member's.
+    """The state of an instance that is being worked on. The old instance and the surge instance of a member both show its state.
 
-    An instance that is being verified and answers badly shows as unhealthy at once."""
+    An instance that is being verified shows as unhealthy as soon as it answers badly."""
     if instance.is_being_deleted:
         return InstanceState.DELETING
     if instance.is_being_created:
@@ -120,17 +122,17 @@ def _under_way(instance: InstanceFacts, member: InstanceUpgradeFacts | None) -> 
         return InstanceState.MISSING
     if member is None:
         return InstanceState.UPGRADING
-    is_watched = member.state is InstanceUpgradeState.VERIFYING and member.upgraded == instance.id
-    return _BAD_HEALTH.get(instance.health, InstanceState.VERIFYING) if is_watched else _UNDER_WAY[member.state]
+    is_verified = member.state is InstanceUpgradeState.VERIFYING and member.upgraded == instance.id
+    return _BAD_HEALTH.get(instance.health, InstanceState.VERIFYING) if is_verified else _UNDER_WAY[member.state]
 
 
 def _trouble(instance: InstanceFacts, has_failed: bool, context: _Context) -> InstanceState | None:
     """What is wrong with an instance that is not well; None where only its first verdict is awaited.
 
     An instance that failed and is back on its old OS disk runs: it is not shown as failed, but as rolled back if nothing else is wrong."""
-    if instance.quarantined:
+    if instance.is_quarantined:
         return InstanceState.QUARANTINED
-    if has_failed and not (instance.rolled_back and instance.version != context.target):
+    if has_failed and not (instance.was_rolled_back and instance.version != context.target):
         return InstanceState.FAILED
     if instance.is_switched_off:
         return InstanceState.SWITCHED_OFF
@@ -142,12 +144,12 @@ def _trouble(instance: InstanceFacts, has_failed: bool, context: _Context) -> In
 
 
 def _has_failed(instance: InstanceFacts, member: InstanceUpgradeFacts | None, context: _Context) -> bool:
-    """Did it fail on the wanted version, or in the running upgrade?"""
+    """Did the instance fail on the wanted version, or in the running upgrade?"""
     on_target = bool(instance.failed_version) and instance.failed_version == context.target
     return on_target or (member is not None and member.state in HAS_FAILED)
 
 
 def lacks_target(instance: InstanceFacts, facts: Facts, target: str) -> bool:
-    """Does it lack the wanted version? Also true of an instance that the running upgrade leaves alone because it failed before."""
+    """Does the instance lack the wanted version? Also true of one that the running upgrade does not take because it failed before."""
     lacks = facts.upgrade is not None and bool(target) and batches.has_older_version(instance, target)
     return lacks or would_be_taken_next(instance, facts, target)

@@ -9,7 +9,7 @@ UNHEALTHY = "Instance found to be unhealthy or unreachable"
 
 
 def unhealthy_before(percent: float, limit: float) -> Sentence:
-    return _said(
+    return _sentence(
         "Rolling Upgrade failed due to exceeding the MaxUnhealthyInstancePercent value (defined in the RollingUpgradePolicy) "
         f"before any batch was attempted. {_share(percent)}% of instances are in an unhealthy state, more than the threshold of "
         f"{limit}% configured in the RollingUpgradePolicy. The most impactful error is:  Instance found to be unhealthy or "
@@ -20,7 +20,7 @@ def unhealthy_before(percent: float, limit: float) -> Sentence:
 
 
 def unhealthy_within(percent: float, limit: float) -> Sentence:
-    return _said(
+    return _sentence(
         "Rolling Upgrade failed after exceeding the MaxUnhealthyInstancePercent value defined in the RollingUpgradePolicy. "
         f"{_share(percent)}% of instances are in an unhealthy state - more than the threshold of {limit}%. To apply upgrades, "
         "consider increasing the MaxUnhealthyInstancePercent value.",
@@ -31,7 +31,7 @@ def unhealthy_within(percent: float, limit: float) -> Sentence:
 
 def too_many_failed(percent: float, limit: float, first_failed: int, error: str) -> Sentence:
     """`first_failed`: the id of the first failed instance. `error`: what went wrong with it, "" if it is merely not healthy."""
-    return _said(
+    return _sentence(
         "Rolling Upgrade failed after exceeding the MaxUnhealthyUpgradedInstancePercent value defined in the "
         f"RollingUpgradePolicy. {_share(percent)}% of instances are in an unhealthy state after being upgraded - more than the "
         f"threshold of {limit}%. The most impactful error is: {error.rstrip('.') or UNHEALTHY}. First failed "
@@ -43,7 +43,7 @@ def too_many_failed(percent: float, limit: float, first_failed: int, error: str)
     )
 
 
-def _said(text: str, percent: float, limit: float, **others: Param) -> Sentence:
+def _sentence(text: str, percent: float, limit: float, **others: Param) -> Sentence:
     shares = {"percent": percent, "limit": limit}
     params = {name: Param(type=ParamType.PERCENT.value, value=value) for name, value in shares.items()}
     return Sentence(text, params={**params, **others})

@@ -1,10 +1,10 @@
-"""The upgrade policy of a scale set: one table of its fields, with everything that is known of each.
+"""The upgrade policy of a scale set: a table of its fields, with everything that is known of each.
 
 To add a field, add it to `Policy` and write the rule that obeys it. Document reader, API, admin, terminal, feed and pages use the table.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -31,8 +31,8 @@ class PolicyField:
     `place`: its path in Azure's document. `is_inverted`: document and form have its negation, such as disableAutomaticRollback.
     `always_applies`: it holds for every upgrade that the platform starts, whether that follows the set's own limits or not, and for none
     that a person starts. `json_name`: its name in the database and in the feed. `label`, `help`: the texts of its form field.
-    `min_percent`: the lowest percent allowed. `words_if_changed`: what a page says where the field differs from its default; in
-    English, under `key` in other languages.
+    `min_percent`: the lowest percent allowed. `words_if_changed`: what a page says where the field differs from its default, in English;
+    other languages have it under `key`.
     """
 
     name: str
@@ -49,7 +49,7 @@ class PolicyField:
 
     @property
     def key(self) -> str:
-        """Of the message that `words_if_changed` are, in the catalogue."""
+        """The key of the message `words_if_changed` in the catalogue."""
         return f"policy.{self.json_name}"
 
     @property
@@ -80,7 +80,7 @@ def _switch(name: str, label: str, help: str, words_if_changed: str) -> Any:
     )
 
 
-def _of_platform(name: str, default: bool, label: str, help: str, words_if_changed: str) -> Any:
+def _platform_switch(name: str, default: bool, label: str, help: str, words_if_changed: str) -> Any:
     description = {
         "label": label,
         "help": f"{help} Always applies.",
@@ -130,7 +130,7 @@ class Policy:
         "Batches take the unhealthy instances before the others.",
         "unhealthy first",
     )
-    automatic_rollback: bool = _of_platform(
+    automatic_rollback: bool = _platform_switch(
         "disableAutomaticRollback",
         True,
         "No automatic rollback",
@@ -143,7 +143,7 @@ class Policy:
         "When a limit stops the upgrade, those that failed in it get their old OS disks back.",
         "rollback on breach",
     )
-    deferral: bool = _of_platform(
+    deferral: bool = _platform_switch(
         "osRollingUpgradeDeferral",
         False,
         "Deferred",
@@ -158,16 +158,14 @@ class Policy:
     )
 
 
-FIELDS: Mapping[str, PolicyField] = MappingProxyType(
-    {
-        field.name: PolicyField(
-            **{"name": field.name, "json_name": field.name, "default": field.default, **field.metadata}
-        )
-        for field in fields(Policy)
-    }
-)
+def _described(field: Field[Any]) -> PolicyField:
+    """The description that `_policy_field` stored with a field of `Policy`. Its name in JSON is its own, unless the description has one."""
+    return PolicyField(**{"name": field.name, "json_name": field.name, "default": field.default, **field.metadata})
 
-# A policy as stored and as the feed carries it, by `json_name`. A duration is a number of seconds.
+
+FIELDS: Mapping[str, PolicyField] = MappingProxyType({field.name: _described(field) for field in fields(Policy)})
+
+# A policy as it is stored and as the feed carries it: {json_name: value}. A duration is a number of seconds.
 PolicyJson = dict[str, Any]
 
 
@@ -188,7 +186,7 @@ def _value(field: PolicyField, stored: Any) -> Any:
 
 
 def rolling_policy(policy: Policy, kinds: Collection[FieldKind] = tuple(FieldKind)) -> dict[str, Any]:
-    """The `rollingUpgradePolicy` of Azure's document, with the fields of these kinds only."""
+    """The `rollingUpgradePolicy` of an Azure document, with the fields of these kinds only."""
     shown = [field for field in FIELDS.values() if field.kind in kinds and not field.always_applies]
     found = {field.place[-1]: getattr(policy, field.name) for field in shown}
     return {
@@ -198,7 +196,7 @@ def rolling_policy(policy: Policy, kinds: Collection[FieldKind] = tuple(FieldKin
 
 
 def policy_words(stored: PolicyJson) -> dict[str, str]:
-    """{key: words} of each switch of a stored policy that differs from its default: pages show them beside the limits and the pause."""
+    """{key: words} for each switch of a stored policy that differs from its default. Pages show the words beside the limits."""
     return {
         field.key: field.words_if_changed
         for field in FIELDS.values()

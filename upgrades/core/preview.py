@@ -1,7 +1,7 @@
 """The plan of an upgrade: `decide` run forward on a virtual clock, on the assumption that every instance succeeds.
 
-This module decides nothing itself. Whatever holds the upgrade now is noted as a block, and then taken to be over, so that the plan
-shows what comes after it.
+This module decides nothing itself. Whatever holds the upgrade is noted as a block and then assumed to be over, so that the plan shows
+what comes after it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +12,7 @@ from upgrades.core import what_if
 from upgrades.core.decide import decide
 from upgrades.core.facts import Batch, Facts, InstanceFacts, InstanceUpgradeFacts, Upgrade
 from upgrades.core.in_flight import running_batch
-from upgrades.core.reasons import WORK
+from upgrades.core.reason_kinds import WORK
 from upgrades.core.states import IN_FLIGHT, FaultCode, Health, InstanceUpgradeState, UpgradeKind
 from upgrades.core.steps import (
     AddInstances,
@@ -20,7 +20,7 @@ from upgrades.core.steps import (
     Complete,
     Fault,
     FinishBatch,
-    MakeAgain,
+    RecreateMachines,
     RemoveInstances,
     RollBack,
     Settle,
@@ -34,7 +34,7 @@ from upgrades.core.steps import (
 MAX_STEPS = 10_000  # more than any plan has: a set has at most 1,000 instances, and a batch takes three steps
 MOVING_FORWARD = IN_FLIGHT - {InstanceUpgradeState.ROLLING_BACK}
 GATES = (FaultCode.UNHEALTHY_BEFORE, FaultCode.UNHEALTHY_DURING)
-# Codes of what only people end: nobody knows when.
+# Codes of blocks that only people end, so that nobody knows when.
 LIFTED_BY_PEOPLE = frozenset({Why.PAUSED, Why.FLEET_STOPPED, Why.WAITING_FOR_APPROVAL, Why.TOO_MANY_UNHEALTHY, *GATES})
 
 
@@ -51,7 +51,7 @@ class Pace:
 class PlannedBatch:
     """A batch to come. `why`: how it is chosen, with the rounding. `begins_in`: the typical time until it begins, None where unknown.
 
-    `held_by`: the code of what people have to end before it can begin, "" where nothing is known to hold it.
+    `held_by`: the code of the block that people have to end before it can begin; "" for none.
     """
 
     number: int
@@ -74,8 +74,8 @@ class Block:
 class Plan:
     """What an upgrade will do. `target`: its version, "" in a plan of `kind` EXTENSIONS.
 
-    `waits`: the sum of planned waits (pauses, the wait for a retry). `earliest`, `latest`: the time from now until the upgrade ends, with
-    quick and with slow batches; None where no batch was ever timed.
+    `waits`: how long pauses and the wait for a retry take together. `earliest`, `latest`: how long the upgrade takes from now, with quick
+    and with slow batches; None where the duration of batches is not known.
     """
 
     target: str
@@ -88,7 +88,7 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """How many instances its batches take."""
+        """The number of instances in its batches."""
         return sum(len(batch.instances) for batch in self.batches)
 
     @property
@@ -111,15 +111,19 @@ def pace_of(durations: Sequence[timedelta]) -> Pace | None:
 
 
 def preview(facts: Facts, now: datetime, pace: Pace | None = None, *, by_hand: bool = False) -> Plan:
-    """The plan of the running upgrade, or else of the next one. `by_hand`: of one that a person would start now, where none runs."""
+    """Plan the running upgrade, or else the next one. `by_hand`: where none runs, one that a person starts now."""
     if by_hand and facts.upgrade is None:
-        facts = what_if.started(facts)
+        facts = what_if.with_upgrade_started(facts)
     return _Rehearsal(facts, now, pace).run()
 
 
 @dataclass(slots=True)
 class _Rehearsal:
-    """One run of `decide` forward. `facts`, `now`: as they would be after the steps so far. `held_by`: what people must end first."""
+    """One run of `decide` forward. `facts` and `now` are those after the steps so far.
+
+    `held_by`: as in PlannedBatch, for the batches that follow. `running_for`: how long the batch that runs at the start has been running.
+    `counted_batches`: how many batches have run until `now`, that one included.
+    """
 
     facts: Facts
     now: datetime
@@ -127,40 +131,40 @@ class _Rehearsal:
     batches: list[PlannedBatch] = field(default_factory=list)
     blocks: dict[str, Block] = field(default_factory=dict)
     waits: timedelta = timedelta(0)
-    timed: int = 0  # how many batches the estimate has the time of, with the running one
-    passed: timedelta = timedelta(0)  # how long the running batch has been running
+    counted_batches: int = 0
+    running_for: timedelta = timedelta(0)
     held_by: str = ""
 
     def run(self) -> Plan:
         target, kind = self._target(), self.facts.upgrade.kind if self.facts.upgrade else UpgradeKind.IMAGE
-        self._note_time_passed()
+        self._note_running_time()
         for _ in range(MAX_STEPS):
             step = decide(self.facts, self.now)
-            if self._is_the_end(step):
+            if self._is_end(step):
                 break
-            self._take(step)
+            self._apply(step)
             target = self._target() or target
             self._end_opt_outs()
             self.facts = replace(self.facts, health_complete_at=self.now)
-        earliest = self._from_now(self.pace.quick) if self.pace else None
-        latest = self._from_now(self.pace.slow) if self.pace else None
+        earliest = self._time_left(self.pace.quick) if self.pace else None
+        latest = self._time_left(self.pace.slow) if self.pace else None
         return Plan(target, tuple(self.batches), tuple(self.blocks.values()), self.waits, earliest, latest, kind)
 
-    def _note_time_passed(self) -> None:
-        """Note how long the running batch has been running: that part of its time is not to come any more."""
+    def _note_running_time(self) -> None:
+        """Note how long the running batch has been running: that part of its time is over."""
         running = running_batch(self.facts)
         if running and running.started_at:
-            self.passed = max(timedelta(0), self.now - running.started_at)
+            self.running_for = max(timedelta(0), self.now - running.started_at)
 
-    def _from_now(self, each: timedelta) -> timedelta:
+    def _time_left(self, each: timedelta) -> timedelta:
         """The time from now until all batches so far are over, if each takes as long as `each`."""
-        batches = each * self.timed
-        return self.waits + batches - min(self.passed, each, batches)
+        batches = each * self.counted_batches
+        return self.waits + batches - min(self.running_for, each, batches)
 
     def _target(self) -> str:
         return self.facts.upgrade.target.version if self.facts.upgrade else ""
 
-    def _is_the_end(self, step: Step) -> bool:
+    def _is_end(self, step: Step) -> bool:
         match step:
             case Complete() | Cancel():
                 return True
@@ -171,52 +175,54 @@ class _Rehearsal:
                 self._block(why, text)
                 return True
             case Wait(_, why):
-                return why in (Why.NOTHING_TO_DO, Why.NOT_MADE, Why.GONE)
+                return why in (Why.NOTHING_TO_DO, Why.CREATION_FAILED, Why.GONE)
         return False
 
-    def _take(self, step: Step) -> None:
+    def _apply(self, step: Step) -> None:
+        """Change the facts, the clock and the plan as the step would."""
         match step:
             case Wait():
                 self._wait(step)
             case AddInstances() | RemoveInstances():
                 self._scale(step)
-            case MakeAgain(instances, image):
-                version, there_are = image.version, self.facts.instances
-                self._instances(
-                    _with_machine(instance, version) if instance.id in instances else instance for instance in there_are
+            case RecreateMachines(instances, image):
+                self._set_instances(
+                    _with_machine(instance, image.version) if instance.id in instances else instance
+                    for instance in self.facts.instances
                 )
             case StartUpgrade(target, started_by, takes_failed):
-                self._instances(
+                self._set_instances(
                     what_if.with_other_version_opt_out_ended(instance, target.version)
                     for instance in self.facts.instances
                 )
-                self._upgrade(Upgrade(target, started_by, self.facts.policy, takes_failed=takes_failed))
+                self._set_upgrade(Upgrade(target, started_by, self.facts.policy, takes_failed=takes_failed))
             case Fault():
                 self._make_all_healthy()
             case _:
-                self._go_on(step)
+                self._apply_to_batch(step)
 
-    def _go_on(self, step: Step) -> None:
+    def _apply_to_batch(self, step: Step) -> None:
+        """The part of `_apply` for steps of batches."""
         match step:
             case StartBatch():
                 self._start_batch(step)
             case Settle():
                 self._finish_work()
             case RollBack(instances):
-                self._members(lambda member: _rolled_back(member) if member.instance in instances else member)
+                self._change_members(lambda member: _rolled_back(member) if member.instance in instances else member)
             case FinishBatch():
                 self._finish_batch()
 
     def _scale(self, step: AddInstances | RemoveInstances) -> None:
         before = self.facts.instances
         if isinstance(step, RemoveInstances):
-            self._instances(instance for instance in before if instance.id not in step.instances)
+            self._set_instances(instance for instance in before if instance.id not in step.instances)
             return
         first = self._next_id()
         extensions = self.facts.upgrade.extensions if self.facts.upgrade else ""
         ids = range(first, first + step.count)
         new = (InstanceFacts(id, step.image.version, extensions=extensions) for id in ids)
-        self._instances((*before, *new))
+        self._set_instances((*before, *new))
 
     def _next_id(self) -> int:
         return max((instance.id for instance in self.facts.instances), default=-1) + 1
@@ -239,13 +245,13 @@ class _Rehearsal:
             self.held_by = code
 
     def _end_hold(self, why: Why) -> None:
-        """Take the hold to be over. Stale health needs nothing: health is fresh before each step anyway."""
+        """Assume that the hold is over. Stale health needs nothing: `run` makes health fresh before each step."""
         if why is Why.FLEET_STOPPED:
             self.facts = replace(self.facts, fleet_stop=None)
-            self._stop_no_clock()
+            self._drop_time_limit()
         elif why is Why.PAUSED and self.facts.upgrade:
-            self._upgrade(replace(self.facts.upgrade, paused_by=""))
-            self._stop_no_clock()
+            self._set_upgrade(replace(self.facts.upgrade, paused_by=""))
+            self._drop_time_limit()
         elif why is Why.WAITING_FOR_APPROVAL:
             self._approve()
         elif why in (Why.TOO_MANY_UNHEALTHY, Why.INITIALIZING):
@@ -253,10 +259,10 @@ class _Rehearsal:
         elif why is Why.QUOTA_UNKNOWN:
             self.facts = replace(self.facts, available_quota_is_known=True)
 
-    def _stop_no_clock(self) -> None:
-        """Drop the end of the upgrade's time: that time stands still during a hold, for nobody knows how long."""
+    def _drop_time_limit(self) -> None:
+        """Drop the time limit of the upgrade: its time stands still during a hold, and nobody knows for how long."""
         if self.facts.upgrade:
-            self._upgrade(replace(self.facts.upgrade, ends_by=None))
+            self._set_upgrade(replace(self.facts.upgrade, ends_by=None))
 
     def _end_opt_outs(self) -> None:
         """End the opt-outs whose time is over on the virtual clock."""
@@ -264,14 +270,14 @@ class _Rehearsal:
             instance.opt_out and instance.opt_out.until and instance.opt_out.until <= self.now
             for instance in self.facts.instances
         ):
-            self._instances(_without_ended_opt_out(instance, self.now) for instance in self.facts.instances)
+            self._set_instances(_without_ended_opt_out(instance, self.now) for instance in self.facts.instances)
 
     def _approve(self) -> None:
         version = self._target()
-        self._instances(replace(instance, approved_version=version) for instance in self.facts.instances)
+        self._set_instances(replace(instance, approved_version=version) for instance in self.facts.instances)
 
     def _make_all_healthy(self) -> None:
-        self._instances(replace(instance, health=Health.HEALTHY) for instance in self.facts.instances)
+        self._set_instances(replace(instance, health=Health.HEALTHY) for instance in self.facts.instances)
 
     # --- batches ---
 
@@ -279,40 +285,44 @@ class _Rehearsal:
         assert self.facts.upgrade
         chosen = (self.facts.instance(id) for id in step.instances)
         zones = sorted({instance.zone for instance in chosen if instance and instance.zone})
-        begins_in = self._from_now(self.pace.typical) if self.pace else None
+        begins_in = self._time_left(self.pace.typical) if self.pace else None
         self.batches.append(PlannedBatch(step.number, step.instances, tuple(zones), begins_in, step.why, self.held_by))
         members = tuple(InstanceUpgradeFacts(id, InstanceUpgradeState.UPGRADING) for id in step.instances)
         if step.surge:
             members = self._with_replacements(members)
         upgrade = self.facts.upgrade
-        self._upgrade(replace(upgrade, batches=(*upgrade.batches, Batch(step.number, members))))
+        self._set_upgrade(replace(upgrade, batches=(*upgrade.batches, Batch(step.number, members))))
 
     def _with_replacements(self, members: Sequence[InstanceUpgradeFacts]) -> tuple[InstanceUpgradeFacts, ...]:
-        """The members, each with a new instance that replaces it; these instances are added, as being created."""
-        first, there_are = self._next_id(), self.facts.instances
-        zones = {instance.id: instance.zone for instance in there_are}
+        """Add a new instance for each member, which is being created and is to replace it. Returns the members with their replacements."""
+        first = self._next_id()
+        zones = {instance.id: instance.zone for instance in self.facts.instances}
         pairs = tuple(replace(member, replacement=first + place) for place, member in enumerate(members))
         new = (
-            InstanceFacts(member.upgraded, "", zone=zones[member.instance], busy=True, is_unused_surge=True)
+            InstanceFacts(member.upgraded, "", zone=zones[member.instance], is_busy=True, is_unused_surge=True)
             for member in pairs
         )
-        self._instances((*there_are, *new))
+        self._set_instances((*self.facts.instances, *new))
         return pairs
 
     def _finish_work(self) -> None:
-        """Let all work under way succeed, and delete the instances that are replaced. A batch takes its typical time."""
+        """Let all work under way succeed, and delete the replaced instances. A batch takes its typical time."""
         upgrade = self.facts.upgrade
-        on_the_way = [member for member in upgrade.members if member.state in MOVING_FORWARD] if upgrade else []
-        if on_the_way:
-            self.timed += 1
+        moving = [member for member in upgrade.members if member.state in MOVING_FORWARD] if upgrade else []
+        if moving:
+            self.counted_batches += 1
             self.now += self.pace.typical if self.pace else timedelta(0)
-        brought = {member.upgraded for member in on_the_way}
-        goes = {self._deleted_id(member) for member in on_the_way if member.replacement is not None}
-        stay = (
-            instance for instance in self.facts.instances if not instance.is_being_deleted and instance.id not in goes
+        upgraded = {member.upgraded for member in moving}
+        deleted = {self._deleted_id(member) for member in moving if member.replacement is not None}
+        kept = (
+            instance
+            for instance in self.facts.instances
+            if not instance.is_being_deleted and instance.id not in deleted
         )
-        self._instances(_upgraded_instance(instance, upgrade if instance.id in brought else None) for instance in stay)
-        self._members(_finished_member)
+        self._set_instances(
+            _with_work_finished(instance, upgrade if instance.id in upgraded else None) for instance in kept
+        )
+        self._change_members(_finished_member)
 
     def _deleted_id(self, member: InstanceUpgradeFacts) -> int:
         """The id of the instance that is deleted: the old one, or the new one if the old one was opted out meanwhile."""
@@ -323,34 +333,34 @@ class _Rehearsal:
         assert self.facts.upgrade
         *before, last = self.facts.upgrade.batches
         finished = (*before, replace(last, finished_at=self.now))
-        self._upgrade(replace(self.facts.upgrade, batches=finished, pause_is_skipped=False))
+        self._set_upgrade(replace(self.facts.upgrade, batches=finished, pause_is_skipped=False))
 
-    def _members(self, change: Callable[[InstanceUpgradeFacts], InstanceUpgradeFacts]) -> None:
+    def _change_members(self, change: Callable[[InstanceUpgradeFacts], InstanceUpgradeFacts]) -> None:
         if upgrade := self.facts.upgrade:
             changed = tuple(replace(batch, members=tuple(map(change, batch.members))) for batch in upgrade.batches)
-            self._upgrade(replace(upgrade, batches=changed))
+            self._set_upgrade(replace(upgrade, batches=changed))
 
-    def _upgrade(self, upgrade: Upgrade) -> None:
+    def _set_upgrade(self, upgrade: Upgrade) -> None:
         self.facts = replace(self.facts, upgrade=upgrade)
 
-    def _instances(self, instances: Iterable[InstanceFacts]) -> None:
+    def _set_instances(self, instances: Iterable[InstanceFacts]) -> None:
         self.facts = replace(self.facts, instances=tuple(instances))
 
 
-def _upgraded_instance(instance: InstanceFacts, upgrade: Upgrade | None) -> InstanceFacts:
-    """The instance up and healthy, and, where `upgrade` is given, with what that brings. An instance that is not busy stays as it is."""
-    if upgrade is None and not instance.busy:
+def _with_work_finished(instance: InstanceFacts, upgrade: Upgrade | None) -> InstanceFacts:
+    """The instance after the work on it, healthy. `upgrade`: the upgrade that it has succeeded in; None for other work, or none."""
+    if upgrade is None and not instance.is_busy:
         return instance
     is_image = upgrade is not None and upgrade.kind is UpgradeKind.IMAGE
     return replace(
         instance,
-        busy=False,
+        is_busy=False,
         is_being_created=False,
         missing=None,
         health=Health.HEALTHY,
         is_unused_surge=instance.is_unused_surge and upgrade is None,
         version=upgrade.target.version if upgrade and is_image else instance.version,
-        withdrawn=instance.withdrawn and not is_image,
+        runs_withdrawn_version=instance.runs_withdrawn_version and not is_image,
         extensions=upgrade.extensions if upgrade and not is_image else instance.extensions,
     )
 

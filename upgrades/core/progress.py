@@ -1,4 +1,4 @@
-"""The progress of an upgrade: Azure's four counts, which add up to the number of instances that it is about (S-52)."""
+"""The progress of an upgrade: Azure's four counts, which add up to the number of instances that it takes (S-52)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from upgrades.core.states import HAS_FAILED, IN_FLIGHT, InstanceUpgradeState
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The four counts. `failed`: with or without its old OS disk back. `pending`: not taken yet. Opted-out instances are in none."""
+    """The four counts, without opted-out instances. `failed`: whether or not they have their old OS disk back. `pending`: not taken yet."""
 
     successful: int
     failed: int
@@ -39,6 +39,7 @@ def progress_from(by_state: Mapping[str, int], pending: int) -> Progress:
 
 
 def count_states(states: Iterable[InstanceUpgradeState]) -> dict[str, int]:
+    """{state: how often it occurs}."""
     counts: dict[str, int] = {}
     for state in states:
         counts[state] = counts.get(state, 0) + 1

@@ -12,11 +12,11 @@ from upgrades.core.states import InstanceUpgradeState, Provisioning
 
 @dataclass(frozen=True, slots=True)
 class ProvisioningStatus:
-    """The status. `failed`: the ids of instances that have no machine. `said`: the provider's error message for the first of them."""
+    """The status. `failed`: the ids of instances without a machine. `error`: the provider's error message for the first of them."""
 
     state: Provisioning
     failed: tuple[int, ...] = ()
-    said: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +50,22 @@ def counts_of(facts: Facts) -> InstanceCounts:
     )
 
 
-def lacking(facts: Facts) -> list[tuple[int, str]]:
-    """(id, the provider's error message) of each instance that has no machine and for which none is being created, by ascending id."""
-    without = [instance for instance in facts.staying if instance.missing and not instance.busy]
-    return [(instance.id, instance.missing.said if instance.missing else "") for instance in without]
+def without_machine(facts: Facts) -> list[tuple[int, str]]:
+    """(id, the provider's error message) of each instance that has no machine, and for which none is being created, by ascending id."""
+    found = [instance for instance in facts.staying if instance.missing and not instance.is_busy]
+    return [(instance.id, instance.missing.error if instance.missing else "") for instance in found]
 
 
 def provisioning_status(
-    capacity: int, counts: InstanceCounts, failed: Sequence[tuple[int, str]], *, is_leaving: bool
+    capacity: int, counts: InstanceCounts, failed: Sequence[tuple[int, str]], *, is_being_deleted: bool
 ) -> ProvisioningStatus:
-    """The status for these numbers. `failed`: the result of `lacking`. `is_leaving`: the whole scale set is being deleted."""
+    """The status for these numbers. `failed`: the result of `without_machine`. `is_being_deleted`: the whole scale set is."""
     missing = capacity - counts.staying
-    if is_leaving:
+    if is_being_deleted:
         return ProvisioningStatus(Provisioning.DELETING)
     if missing > 0 or counts.changing or (missing < 0 and counts.removable):
-        has_none = counts.staying == counts.changing
-        return ProvisioningStatus(Provisioning.CREATING if has_none and missing >= 0 else Provisioning.UPDATING)
+        has_none_yet = counts.staying == counts.changing
+        return ProvisioningStatus(Provisioning.CREATING if has_none_yet and missing >= 0 else Provisioning.UPDATING)
     if not failed:
         return ProvisioningStatus(Provisioning.SUCCEEDED)
     return ProvisioningStatus(Provisioning.FAILED, tuple(number for number, _ in failed), failed[0][1])

@@ -1,30 +1,54 @@
-"""`ReasonKind`: what the code of a decision or reason means. The table of all of them is in core/reasons.py."""
+"""What the code of each reason means: the table of all codes, the weightiest reason first. Its sentences are in core/catalogue."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 
-from upgrades.core.catalogue import is_message, say_of
-from upgrades.core.waiting import LiftedBy, Reason
+from upgrades.core.steps import Why
+
+
+class LiftedBy(StrEnum):
+    """Who can end what the reason is about."""
+
+    NOBODY = "nobody"  # it passes by itself
+    OPERATOR = "operator"
+    OWNER = "owner"  # whoever opted the instance out
+    PUBLISHER = "publisher"
+
+
+class InstanceWhy(StrEnum):
+    """Codes of reasons that are not in `Why`, because `decide` never waits for them."""
+
+    OPT_OUTS_LEAVE_NOTHING = "OptOutsLeaveNothing"
+    SHUT_BY_OPT_OUTS = "OptOutsKeepTheGateShut"
+    QUARANTINED = "Quarantined"
+    OPTED_OUT = "OptedOut"
+    SWITCHED_OFF = "SwitchedOff"
+    FAILED_BEFORE = "FailedOnThisVersion"
+    SUSPECTED = "VersionSuspected"
+    WITHDRAWN = "VersionWithdrawn"
+    PINNED = "PinnedToAnotherVersion"
+    PINNED_WITHDRAWN = "PinnedVersionWithdrawn"
+    WAITS_FOR_TURN = "WaitsForItsTurn"
+    AUTOMATIC_OFF = "AutomaticUpgradesOff"
+    SURPLUS = "SurplusIsKept"
+    WAITS_FOR_NEXT_UPGRADE = "WaitsForTheNextUpgrade"
 
 
 @dataclass(frozen=True, slots=True)
 class ReasonKind:
     """What one code means. Its sentences are in core/catalogue, under the code.
 
-    `fill`, `glyph`: how it looks; names of looks that instance states have too. `holder`: the name of what holds it, such as "health".
-    `lifted_by`: who can end it; `action`: the command that would, "" where none would. A reason may differ in both where the facts say
-    so.
-    `is_brief`: rows of tables show it in few words; False where their numbers say the same.
-    `ends_by_itself`: it ends without anybody's action. `is_work`: machines are at work, and their end is awaited.
+    `fill`, `glyph`: how pages show it; instance states use the same names. `holder`: the name of what holds things, such as "health".
+    `lifted_by`: who can end it; `action`: the command that would end it, "" for none. A reason found in the facts may have others.
+    `is_brief`: rows of tables show it in few words. False where the numbers in the row say the same.
+    `ends_by_itself`: it ends without anybody's action. `is_work`: work on machines is under way, and its end is awaited.
     `holds_instances`: it holds the instances that are still to be upgraded.
     `at_the_gate`: a running upgrade waits for it before its next batch.
-    `needs_person_after`: so many seconds after it began, a person has to act; None for never.
-    `of_instances`: it is about the instances themselves, and each of them shows it too.
+    `needs_person_after`: how many seconds after its beginning a person has to act; None for never.
+    `of_instances`: it is about single instances, and each of them shows it too.
     `explains`: the instance states that it accounts for.
-    `gauge`: the name of the board's gauge that it is about. `tries_again`: when it ends, the stopped attempt is tried again.
+    `gauge`: the board's gauge that shows it. `tries_again`: when it ends, the stopped attempt is tried again.
     """
 
     fill: str
@@ -44,39 +68,75 @@ class ReasonKind:
     tries_again: bool = False
 
 
-NO_NUMBERS: Mapping[str, float] = MappingProxyType({})
-NO_VALUES: Mapping[str, object] = MappingProxyType({})
+_OPERATOR, _OWNER, _PUBLISHER = LiftedBy.OPERATOR, LiftedBy.OWNER, LiftedBy.PUBLISHER
 
 
-def made(
-    kinds: Mapping[StrEnum, ReasonKind],
-    code: StrEnum,
-    values: Mapping[str, object] = NO_VALUES,
-    *,
-    variant: str = "",
-    lifted_by: LiftedBy | None = None,
-    action: str | None = None,
-    until: datetime | None = None,
-    since: datetime | None = None,
-    instances: tuple[int, ...] | None = None,
-    numbers: Mapping[str, float] = NO_NUMBERS,
-) -> Reason:
-    """A reason of this code. Its sentences take what they need of `values`, `numbers`, `until`, `since`, `instances` and their `count`.
+def _work_kind(glyph: str, fill: str = "active", holder: str = "batch", *, is_brief: bool = True) -> ReasonKind:
+    return ReasonKind(fill, glyph, holder, is_brief=is_brief, ends_by_itself=True, is_work=True)
 
-    `variant`: which sentence, where the code has several. `lifted_by`, `action`: where they are not those of the table."""
-    kind, count = kinds[code], len(instances or ())
-    known = {**numbers, "until": until, "since": since, "instances": instances, "count": count, **values}
-    few, text_for_one = f"{code}.brief", f"{code}.each"
-    return Reason(
-        code,
-        say_of(f"{code}.{variant}" if variant else code, known),
-        kind.holder,
-        kind.lifted_by if lifted_by is None else lifted_by,
-        kind.action if action is None else action,
-        until,
-        numbers,
-        instances,
-        since,
-        text_for_one=say_of(text_for_one, known) if instances is not None and is_message(text_for_one) else "",
-        brief=(say_of(few, known) if is_message(few) else None) if kind.is_brief else "",
-    )
+
+# Reasons are ranked in this order, the weightiest first. The columns: fill, glyph, holder, who lifts it, action.
+KINDS: Mapping[StrEnum, ReasonKind] = {
+    Why.NO_IMAGE: ReasonKind("waiting", "pending", "image", _PUBLISHER, "publish_image", needs_person_after=0),
+    Why.CREATION_FAILED: ReasonKind(
+        "failure", "failed", "capacity", _OPERATOR, "retry_now", needs_person_after=0, of_instances=True
+    ),
+    Why.GONE: ReasonKind("attention", "unknown", "capacity", ends_by_itself=True, of_instances=True),
+    InstanceWhy.SURPLUS: ReasonKind("out", "opted-out", "capacity", _OPERATOR),
+    # No action: opting these instances in would not help, because they would still count as unhealthy.
+    InstanceWhy.SHUT_BY_OPT_OUTS: ReasonKind("attention", "unhealthy", "health", _OWNER, needs_person_after=0),
+    Why.TOO_MANY_UNHEALTHY: ReasonKind(
+        "attention", "unhealthy", "health", _OPERATOR, holds_instances=True, of_instances=True, gauge="unhealthy"
+    ),
+    # Health that is stale for a moment needs nobody.
+    Why.STALE_HEALTH: ReasonKind(
+        "attention", "unknown", "health", holds_instances=True, at_the_gate=True, needs_person_after=15
+    ),
+    # Shown as waiting, because people asked for it. Only what is wrong is shown as wrong.
+    Why.FLEET_STOPPED: ReasonKind(
+        "waiting", "fleet-stop", "fleet stop", _OPERATOR, "end_fleet_stop", holds_instances=True, at_the_gate=True
+    ),
+    Why.PAUSED: ReasonKind("waiting", "held", "pause", _OPERATOR, "resume", holds_instances=True, at_the_gate=True),
+    Why.WAITING_FOR_APPROVAL: ReasonKind(
+        "waiting", "held", "approval", _OPERATOR, "approve", at_the_gate=True, needs_person_after=0
+    ),
+    InstanceWhy.OPT_OUTS_LEAVE_NOTHING: ReasonKind("out", "opted-out", "opt-out", _OPERATOR),
+    Why.BACKING_OFF: ReasonKind(
+        "waiting", "held", "retry", _OPERATOR, "retry_now", holds_instances=True, tries_again=True
+    ),
+    Why.CANCELLED_BEFORE: ReasonKind("waiting", "held", "retry", _OPERATOR, "retry_now", holds_instances=True),
+    InstanceWhy.SUSPECTED: ReasonKind("attention", "failed", "version", _PUBLISHER, "publish_image"),
+    InstanceWhy.PINNED_WITHDRAWN: ReasonKind("attention", "held", "version", _OPERATOR, needs_person_after=0),
+    InstanceWhy.WITHDRAWN: ReasonKind("attention", "held", "version", _OPERATOR, needs_person_after=0),
+    InstanceWhy.PINNED: ReasonKind("waiting", "pending", "version", _OPERATOR),
+    InstanceWhy.AUTOMATIC_OFF: ReasonKind("waiting", "pending", "automatic upgrades", _OPERATOR),
+    InstanceWhy.QUARANTINED: ReasonKind(
+        "attention", "quarantined", "quarantine", _OPERATOR, "release", needs_person_after=0, of_instances=True
+    ),
+    InstanceWhy.FAILED_BEFORE: ReasonKind(
+        "failure", "failed", "retry", _OPERATOR, of_instances=True, explains=("failed", "rolled-back")
+    ),
+    InstanceWhy.OPTED_OUT: ReasonKind(
+        "out", "opted-out", "opt-out", _OWNER, "opt_in", is_brief=False, of_instances=True, explains=("opted-out",)
+    ),
+    InstanceWhy.SWITCHED_OFF: ReasonKind("waiting", "switched-off", "power", _OPERATOR, of_instances=True),
+    Why.ROLLING_BACK: _work_kind("rolling-back", "attention"),
+    Why.INITIALIZING: ReasonKind("active", "verifying", "health", ends_by_itself=True, at_the_gate=True),
+    Why.PAUSE_BETWEEN_BATCHES: ReasonKind(
+        "active", "held", "pause", _OPERATOR, "next_batch_now", ends_by_itself=True, at_the_gate=True
+    ),
+    Why.QUOTA_UNKNOWN: ReasonKind("waiting", "unknown", "room"),
+    Why.REPLACING: _work_kind("upgrading", is_brief=False),
+    Why.SURGING: _work_kind("upgrading", is_brief=False),
+    Why.RUNNING_EXTENSIONS: _work_kind("upgrading", is_brief=False),
+    Why.VERIFYING: _work_kind("verifying", is_brief=False),
+    Why.REMOVING_REPLACED: _work_kind("upgrading", holder="room"),
+    Why.CREATING: _work_kind("upgrading", holder="capacity"),
+    InstanceWhy.WAITS_FOR_TURN: ReasonKind("waiting", "queued", "batch", is_brief=False, ends_by_itself=True),
+    InstanceWhy.WAITS_FOR_NEXT_UPGRADE: ReasonKind("waiting", "pending", "batch", is_brief=False, ends_by_itself=True),
+    Why.NOTHING_TO_DO: ReasonKind("done", "done", ends_by_itself=True),
+}
+RANK = {code: place for place, code in enumerate(KINDS)}
+WORK = frozenset(code for code, kind in KINDS.items() if kind.is_work)
+HOLDS = frozenset(code for code, kind in KINDS.items() if kind.holds_instances)
+AT_THE_GATE = frozenset(code for code, kind in KINDS.items() if kind.at_the_gate)

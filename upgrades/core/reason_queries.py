@@ -1,4 +1,4 @@
-"""What the functions of core/reasons.py ask of the facts: which instances a reason is about, and by which policy."""
+"""Questions of core/reasons.py to the facts: which instances a reason is about, and which policy applies."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,63 +6,65 @@ from datetime import datetime
 
 from upgrades.core import advice, backoff, batches, health, versions
 from upgrades.core.facts import Hold, InstanceFacts, InstanceUpgradeFacts, Upgrade
+from upgrades.core.in_flight import members_in_flight
 from upgrades.core.policy import Policy
-from upgrades.core.states import IN_FLIGHT, InstanceUpgradeState, UpgradeKind
+from upgrades.core.reason_context import ReasonContext
+from upgrades.core.states import InstanceUpgradeState, UpgradeKind
 from upgrades.core.steps import Why
-from upgrades.core.waiting import ReasonContext
 
 
 def policy_at_the_gate(context: ReasonContext) -> Policy:
+    """The policy of the running upgrade, or of the next one: a person's where the platform will start none."""
     is_by_hand = context.upgrade is None and not context.wants_upgrade
     return advice.policy_of(context.facts, by_hand=True) if is_by_hand else context.policy
 
 
 def initializing(context: ReasonContext) -> list[InstanceFacts]:
     """The instances whose first health result is awaited outside any batch."""
-    in_flight = (
-        {member.instance for member in context.upgrade.members if member.state in IN_FLIGHT}
-        if context.upgrade
-        else set()
-    )
+    in_flight = {member.instance for member in members_in_flight(context.facts)}
     return [instance for instance in health.initializing(context.facts, context.now) if instance.id not in in_flight]
 
 
-def since_when(lacking: Sequence[InstanceFacts]) -> tuple[tuple[int, ...], datetime]:
-    """The ids of those without a machine, and since when the first of them has none."""
+def ids_and_since(lacking: Sequence[InstanceFacts]) -> tuple[tuple[int, ...], datetime]:
+    """(the ids of these instances without a machine, since when the first of them has none)."""
     return tuple(sorted(health.ids(lacking))), min(instance.missing.since for instance in lacking if instance.missing)
 
 
 def pause_ends(context: ReasonContext) -> datetime | None:
-    """The end of the policy's pause after the last batch, which may be past; None where nothing is left that it holds."""
+    """When the policy's pause after the last batch ends, or ended; None where it holds nothing."""
     upgrade = context.upgrade
     last = upgrade.batches[-1].finished_at if upgrade and upgrade.batches else None
     if not upgrade or not last or upgrade.pause_is_skipped or context.is_ending:
         return None
-    left, waiting = batches.not_taken_yet(context.facts, upgrade), batches.unapproved(context.facts, upgrade)
-    if not left or (waiting and not batches.takeable_and_approved(context.facts, upgrade)):
+    unapproved = batches.unapproved(context.facts, upgrade)
+    is_held_by_approval = unapproved and not batches.takeable_and_approved(context.facts, upgrade)
+    if is_held_by_approval or not batches.not_taken_yet(context.facts, upgrade):
         return None
     return last + upgrade.policy.pause_between_batches
 
 
 def unapproved(context: ReasonContext) -> tuple[int, ...]:
-    """The ids of instances that only lack a person's approval. Where no upgrade runs, they can be approved in advance."""
+    """The ids of instances that lack nothing but a person's approval. Where no upgrade runs, they can be approved in advance."""
     if context.upgrade:
         return health.ids(batches.unapproved(context.facts, context.upgrade))
     return health.ids(
-        instance for instance in free(context) if not batches.is_approved(instance, context.policy, context.target)
+        instance
+        for instance in next_outdated(context)
+        if not batches.is_approved(instance, context.policy, context.target)
     )
 
 
-def free(context: ReasonContext) -> list[InstanceFacts]:
+def next_outdated(context: ReasonContext) -> list[InstanceFacts]:
     """The outdated instances that the platform's next upgrade would take."""
-    there = {instance.id for instance in context.outdated}
+    outdated_ids = {instance.id for instance in context.outdated}
     taken = batches.next_to_be_taken(
         context.facts, context.target, takes_failed=backoff.would_take_failed(context.facts)
     )
-    return [instance for instance in taken if instance.id in there]
+    return [instance for instance in taken if instance.id in outdated_ids]
 
 
 def by_hold(context: ReasonContext) -> Mapping[Hold, list[InstanceFacts]]:
+    """The opted-out instances among the outdated ones, grouped by their hold."""
     groups: dict[Hold, list[InstanceFacts]] = defaultdict(list)
     for instance in context.outdated:
         if instance.opt_out:
@@ -71,60 +73,66 @@ def by_hold(context: ReasonContext) -> Mapping[Hold, list[InstanceFacts]]:
 
 
 def by_withdrawn_version(context: ReasonContext) -> Mapping[str, list[InstanceFacts]]:
+    """The instances that run a withdrawn version, grouped by that version."""
     groups: dict[str, list[InstanceFacts]] = defaultdict(list)
     for instance in context.facts.staying:
-        if instance.withdrawn and not instance.missing and instance.version in context.facts.withdrawn:
+        if instance.runs_withdrawn_version and not instance.missing and instance.version in context.facts.withdrawn:
             groups[instance.version].append(instance)
     return groups
 
 
-def way_out(context: ReasonContext, version: str, waiting: list[InstanceFacts]) -> tuple[str, str, dict[str, int]]:
-    """How the `waiting` instances, which run a withdrawn version, get another one: (variant of the sentence, that version, its counts).
+def replacement_of_withdrawn(
+    context: ReasonContext, version: str, instances: list[InstanceFacts]
+) -> tuple[str, str, dict[str, int]]:
+    """How these instances get away from `version`, which was withdrawn: (variant of the sentence, the version they get, counts).
 
-    `moving`: how many are moved to it without anybody's action. `takes`: how many a manual start would move, 0 where no upgrade could
-    begin. `others`: the rest."""
-    moving, free_ids = _moving(context, waiting), set(health.ids(advice.startable_instances(context)))
-    takes = sum(instance.id in free_ids for instance in waiting) if not moving and advice.could_begin(context) else 0
+    The counts: `moving` get it without anybody's action. `takes` would get it if a person started an upgrade; 0 where none could begin.
+    `others`: the rest."""
+    moving = _count_moving(context, instances)
+    takes = 0
+    if not moving and advice.could_begin(context):
+        startable_ids = set(health.ids(advice.startable_instances(context)))
+        takes = sum(instance.id in startable_ids for instance in instances)
+    counts = {"moving": moving, "takes": takes, "others": len(instances) - (moving or takes)}
+    if moving:
+        return "moving", context.target, counts
+    # The latest version, not the context's target: an upgrade of extensions has no target version.
     latest = context.facts.latest.version if context.facts.latest else ""
-    # Not the target if none moves: an upgrade of extensions has no version.
-    target = context.target if moving else latest
-    is_newer = bool(target) and versions.is_older(version, target)
-    variant = "moving" if moving else "newer" if is_newer else "older" if target else "no_other"
-    return variant, target, {"moving": moving, "takes": takes, "others": len(waiting) - (moving or takes)}
+    if not latest:
+        return "no_other", "", counts
+    return "newer" if versions.is_older(version, latest) else "older", latest, counts
 
 
-def _moving(context: ReasonContext, waiting: list[InstanceFacts]) -> int:
-    """How many of the held instances get another version without anybody's action.
+def _count_moving(context: ReasonContext, instances: list[InstanceFacts]) -> int:
+    """How many of these instances get another version without anybody's action.
 
-    While an upgrade runs, those that it takes, even to an older version; otherwise all of them, if the platform's next upgrade takes every
-    single one."""
-    ids, upgrade = set(health.ids(waiting)), context.upgrade
+    While an upgrade runs: those that it takes, even to an older version. Otherwise all or none: all if the platform's next upgrade takes
+    every one of them."""
+    ids, upgrade = set(health.ids(instances)), context.upgrade
     if upgrade is None:
-        is_coming = (
-            context.is_automatic and not backoff.was_cancelled(context.facts) and ids <= set(health.ids(free(context)))
-        )
-        return len(ids) if is_coming and ids <= set(health.ids(context.outdated)) else 0
+        will_start = context.is_automatic and not backoff.was_cancelled(context.facts)
+        return len(ids) if will_start and ids <= set(health.ids(next_outdated(context))) else 0
     if context.is_ending or upgrade.kind is UpgradeKind.EXTENSIONS:
         return 0
-    taken = {member.instance for member in upgrade.members if member.state in _ON_THE_WAY}
+    taken = {member.instance for member in upgrade.members if member.state in _BEING_UPGRADED}
     return len(ids & taken.union(health.ids(batches.not_taken_yet(context.facts, upgrade))))
 
 
-_ON_THE_WAY = (InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING)
+_BEING_UPGRADED = (InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING)
 
 
 def failed_before(context: ReasonContext) -> tuple[int, ...]:
-    """The ids of those that failed on the wanted version, in the running upgrade or before, and that no coming attempt tries again."""
+    """The ids of instances that failed on the wanted version, now or before, and that will not be tried again by themselves."""
     upgrade = context.upgrade
     if not context.wants_upgrade or (upgrade is None and backoff.would_take_failed(context.facts)):
         return ()
-    return _left_alone(context, upgrade) if upgrade else health.ids(_failed_on(context, context.outdated))
+    return _failed_and_not_retried(context, upgrade) if upgrade else health.ids(_failed_on(context, context.outdated))
 
 
-def _left_alone(context: ReasonContext, upgrade: Upgrade) -> tuple[int, ...]:
-    """The ids of failed instances that the running upgrade does not take (again).
+def _failed_and_not_retried(context: ReasonContext, upgrade: Upgrade) -> tuple[int, ...]:
+    """The ids of failed instances that the running upgrade does not try again.
 
-    It takes each instance once, and those that failed before it only where it `takes_failed`."""
+    It tries each instance once, and those that failed before it only where it `takes_failed`."""
     if upgrade.kind is UpgradeKind.EXTENSIONS:
         return ()
     failed = {
@@ -140,17 +148,17 @@ def _left_alone(context: ReasonContext, upgrade: Upgrade) -> tuple[int, ...]:
     )
 
 
-def taken_out(context: ReasonContext) -> tuple[int, ...]:
-    """The ids of instances that a batch let go: they lack what the running upgrade brings, and it does not take them any more.
+def skipped(context: ReasonContext) -> tuple[int, ...]:
+    """The ids of instances that a batch skipped: they lack what the running upgrade brings, and it does not take them again.
 
     Instances that are still opted out, or have no machine, are left out: other reasons name them."""
     upgrade = context.upgrade
     if upgrade is None or context.is_ending:
         return ()
-    let_go = {member.instance for member in upgrade.members if member.state is InstanceUpgradeState.SKIPPED}
-    there = [instance for instance in context.facts.staying if instance.id in let_go and instance.has_machine]
-    free = [instance for instance in there if not instance.is_opted_out and not instance.busy]
-    return health.ids(instance for instance in free if batches.would_be_taken(instance, upgrade))
+    skipped_ids = {member.instance for member in upgrade.members if member.state is InstanceUpgradeState.SKIPPED}
+    with_machine = [instance for instance in context.facts.staying if instance.has_machine and not instance.is_busy]
+    found = [instance for instance in with_machine if instance.id in skipped_ids and not instance.is_opted_out]
+    return health.ids(instance for instance in found if batches.would_be_taken(instance, upgrade))
 
 
 def _failed_on(context: ReasonContext, instances: Iterable[InstanceFacts]) -> list[InstanceFacts]:
@@ -161,22 +169,23 @@ def _failed_on(context: ReasonContext, instances: Iterable[InstanceFacts]) -> li
 
 # --- the batch that runs ----------------------------------------------------------------------------------------------
 
-_AWAITED = {InstanceUpgradeState.VERIFYING: Why.VERIFYING, InstanceUpgradeState.ROLLING_BACK: Why.ROLLING_BACK}
-_UPGRADING_BY_KIND = {UpgradeKind.IMAGE: Why.REPLACING, UpgradeKind.EXTENSIONS: Why.RUNNING_EXTENSIONS}
+_WHY_BY_STATE = {InstanceUpgradeState.VERIFYING: Why.VERIFYING, InstanceUpgradeState.ROLLING_BACK: Why.ROLLING_BACK}
+_WHY_OF_UPGRADING = {UpgradeKind.IMAGE: Why.REPLACING, UpgradeKind.EXTENSIONS: Why.RUNNING_EXTENSIONS}
 
 
 def under_way(context: ReasonContext) -> Mapping[Why, list[InstanceUpgradeFacts]]:
-    """The members of the running batch by what is awaited of them."""
+    """The members in flight, grouped by what is awaited of them."""
     groups: dict[Why, list[InstanceUpgradeFacts]] = defaultdict(list)
-    upgrading = _UPGRADING_BY_KIND[context.upgrade.kind if context.upgrade else UpgradeKind.IMAGE]
-    for member in context.upgrade.members if context.upgrade else ():
-        if member.state in IN_FLIGHT:
-            code = upgrading if member.replacement is None else Why.SURGING
-            groups[_AWAITED.get(member.state, code)].append(member)
+    if context.upgrade is None:
+        return groups
+    for member in members_in_flight(context.facts):
+        upgrading = Why.SURGING if member.replacement is not None else _WHY_OF_UPGRADING[context.upgrade.kind]
+        groups[_WHY_BY_STATE.get(member.state, upgrading)].append(member)
     return groups
 
 
-def verified_by(context: ReasonContext) -> datetime:
+def verification_ends(context: ReasonContext) -> datetime:
+    """When the first wait for the health of an upgraded instance ends; now where there is none."""
     members = context.upgrade.members if context.upgrade else ()
     swaps = [
         member.swapped_at for member in members if member.state is InstanceUpgradeState.VERIFYING and member.swapped_at
@@ -184,11 +193,11 @@ def verified_by(context: ReasonContext) -> datetime:
     return min((health.wait_ends(context.facts, at, context.now) for at in swaps), default=context.now)
 
 
-def busy(context: ReasonContext) -> tuple[int, ...]:
-    """The ids of busy instances, without those that leave during a surge: they have a reason of their own."""
+def busy_ids(context: ReasonContext) -> tuple[int, ...]:
+    """The ids of busy instances, without those that are deleted during a surge, which have a reason of their own."""
     surges = context.upgrade is not None and context.upgrade.surges
     return tuple(
         instance.id
         for instance in context.facts.instances
-        if instance.busy and not (surges and instance.is_being_deleted)
+        if instance.is_busy and not (surges and instance.is_being_deleted)
     )

@@ -1,6 +1,6 @@
-"""Sentences that carry the values in them, so that a viewer can show them in another language or time zone.
+"""Sentences that carry their values with them, so that a viewer can show them in another language or time zone.
 
-`core/catalogue` makes them: a message by its key and its values.
+`core/catalogue` makes a sentence from the key and the values of a message.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,14 +15,16 @@ MAX_RANGES = 8  # of instances in a sentence
 
 
 class Param(TypedDict):
+    """A value of a message, with its ParamType."""
+
     type: str
     value: Any
 
 
 class SentenceShape(TypedDict):
-    """A sentence as JSON. `text`: English, with times in UTC. `template`: the same with {name} instead of each time, other braces doubled.
+    """A sentence as JSON. `text`: in English, with times in UTC. `template`: the text with {name} for each time, and other braces doubled.
 
-    `key`: of the message in the catalogue, "" for a text that is none. `params`: its values by name, times among them."""
+    `key`: that of its message in the catalogue, "" for a text that is not from the catalogue. `params`: {name: value} of the message."""
 
     text: str
     template: str
@@ -31,7 +33,7 @@ class SentenceShape(TypedDict):
 
 
 class Sentence(str):
-    """An English sentence with times in UTC. Beside the text it has its template, its key and its values (see SentenceShape)."""
+    """An English sentence with times in UTC, as a string that also has the template, key and values of SentenceShape."""
 
     template: str
     key: str
@@ -46,7 +48,7 @@ class Sentence(str):
 
 
 def shaped(text: str) -> SentenceShape:
-    """The sentence as JSON, as the feed and the API carry it. A plain text has no values.
+    """The sentence as JSON, as the feed and the API carry it. A plain string has no key and no values.
 
     >>> shaped("It costs {5}.")
     {'text': 'It costs {5}.', 'template': 'It costs {{5}}.', 'key': '', 'params': {}}
@@ -56,14 +58,14 @@ def shaped(text: str) -> SentenceShape:
 
 
 class MessageShape(TypedDict):
-    """Which message of the catalogue an English text is, beside that text; `key` is "" for a text that is none."""
+    """The message that a text was made from; `key` is "" for a text that is not from the catalogue."""
 
     key: str
     params: dict[str, Param]
 
 
 def message_of(text: str) -> MessageShape:
-    """The message that a text is.
+    """The message that a text was made from.
 
     >>> message_of("It costs {5}.")
     {'key': '', 'params': {}}
@@ -73,12 +75,12 @@ def message_of(text: str) -> MessageShape:
 
 
 def with_message(text: str, message: Mapping[str, Any]) -> str:
-    """The text as the message that it is; `message`: what `message_of` said of it, {} where that was not kept."""
+    """Give a stored text its message back. `message`: the result of `message_of`, {} where that was not stored."""
     return Sentence(text, key=message["key"], params=message["params"]) if message else text
 
 
 def in_utc(moment: datetime) -> str:
-    """A time for people where their time zone is not known. A time too near the calendar's end to be converted stays in its own zone.
+    """A time for people whose time zone is not known. A time too near the calendar's end to be converted stays in its own zone.
 
     >>> in_utc(datetime(2018, 9, 25, 12, tzinfo=UTC))
     '2018-09-25 12:00:00 UTC'
@@ -90,13 +92,13 @@ def in_utc(moment: datetime) -> str:
 
 
 def sentence_of(key: str, template: str, values: Mapping[str, object]) -> Sentence:
-    """The sentence that a template of the catalogue makes of these values, which it must take. None and "" are no value."""
+    """Make the sentence of a template and its values. None and "" count as no value."""
     text, shown = [], []
     for node in chosen(read(template), values):
-        said = node if isinstance(node, str) else _written(node, values[node.name])
+        part = node if isinstance(node, str) else _written(node, values[node.name])
         is_time = isinstance(node, Place) and node.type == ParamType.INSTANT
-        text.append(said)
-        shown.append(f"{{{node.name}}}" if is_time and isinstance(node, Place) else _escaped(said))
+        text.append(part)
+        shown.append(f"{{{node.name}}}" if is_time and isinstance(node, Place) else _escaped(part))
     params = {
         name: _param(values[name], type)
         for name, type in params_of(template).items()

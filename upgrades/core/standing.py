@@ -40,8 +40,8 @@ def standing(facts: Facts) -> Standing:
         by_health=dict(Counter(instance.health.value for instance in staying)),
         by_version=dict(Counter(instance.version for instance in staying)),
         opted_out=sum(instance.is_opted_out for instance in staying),
-        quarantined=sum(instance.quarantined for instance in staying),
+        quarantined=sum(instance.is_quarantined for instance in staying),
         switched_off=sum(instance.is_switched_off for instance in staying),
-        busy=sum(instance.busy for instance in staying),
+        busy=sum(instance.is_busy for instance in staying),
         missing=sum(not instance.has_machine for instance in staying),
     )

@@ -1,4 +1,4 @@
-"""The steps: all that `decide` can answer. A step says what to do and does nothing itself."""
+"""The steps: everything that `decide` can return. A step says what to do and does nothing itself."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ class Why(StrEnum):
     CANCELLED_BEFORE = "LastAttemptStopped"
     TOO_MANY_UNHEALTHY = "TooManyUnhealthy"
     BACKING_OFF = "WaitingToTryAgain"
-    NOT_MADE = "MachinesNotMade"
+    CREATION_FAILED = "MachinesNotMade"
     GONE = "MachinesGone"
 
 
@@ -48,7 +48,7 @@ class AddInstances:
 
 
 @dataclass(frozen=True, slots=True)
-class MakeAgain:
+class RecreateMachines:
     """Create machines for these instances, which have none, on the newest image."""
 
     instances: tuple[int, ...]
@@ -57,6 +57,8 @@ class MakeAgain:
 
 @dataclass(frozen=True, slots=True)
 class RemoveInstances:
+    """Delete these instances and their machines."""
+
     instances: tuple[int, ...]
 
 
@@ -81,11 +83,11 @@ class StartBatch:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Record the result of these instances of the running batch. `let_go`: they are not replaced after all, or their machine is gone."""
+    """Record the results of instances of the running batch. `skipped`: no longer to be replaced, or their machine is gone."""
 
     succeeded: tuple[int, ...]
     failed: tuple[int, ...]
-    let_go: tuple[int, ...] = ()
+    skipped: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class RollBack:
 
 @dataclass(frozen=True, slots=True)
 class FinishBatch:
+    """End the batch: all its instances have a result."""
+
     number: int
 
 
@@ -110,12 +114,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
+    """End the upgrade as cancelled. `reason`: why, in a sentence."""
+
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    pass
+    """End the upgrade as completed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,7 @@ class Wait:
 
 RecordedStep = (
     AddInstances
-    | MakeAgain
+    | RecreateMachines
     | RemoveInstances
     | StartUpgrade
     | StartBatch

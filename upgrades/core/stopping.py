@@ -1,10 +1,10 @@
-"""The rules that stop an upgrade: a limit, a withdrawn version, the time that is over, a person; and the rollback that may follow."""
+"""The rules that stop an upgrade, because of a limit, a withdrawn version, its time or a person, and roll instances back."""
 
 from datetime import datetime
 
 from upgrades.core import batches, health, in_flight, messages
 from upgrades.core.catalogue import say
-from upgrades.core.facts import Breach, Exceeded, Facts, InstanceUpgradeFacts
+from upgrades.core.facts import Breach, ExceededLimit, Facts, InstanceUpgradeFacts
 from upgrades.core.states import FaultCode, InstanceUpgradeState, StartedBy, UpgradeKind
 from upgrades.core.steps import HEALTH_POLL_INTERVAL, Cancel, Fault, RollBack, Step, Wait, Why
 
@@ -35,8 +35,8 @@ def stop_at_the_end_of_a_batch(facts: Facts, now: datetime) -> Step | None:
     return stop
 
 
-def end_rolled_back(facts: Facts, now: datetime) -> Step | None:
-    """End a stopped upgrade when its failed instances are back on their old OS disks (A-17)."""
+def end_after_rollback(facts: Facts, now: datetime) -> Step | None:
+    """End an upgrade that a limit stopped, once its failed instances are back on their old OS disks (A-17)."""
     return Fault(facts.upgrade.breach) if facts.upgrade and facts.upgrade.breach else None
 
 
@@ -64,7 +64,7 @@ def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
     share = health.percent(len(failed), upgraded)
     message = messages.too_many_failed(share, limit, members[0], failed[0].error)
     return _stop_or_roll_back(
-        facts, Breach(FaultCode.TOO_MANY_FAILED, message, members, Exceeded(share, limit, of_upgraded=True))
+        facts, Breach(FaultCode.TOO_MANY_FAILED, message, members, ExceededLimit(share, limit, of_upgraded=True))
     )
 
 
@@ -74,11 +74,14 @@ def stop_withdrawn(facts: Facts, now: datetime) -> Step | None:
     withdrawal = facts.withdrawn.get(upgrade.target.version) if upgrade else None
     if upgrade is None or withdrawal is None:
         return None
-    left, by, reason = len(batches.not_taken_yet(facts, upgrade)), withdrawal.by, withdrawal.reason.rstrip(".")
-    key, version = "upgrade.stopped_by_withdrawal", upgrade.target.version
-    return _stop_or_roll_back(
-        facts, Breach(FaultCode.WITHDRAWN, say(key, version=version, by=by, reason=reason, left=left), ())
+    message = say(
+        "upgrade.stopped_by_withdrawal",
+        version=upgrade.target.version,
+        by=withdrawal.by,
+        reason=withdrawal.reason.rstrip("."),
+        left=len(batches.not_taken_yet(facts, upgrade)),
     )
+    return _stop_or_roll_back(facts, Breach(FaultCode.WITHDRAWN, message, ()))
 
 
 def stop_on_timeout(facts: Facts, now: datetime) -> Step | None:
@@ -91,14 +94,14 @@ def stop_on_timeout(facts: Facts, now: datetime) -> Step | None:
 
 
 def stop_at_the_gate(facts: Facts, now: datetime) -> Step | None:
-    """Step 1 (S-12), before every batch: stop unless "at most 20 % of the instances are unhealthy", whatever made them so."""
+    """Stop before a batch unless "at most 20 % of the instances are unhealthy" (S-12), whatever made them so."""
     if facts.upgrade is None:
         return None
     unhealthy, limit = batches.unhealthy_at_the_gate(facts, now), facts.upgrade.policy.max_unhealthy_percent
     if not health.exceeds(len(unhealthy), len(facts.counted), limit):
         return None
     share = health.percent(len(unhealthy), len(facts.counted))
-    exceeded = Exceeded(share, limit, of_upgraded=False)
+    exceeded = ExceededLimit(share, limit, of_upgraded=False)
     if not facts.upgrade.batches:
         return Fault(
             Breach(FaultCode.UNHEALTHY_BEFORE, messages.unhealthy_before(share, limit), health.ids(unhealthy), exceeded)
@@ -110,6 +113,7 @@ def stop_at_the_gate(facts: Facts, now: datetime) -> Step | None:
 
 
 def wait_for_health(facts: Facts, now: datetime) -> Wait:
+    """Wait for the prober's next results."""
     return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, say(Why.STALE_HEALTH, as_of=facts.health_complete_at))
 
 
@@ -126,14 +130,14 @@ def _to_roll_back(facts: Facts, members: tuple[InstanceUpgradeFacts, ...]) -> tu
     An upgrade of extensions replaces no disk, and an instance of a surge batch keeps its own, so there is nothing to put back."""
     if facts.upgrade is None or facts.upgrade.kind is not UpgradeKind.IMAGE:
         return ()
-    there = {instance.id for instance in batches.untouched(facts)}
+    untouched_ids = {instance.id for instance in batches.untouched(facts)}
     return tuple(
         member.instance
         for member in members
         if member.state is InstanceUpgradeState.FAILED
         and member.may_roll_back
         and member.replacement is None
-        and member.instance in there
+        and member.instance in untouched_ids
     )
 
 

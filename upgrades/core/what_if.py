@@ -1,4 +1,7 @@
-"""The facts as they would be after a person's action or a step: for plans, and to find out what `decide` would do then."""
+"""The facts as they would be after a person's action or a step: for plans, and to see what `decide` would do then.
+
+Each function returns changed facts. Where there is nothing to change, it returns them as they are.
+"""
 
 from collections.abc import Container, Mapping
 from dataclasses import replace
@@ -9,30 +12,31 @@ from upgrades.core.states import UNHEALTHY_STATES, InstanceUpgradeState, Started
 from upgrades.core.steps import Settle
 
 
-def started(facts: Facts, *, only_failed: bool = False, unhealthy_first: bool = False) -> Facts:
-    """After a person started an upgrade to the latest version; unchanged where there is none."""
+def with_upgrade_started(facts: Facts, *, only_failed: bool = False, unhealthy_first: bool = False) -> Facts:
+    """After a person started an upgrade to the latest version. `only_failed`, `unhealthy_first`: as in `commands/upgrades.py:start`."""
     if facts.latest is None:
         return facts
-    version = facts.latest.version
+    unhealthy = (instance.id for instance in facts.instances if instance.health in UNHEALTHY_STATES)
     upgrade = Upgrade(
         facts.latest,
         StartedBy.USER,
         facts.policy_by_hand or facts.policy,
         paused_by=backoff.paused_by(facts),  # a pause of the last attempt holds for this one until it is resumed
         only_failed=only_failed,
-        upgraded_first=frozenset(instance.id for instance in facts.instances if instance.health in UNHEALTHY_STATES)
-        if unhealthy_first
-        else frozenset(),
+        upgraded_first=frozenset(unhealthy) if unhealthy_first else frozenset(),
         takes_newer=bool(facts.pinned_to),
     )
     return replace(
         facts,
         upgrade=upgrade,
-        instances=tuple(with_other_version_opt_out_ended(instance, version) for instance in facts.instances),
+        instances=tuple(
+            with_other_version_opt_out_ended(instance, facts.latest.version) for instance in facts.instances
+        ),
     )
 
 
-def extensions_started(facts: Facts, extensions: str) -> Facts:
+def with_extension_upgrade_started(facts: Facts, extensions: str) -> Facts:
+    """After a person started an upgrade of extensions. `extensions`: the key of those that its instances are to have."""
     policy = facts.policy_by_hand or facts.policy
     target = ImageReference("", "", "", "")
     upgrade = Upgrade(target, StartedBy.USER, policy, kind=UpgradeKind.EXTENSIONS, extensions=extensions)
@@ -40,13 +44,14 @@ def extensions_started(facts: Facts, extensions: str) -> Facts:
 
 
 def with_other_version_opt_out_ended(instance: InstanceFacts, version: str) -> InstanceFacts:
-    """The instance when an upgrade to `version` begins: that ends an opt-out that is for another version only."""
+    """The instance after an upgrade to `version` began, which ends an opt-out that is for another version only."""
     return (
         instance if instance.opt_out is None or instance.is_opted_out_of(version) else replace(instance, opt_out=None)
     )
 
 
 def with_pause_ended(facts: Facts) -> Facts:
+    """After a person resumed the running upgrade, or else the last attempt."""
     last = facts.last_attempt
     if facts.upgrade:
         return replace(facts, upgrade=replace(facts.upgrade, paused_by=""))
@@ -59,6 +64,7 @@ def with_pause_skipped(facts: Facts) -> Facts:
 
 
 def with_wait_skipped(facts: Facts) -> Facts:
+    """After a person asked for the next attempt at once."""
     last = facts.last_attempt
     return replace(facts, last_attempt=replace(last, wait_is_skipped=True)) if last else facts
 
@@ -67,15 +73,15 @@ def with_opt_outs_ended(facts: Facts, ids: Container[int]) -> Facts:
     return _changed(facts, ids, opt_out=None)
 
 
-def released(facts: Facts, ids: Container[int]) -> Facts:
-    return _changed(facts, ids, quarantined=False, failed_version="")
+def with_quarantine_ended(facts: Facts, ids: Container[int]) -> Facts:
+    return _changed(facts, ids, is_quarantined=False, failed_version="")
 
 
-def approved(facts: Facts, ids: Container[int], version: str) -> Facts:
+def with_approval(facts: Facts, ids: Container[int], version: str) -> Facts:
     return _changed(facts, ids, approved_version=version)
 
 
-def automatic(facts: Facts, on: bool) -> Facts:
+def with_automatic_upgrades(facts: Facts, on: bool) -> Facts:
     return replace(facts, automatic=on)
 
 
@@ -84,21 +90,24 @@ def _changed(facts: Facts, ids: Container[int], **changes: object) -> Facts:
     return replace(facts, instances=tuple(instances))
 
 
-def settled(facts: Facts, step: Settle) -> Facts | None:
-    """After these results were recorded. None where that cannot be computed from the facts alone.
+def with_results(facts: Facts, step: Settle) -> Facts | None:
+    """After these results were recorded; None where the facts alone do not tell what changes.
 
-    It cannot for failures, for surge instances, which replace others, and for versions that failed on some instance before.
+    They do not for failures, for surge instances, which replace others, and for versions that failed on some instance before.
     """
-    upgrade, done = facts.upgrade, set(step.succeeded)
-    if upgrade is None or step.failed or step.let_go or facts.trial.failed:
+    upgrade, succeeded = facts.upgrade, set(step.succeeded)
+    if upgrade is None or step.failed or step.skipped or facts.target_results.failed:
         return None
-    found = {member.instance: member for member in upgrade.members if member.instance in done}
+    found = {member.instance: member for member in upgrade.members if member.instance in succeeded}
     if any(member.replacement is not None for member in found.values()):
         return None
     after = {id: replace(member, state=InstanceUpgradeState.SUCCEEDED) for id, member in found.items()}
     batches = tuple(_with_members(batch, after) for batch in upgrade.batches)
     is_image = upgrade.kind is UpgradeKind.IMAGE
-    instances = tuple(_done(instance) if is_image and instance.id in done else instance for instance in facts.instances)
+    instances = tuple(
+        _without_failures(instance) if is_image and instance.id in succeeded else instance
+        for instance in facts.instances
+    )
     return replace(facts, instances=instances, upgrade=replace(upgrade, batches=batches))
 
 
@@ -106,6 +115,6 @@ def _with_members(batch: Batch, after: Mapping[int, InstanceUpgradeFacts]) -> Ba
     return replace(batch, members=tuple(after.get(member.instance, member) for member in batch.members))
 
 
-def _done(instance: InstanceFacts) -> InstanceFacts:
-    """An instance whose upgrade went well: its failures are forgotten."""
-    return replace(instance, failed_version="", quarantined=False)
+def _without_failures(instance: InstanceFacts) -> InstanceFacts:
+    """The instance after a successful upgrade, which ends its quarantine and forgets its failures."""
+    return replace(instance, failed_version="", is_quarantined=False)

@@ -8,10 +8,10 @@ from typing import Any, TypedDict
 from upgrades.core.actions import Action
 from upgrades.core.catalogue import is_message, say, text_of
 from upgrades.core.instants import iso
-from upgrades.core.reasons import KINDS
+from upgrades.core.reason_context import Reason
+from upgrades.core.reason_kinds import KINDS
 from upgrades.core.sentences import Param, SentenceShape, shaped
 from upgrades.core.steps import Why
-from upgrades.core.waiting import Reason
 from upgrades.models import RollingUpgrade
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Value
 
-from upgrades.core.board import progress_in
-from upgrades.core.facts import Breach, Exceeded, ImageReference
+from upgrades.core.board import progress_from_counts
+from upgrades.core.facts import Breach, ExceededLimit, ImageReference
 from upgrades.core.policy import Policy, policy_to_json
 from upgrades.core.progress import Progress, progress_from
 from upgrades.core.sentences import shaped, with_message
@@ -43,7 +43,7 @@ def breach_from_row(stored: dict[str, Any]) -> Breach:
         FaultCode(stored["code"]),
         stored["message"],
         tuple(stored["instances"]),
-        Exceeded(**exceeded) if exceeded else None,
+        ExceededLimit(**exceeded) if exceeded else None,
     )
 
 
@@ -178,7 +178,7 @@ class RollingUpgrade(models.Model):
         tests/orchestrator/test_pending_counts.py compare them with core.
         """
         if self.record is not None:
-            return progress_in(self.record["counts"])
+            return progress_from_counts(self.record["counts"])
         if self.pending_at_end is None:
             return progress_from(*self._count_now())
         counts = self.members.order_by().values_list("state").annotate(models.Count("pk"))

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from upgrades.core.facts import Hold, InstanceFacts, InstanceUpgradeFacts, Missing, Withdrawal
+from upgrades.core.facts import Hold, InstanceFacts, InstanceUpgradeFacts, MissingMachine, Withdrawal
 from upgrades.core.states import Health, InstanceUpgradeState, OperationKind, Power
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.feed.read import changed_since
@@ -158,10 +158,10 @@ def _facts(row: ScaleSet, common: Common, rows: Collection[tuple[Any, ...]]) -> 
             health_since=since,
             opt_out=None if common.deleting else common.holds.get(pk),
             is_protected_from_scale_in=kept and not common.deleting,
-            busy=bool(operation_kind),
+            is_busy=bool(operation_kind),
             is_being_deleted=operation_kind == OperationKind.DELETE,
             is_switched_off=power == Power.STOPPED and not operation_kind,
-            quarantined=out is not None,
+            is_quarantined=out is not None,
             extensions=extensions,
             failed_version=failed,
             approved_version=approved,
@@ -170,16 +170,16 @@ def _facts(row: ScaleSet, common: Common, rows: Collection[tuple[Any, ...]]) -> 
             is_unused_surge=bool(is_surge),
             is_being_created=operation_kind == OperationKind.CREATE,
             missing=missing.get(pk),
-            withdrawn=version in common.withdrawn,
-            rolled_back=state == InstanceUpgradeState.ROLLED_BACK,
+            runs_withdrawn_version=version in common.withdrawn,
+            was_rolled_back=state == InstanceUpgradeState.ROLLED_BACK,
         )
         for pk, number, version, health, since, operation_kind, extensions, failed, approved, kept, power, out, is_surge, state, _ in rows
     }
 
 
-def _missing(row: ScaleSet) -> dict[int, Missing]:
+def _missing(row: ScaleSet) -> dict[int, MissingMachine]:
     lacking = Instance.objects.filter(scale_set=row).exclude(missing_since=None)
-    return {pk: Missing(*rest) for pk, *rest in lacking.values_list("pk", *MISSING)}
+    return {pk: MissingMachine(*rest) for pk, *rest in lacking.values_list("pk", *MISSING)}
 
 
 def _by_number(rows: Collection[tuple[Any, ...]]) -> dict[int, tuple[int, InstanceUpgradeFacts]]:

@@ -37,7 +37,7 @@ from upgrades.models.fleet_stop import fleet_stops_since, in_force_of, stopped_f
 from upgrades.models.image import Catalogue
 from upgrades.models.prepared import Prepared
 from upgrades.models.rolling_upgrade import breach_from_row, latest_upgrade
-from upgrades.models.trials import trials_of
+from upgrades.models.version_results import version_results_of
 from upgrades.orchestrator.known_rows import Common, Known, read_all
 
 NOT_AT_THE_GATE = [FaultCode.INTERNAL.value, FaultCode.TIMEOUT.value]
@@ -68,7 +68,7 @@ def observe(scale_set_id: int, now: datetime, known: Known | None = None) -> Obs
         raise ScaleSet.DoesNotExist
     latest_one = latest_upgrade(row)
     running = latest_one if latest_one and latest_one.ended_at is None else None
-    catalogue, trials = row.sku.catalogue_in(row.location), trials_of(row)
+    catalogue, results_by_version = row.sku.catalogue_in(row.location), version_results_of(row)
     latest = _image(row, catalogue.wanted(row.image_version))
     stops = fleet_stops_since(running.started_at if running else now)
     opt_outs = _OPT_OUTS.rows(row.pk)
@@ -91,8 +91,8 @@ def observe(scale_set_id: int, now: datetime, known: Known | None = None) -> Obs
         fleet_stop=_hold(in_force_of(stops, now)),
         upgrade=_upgrade(running, rows.members.values(), stops, now) if running else None,
         last_attempt=None if running else _last_attempt(row, latest_one),
-        trial=_trial(running, latest, trials),
-        newest_good=_newest_good(row, latest, catalogue, trials),
+        target_results=_target_results(running, latest, results_by_version),
+        newest_good=_newest_good(row, latest, catalogue, results_by_version),
         pinned_to="" if row.image_version == LATEST else row.image_version,
         withdrawn=catalogue.withdrawn,
     )
@@ -114,20 +114,24 @@ def _image(row: ScaleSet, version: str | None) -> ImageReference | None:
     return ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, version) if version else None
 
 
-def _trial(
-    running: RollingUpgrade | None, latest: ImageReference | None, trials: Mapping[str, VersionResults]
+def _target_results(
+    running: RollingUpgrade | None, latest: ImageReference | None, results_by_version: Mapping[str, VersionResults]
 ) -> VersionResults:
     version = running.target_version if running else latest.version if latest else ""
-    return trials.get(version, VersionResults())
+    return results_by_version.get(version, VersionResults())
 
 
 def _newest_good(
-    row: ScaleSet, latest: ImageReference | None, catalogue: Catalogue, trials: Mapping[str, VersionResults]
+    row: ScaleSet, latest: ImageReference | None, catalogue: Catalogue, results_by_version: Mapping[str, VersionResults]
 ) -> ImageReference | None:
     """The newest version that is not suspected, where the latest one is; else None. A pinned scale set gets its version regardless."""
-    if latest is None or row.image_version != LATEST or not is_suspected(trials.get(latest.version, VersionResults())):
+    if (
+        latest is None
+        or row.image_version != LATEST
+        or not is_suspected(results_by_version.get(latest.version, VersionResults()))
+    ):
         return None
-    version = newest_good(catalogue.versions, trials)
+    version = newest_good(catalogue.versions, results_by_version)
     return replace(latest, version=version) if version else None
 
 
@@ -211,7 +215,7 @@ def _attempt(row: RollingUpgrade) -> Attempt:
     return Attempt(
         row.target_version,
         UpgradeStatus(row.status),
-        has_begun_any=(row.error or {}).get("code") in NOT_AT_THE_GATE or touched(row).exists(),
+        has_begun=(row.error or {}).get("code") in NOT_AT_THE_GATE or touched(row).exists(),
         ended_at=row.wait_began_at or row.ended_at,
         cancelled_by=row.cancel_requested_by,  # set even where the status is Faulted: it was cancelled while it rolled back
         attempts_stopped_in_a_row=_stopped_in_a_row(row),

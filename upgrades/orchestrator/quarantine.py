@@ -11,14 +11,14 @@ from upgrades.core.suspicion import FAILURES_TO_QUARANTINE, is_suspected, is_to_
 from upgrades.core.versions import is_older
 from upgrades.feed.writing import Writer, writing
 from upgrades.models import Instance, ScaleSet, bulk
-from upgrades.models.trials import trials_of
+from upgrades.models.version_results import version_results_of
 from upgrades.orchestrator.observe import newest_image
 
 
 def quarantine_failing(writer: Writer, rows: Iterable[Instance]) -> None:
     """Quarantine those of `rows` that have failed often enough on versions on which others succeeded.
 
-    Their instance upgrades and failures must be saved already: the trials of the versions are counted in the database.
+    Their instance upgrades and failures must be saved already: the results of the versions are counted in the database.
     """
     failed_often = [
         instance
@@ -27,8 +27,8 @@ def quarantine_failing(writer: Writer, rows: Iterable[Instance]) -> None:
     ]
     if not failed_often:
         return
-    trials = trials_of(writer.scale_set)
-    found = [instance for instance in failed_often if is_to_be_quarantined(instance.failed_on, trials)]
+    results_by_version = version_results_of(writer.scale_set)
+    found = [instance for instance in failed_often if is_to_be_quarantined(instance.failed_on, results_by_version)]
     for instance in found:
         instance.quarantined_at = instance.quarantined_at or writer.now
     bulk.update(found, "quarantined_at")
@@ -64,12 +64,12 @@ def _quarantined(scale_set_id: int) -> QuerySet[Instance]:
 def _end_notes(row: ScaleSet) -> dict[str, str]:
     """{failed version: the note that says why quarantines for it are over}, only for versions where they are."""
     versions = set(_quarantined(row.pk).exclude(failed_version="").values_list("failed_version", flat=True))
-    target, trials = _wanted_version(row), trials_of(row) if versions else {}
+    target, results_by_version = _wanted_version(row), version_results_of(row) if versions else {}
     notes = {}
     for version in versions:
         if target and is_older(version, target):
             notes[version] = f"Its quarantine is over: it failed on {version}, and {target} is another version."
-        elif is_suspected(trials.get(version, VersionResults())):
+        elif is_suspected(results_by_version.get(version, VersionResults())):
             notes[version] = f"Its quarantine is over: others failed on {version} too, which is suspected now."
     return notes
 

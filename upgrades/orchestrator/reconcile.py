@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Any
 
 from upgrades.core import missing
-from upgrades.core.board import changes_at, record_of
+from upgrades.core.board import next_overdue_at, record_of
 from upgrades.core.catalogue import say
 from upgrades.core.decide import decide
 from upgrades.core.facts import Breach, Facts
@@ -29,7 +29,7 @@ from upgrades.core.steps import (
     Step,
     Wait,
 )
-from upgrades.core.what_if import settled
+from upgrades.core.what_if import with_results
 from upgrades.feed import reason_shapes
 from upgrades.feed.writing import Writer, writing
 from upgrades.models import ScaleSet, WorkItem, bulk, clock
@@ -127,7 +127,7 @@ def _observe(scale_set_id: int, now: datetime, known: Known | None) -> Observati
     if observation.has_expired:
         end_expired_opt_outs(scale_set_id, now)
         observation = observe(scale_set_id, now, known)
-    is_due = any(instance.quarantined for instance in observation.facts.instances)
+    is_due = any(instance.is_quarantined for instance in observation.facts.instances)
     if is_due and end_outdated_quarantines(scale_set_id, now):
         observation = observe(scale_set_id, now, known)
     return observation
@@ -187,7 +187,7 @@ def _settle_and_rest(lease: Lease, observation: Observation, step: Settle, now: 
 
     An error in decision or board must not keep results from being recorded: they are recorded alone then, and `_rest` meets the error.
     """
-    row, facts = observation.scale_set, settled(observation.facts, step)
+    row, facts = observation.scale_set, with_results(observation.facts, step)
     try:
         wait = decide(facts, now) if facts else None
         rest = _rest_on(row, facts, wait, now) if facts and isinstance(wait, Wait) else None
@@ -217,7 +217,7 @@ _GIVE_BACK = PreparedUpdate(
 def _ends_of_waits(facts: Facts, now: datetime) -> list[datetime]:
     """The coming times at which time alone changes something: an opt-out ends, a machine may be made again, or the board changes."""
     ends = [instance.opt_out.until for instance in facts.instances if instance.opt_out]
-    others = (missing.next_try(facts, now), changes_at(facts, now))
+    others = (missing.first_creation_at(facts, now), next_overdue_at(facts, now))
     return [until for until in (*ends, *others) if until and until > now]
 
 

@@ -21,8 +21,8 @@ from upgrades.core.steps import (
     Complete,
     Fault,
     FinishBatch,
-    MakeAgain,
     RecordedStep,
+    RecreateMachines,
     RemoveInstances,
     RollBack,
     Settle,
@@ -117,7 +117,7 @@ def _new_instance(row: ScaleSet, number: int, version: str, now: datetime) -> In
 
 
 @_write.register
-def _make_again(step: MakeAgain, writer: Writer) -> None:
+def _recreate_machines(step: RecreateMachines, writer: Writer) -> None:
     """Create missing machines again, each with a new operation: the refused or failed one is over."""
     rows = _instances(writer, step.instances)
     for row in rows:
@@ -235,7 +235,7 @@ def _settle(step: Settle, writer: Writer) -> None:
     states = {
         **dict.fromkeys(step.succeeded, InstanceUpgradeState.SUCCEEDED),
         **dict.fromkeys(step.failed, InstanceUpgradeState.FAILED),
-        **dict.fromkeys(step.let_go, InstanceUpgradeState.SKIPPED),
+        **dict.fromkeys(step.skipped, InstanceUpgradeState.SKIPPED),
     }
     rows = _instances(writer, states)
     for row in rows:

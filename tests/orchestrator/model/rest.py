@@ -2,7 +2,7 @@
 
 from tests.orchestrator.cloud import Cloud
 from tests.orchestrator.model.rows import Row, Rows, exists, is_off, is_older
-from upgrades.core.reasons import InstanceWhy
+from upgrades.core.reason_kinds import InstanceWhy
 from upgrades.models import ScaleSet
 
 # The code of a decision where nothing can be begun, and that does not pass by itself: none at all, or what holds the instances.

@@ -13,10 +13,10 @@ from upgrades.models.rolling_upgrade import InstanceUpgrade
 from upgrades.models.scale_set import ScaleSet
 
 
-def trials_of(row: ScaleSet) -> dict[str, VersionResults]:
-    """{version: its trial} for each version of the scale set's image that failed on some instance.
+def version_results_of(row: ScaleSet) -> dict[str, VersionResults]:
+    """{version: its results} for each version of the scale set's image that failed on some instance.
 
-    The last result of each instance counts, also of instances that are gone. A creation that was refused for lack of quota is no trial.
+    The last result of each instance counts, also of instances that are gone. A creation that was refused for lack of quota does not count.
     """
     versions = set(_FAILED_VERSIONS.rows(row.pk, row.sku.publisher, row.sku.offer, row.sku.sku))
     if not versions:

@@ -1,4 +1,4 @@
-"""`Reason`: why something is not moving; and `ReasonContext`: what the functions that find reasons are given."""
+"""`Reason`: why something is not moving. `ReasonContext`: what the functions that find reasons look at."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,17 +8,9 @@ from enum import StrEnum
 from upgrades.core import batches
 from upgrades.core.facts import Facts, InstanceFacts, Upgrade
 from upgrades.core.policy import Policy
+from upgrades.core.reason_kinds import LiftedBy
 from upgrades.core.states import InstanceUpgradeState, StartedBy
 from upgrades.core.what_if import with_other_version_opt_out_ended
-
-
-class LiftedBy(StrEnum):
-    """Who can end what the reason is about."""
-
-    NOBODY = "nobody"  # it passes by itself
-    OPERATOR = "operator"
-    OWNER = "owner"  # whoever opted the instance out
-    PUBLISHER = "publisher"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +39,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class ReasonContext:
-    """The facts, and what every search for reasons needs of them.
+    """The facts, and what is derived from them for every search for reasons.
 
-    `target`: the version that is wanted, "" for none. `policy`: the one in force. `started_by`: who started the running upgrade, or would
-    start the next one. `outdated`: the instances that are still to get the target version, whatever holds them.
+    `target`: the wanted version, "" for none. `policy`: that of the running upgrade, or else the platform's. `started_by`: who started the
+    running upgrade, or would start the next one. `outdated`: the instances that are still to get the target version, whatever holds them.
     """
 
     facts: Facts
@@ -66,7 +58,7 @@ class ReasonContext:
 
     @property
     def is_ending(self) -> bool:
-        """Does the running upgrade begin nothing more?
+        """Does the running upgrade begin no further batch?
 
         It was stopped and rolls back, or it stops at the end of its batch: it was cancelled, its version was withdrawn, or the platform
         started it and automatic upgrades were turned off since."""
@@ -79,6 +71,7 @@ class ReasonContext:
 
     @property
     def is_automatic(self) -> bool:
+        """Does the platform upgrade the scale set to each new version?"""
         return self.facts.automatic and self.facts.follows_latest
 
     @property
@@ -88,7 +81,8 @@ class ReasonContext:
 
 
 def reason_context_of(facts: Facts, now: datetime) -> ReasonContext:
-    return facts.once(("reason context", now), lambda: _reason_context_of(facts, now))
+    """The context of these facts, made once."""
+    return facts.cached(("reason context", now), lambda: _reason_context_of(facts, now))
 
 
 def _reason_context_of(facts: Facts, now: datetime) -> ReasonContext:
