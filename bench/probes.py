@@ -79,7 +79,7 @@ async def ours(seconds: float, protocol: ProbeProtocol = ProbeProtocol.HTTP) -> 
     ports = TLS_PORTS if is_tls else PORTS
     settings = ProbeSettings(protocol, path, interval_seconds=1, threshold=2)
     # TLS costs the responder more than the engine: without a cap those in flight would pile up until their time is over.
-    engine = Engine(on_result, most_in_flight=TOGETHER if is_tls else None)
+    engine = Engine(on_result, max_in_flight=TOGETHER if is_tls else None)
     for group in range(TARGETS // 1000):
         keys = range(group * 1000, group * 1000 + 1000)
         engine.set_targets(group, [Target(key, "127.0.0.1", ports[key % 20], "disk", settings) for key in keys])

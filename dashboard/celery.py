@@ -25,7 +25,7 @@ environment.keep_ours()
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
 RECONNECT_SECONDS = 1
-PULSE_SECONDS = 2.0
+HEARTBEAT_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -63,11 +63,11 @@ app = Celery("rollgrid", amqp="dashboard.celery:SteadyAMQP")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-PULSE = "dashboard.pulse"
+EMPTY_TASK = "dashboard.pulse"
 
 
-@app.task(name=PULSE)
-def pulse() -> None:
+@app.task(name=EMPTY_TASK)
+def empty_task() -> None:
     """A task that does nothing. A worker sends it to itself: heartbeats come from tasks alone, and there may be no others."""
 
 
@@ -79,15 +79,15 @@ def start_reconciling(**_: object) -> None:
 
 
 @worker_init.connect
-def have_a_pulse(**_: object) -> None:
-    threading.Thread(target=_pulse_for_ever, name="pulse", daemon=True).start()
+def start_sending_heartbeats(**_: object) -> None:
+    threading.Thread(target=_send_heartbeats, name="heartbeats", daemon=True).start()
 
 
-def _pulse_for_ever() -> None:
+def _send_heartbeats() -> None:
     pause = threading.Event()
-    while not pause.wait(PULSE_SECONDS):
+    while not pause.wait(HEARTBEAT_SECONDS):
         try:
-            pulse.apply_async(expires=2 * PULSE_SECONDS)
+            empty_task.apply_async(expires=2 * HEARTBEAT_SECONDS)
         except (KombuError, RedisError, OSError) as error:
             log.error("the broker is not working (%s): there is nothing to do", error)
             heartbeats.tried(Part.WORKER)

@@ -29,7 +29,7 @@ def offered(folder: Path = FOLDER) -> list[tuple[str, str]]:
 
 
 @sync_and_async_middleware
-def speak_the_browsers_language(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+def use_browser_language(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
     """Middleware: answer in the best language for the browser. The API, like the terminal and the log, always speaks English."""
 
     def answer(request: HttpRequest) -> Any:

@@ -38,7 +38,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "dashboard.health.answer_first",
     "dashboard.security.content_security_policy",
-    "dashboard.languages.speak_the_browsers_language",
+    "dashboard.languages.use_browser_language",
     "dashboard.json_errors.errors_as_json",
     "dashboard.error_pages.refuse_unreadable",
     "django.middleware.security.SecurityMiddleware",

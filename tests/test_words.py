@@ -32,6 +32,8 @@ OLD = {
     "wake_again, _write_changes, _follow_changes",
     r"Raises Failed|_FORTH|_count_what_passed|_why_nobody_would_be_taken|_would_open_without_those_upgraded": "Raises ArmError, "
     "_UPGRADING_BY_KIND, _note_time_passed, _why_none_would_be_taken, _would_open_once_mended",
+    r"most_in_flight|most_young|have_a_pulse|_confession|_wishes|_stop_no_clock|speak_the_browsers_language|NOWHERE": "max_in_flight, "
+    "max_young, start_sending_heartbeats, _dropped_note, _prepare_options, _drop_time_limit, use_browser_language, UNKNOWN_ADDRESS",
     r"(?:upgrades\.)?(?:seldom|neighbours|durable|kept_secrets)\.\w+": "log_pacing, outages, atomic_files, state_secrets",
     r"has_begun_any|let_go|is_let_go|MakeAgain|NOT_MADE|image_for_new|end_rolled_back|to_remove|platform_gate_is_shut": "has_begun, "
     "skipped, is_to_be_skipped, RecreateMachines, CREATION_FAILED, image_for_new_instances, end_after_rollback, choose_for_removal, "

@@ -46,7 +46,7 @@ class Output:
     def _write_all(self) -> None:
         while (line := self._lines.get()) is not None:
             try:
-                self._write(self._confession() + line)
+                self._write(self._dropped_note() + line)
             except OSError:  # nobody reads any more; the children must still be able to write
                 continue
 
@@ -54,7 +54,7 @@ class Output:
         while data:
             data = data[os.write(self._handle, data) :]
 
-    def _confession(self) -> bytes:
+    def _dropped_note(self) -> bytes:
         dropped, self._dropped = self._dropped, 0
         return f"rollgrid  | {dropped} lines were dropped: nobody read them\n".encode() if dropped else b""
 

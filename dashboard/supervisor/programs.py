@@ -65,7 +65,7 @@ def standard(options: Options, lock: int, gate: int) -> Programs:
         return Program("daphne", command, environment=gated, keep_open=(*kept, gate), is_forked=True)
 
     return Programs(
-        prepare=manage("prepare", *_wishes(options)),
+        prepare=manage("prepare", *_prepare_options(options)),
         web=web,
         early=(celery("worker", *WORKER),),
         late=(manage("prober"), celery("beat", "beat")),
@@ -75,7 +75,7 @@ def standard(options: Options, lock: int, gate: int) -> Programs:
     )
 
 
-def _wishes(options: Options) -> list[str]:
+def _prepare_options(options: Options) -> list[str]:
     wishes = {"--demo": options.demo, "--new-secret-key": options.new_secret_key}
     return [option for option, is_wanted in wishes.items() if is_wanted]
 

@@ -105,7 +105,7 @@ class Watch:
                 self._descriptors[part].look(watched.child.pid, step)
                 self._end_if_it_hangs(watched, self._heartbeats.of(part).tried_at, step)
         for part, idle in self._idle.items():
-            self._say_who_is_away(part, idle, step)
+            self._report_absent_parts(part, idle, step)
 
     def _end_if_it_hangs(self, watched: Watched, tried_at: float, step: float) -> None:
         quiet = watched.look(tried_at, step)
@@ -115,7 +115,7 @@ class Watch:
             watched.quiet = _Quiet()
             watched.child.end_hung(f"did nothing for {patience:g} s and was killed")
 
-    def _say_who_is_away(self, part: Part, idle: _Quiet, step: float) -> None:
+    def _report_absent_parts(self, part: Part, idle: _Quiet, step: float) -> None:
         """Once when it is found out, and once when it is over. What has done nothing yet is still starting."""
         worked_at = self._heartbeats.of(part).worked_at
         seconds = idle.look(worked_at, step)

@@ -139,7 +139,7 @@ def _the_legend_counts_the_cells(case: Case) -> None:
     assert case.page["row"]["out"] == sum(instance.is_opted_out for instance in case.facts.staying)
 
 
-def _gauges_are_those_of_the_gate(case: Case) -> None:
+def _gauges_equal_the_gates(case: Case) -> None:
     facts, upgrade = case.facts, case.facts.upgrade
     sick, total = batches.unhealthy_at_the_gate(facts, case.now), len(facts.counted)
     assert case.page["row"]["sick"] == len(sick)
@@ -190,7 +190,7 @@ def _batches_are_as_large_as_their_members(case: Case) -> None:
         assert sum(told["members"].get(state.value, 0) for state in HAS_FAILED) == failed
 
 
-def _progress_counts_who_counts(case: Case) -> None:
+def _progress_counts_the_counted_instances(case: Case) -> None:
     states = case.page["states"]
     eligible = [instance for instance in case.facts.staying if not instance.is_opted_out]
     done = sum(states[str(instance.id)] == "done" for instance in eligible)
@@ -218,7 +218,7 @@ def _sentences_are_the_engines(case: Case) -> None:
     assert all(case.page["says"].values()), "an instance says nothing of itself"
 
 
-def _whom_a_reason_holds_it_is_told(case: Case) -> None:
+def _each_held_instance_has_its_reason(case: Case) -> None:
     found = reasons.reasons(case.facts, case.now)
     for id, told in case.page["held"].items():
         own = {each.code.value for each in found if each.instances is not None and int(id) in each.instances}
@@ -230,7 +230,7 @@ def _whom_a_reason_holds_it_is_told(case: Case) -> None:
             assert not of_the_set & set(told)
 
 
-def _approval_is_asked_of_those_who_wait_for_it(case: Case) -> None:
+def _approval_is_asked_for_waiting_instances(case: Case) -> None:
     found = reasons.reasons(case.facts, case.now)
     waiting = {id for each in found if each.code is Why.WAITING_FOR_APPROVAL for id in each.instances or ()}
     assert set(case.page["unapproved"]) == waiting
@@ -239,11 +239,11 @@ def _approval_is_asked_of_those_who_wait_for_it(case: Case) -> None:
 HOLDS = (
     _states_are_as_the_rules_see_them,
     _the_legend_counts_the_cells,
-    _gauges_are_those_of_the_gate,
+    _gauges_equal_the_gates,
     _the_plan_is_the_engines,
     _batches_are_as_large_as_their_members,
-    _progress_counts_who_counts,
+    _progress_counts_the_counted_instances,
     _sentences_are_the_engines,
-    _whom_a_reason_holds_it_is_told,
-    _approval_is_asked_of_those_who_wait_for_it,
+    _each_held_instance_has_its_reason,
+    _approval_is_asked_for_waiting_instances,
 )

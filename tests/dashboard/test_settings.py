@@ -8,7 +8,7 @@ from celery import Celery
 from django.conf import settings
 from redis import Redis
 
-from dashboard.celery import app, pulse
+from dashboard.celery import app, empty_task
 from dashboard.log_filters import DropNotReady
 from tests import private_broker
 from tests.waiting import wait_until
@@ -37,7 +37,7 @@ def test_a_message_passes_the_unix_socket_with_its_password() -> None:
     with private_broker.running() as url:
         spelled = url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
         with Celery(broker=spelled) as other, Redis.from_url(url) as client:
-            other.send_task(pulse.name)
+            other.send_task(empty_task.name)
             assert wait_until(lambda: client.llen("celery")) == 1
 
 

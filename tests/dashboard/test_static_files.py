@@ -58,10 +58,10 @@ def of_the_pages(client: Client) -> set[str]:
         answer = client.get(address)
         assert answer.status_code == 200, address
         found |= set(NAMED_BY_A_PAGE.findall(answer.content.decode()))
-    return set(_with_what_they_name(found))
+    return set(_with_references(found))
 
 
-def _with_what_they_name(addresses: set[str]) -> Iterator[str]:
+def _with_references(addresses: set[str]) -> Iterator[str]:
     left, seen = [*addresses], set(addresses)
     while left:
         address = left.pop()

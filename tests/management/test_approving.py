@@ -4,7 +4,7 @@ import pytest
 
 from tests.commands.test_approvals import NEW, approved, deferred_set, waiting
 from tests.management.terminal import complains, run
-from upgrades.management.base import me
+from upgrades.management.base import user_name
 from upgrades.models import Transition
 
 pytestmark = pytest.mark.django_db
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 def test_approving_some_and_all() -> None:
     waiting(4)
     assert run("approve", "fleet/web", "--instances", "1", "3").out == f"approved for {NEW}: web_1, web_3"
-    assert Transition.objects.latest("pk").note == f"Approved for {NEW} by {me()}."
+    assert Transition.objects.latest("pk").note == f"Approved for {NEW} by {user_name()}."
     assert run("approve", "FLEET/web").out == f"approved for {NEW}: web_0, web_2"
     assert run("approve", "fleet/web").out == f"approved for {NEW}: none, because none of them waited for it"
 

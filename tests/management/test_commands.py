@@ -14,7 +14,7 @@ from tests.management.terminal import complains, run
 from tests.stories import FIRST_VERSION, UBUNTU, a_scale_set, publish
 from upgrades.admin.base import now
 from upgrades.commands.opt_outs import opt_out
-from upgrades.management.base import me
+from upgrades.management.base import user_name
 from upgrades.models import ImageVersion, OptOut, RollingUpgrade, ScaleSet
 
 pytestmark = pytest.mark.django_db
@@ -57,14 +57,14 @@ def test_starting_and_cancelling() -> None:
     a_scale_set()
     publish("16.04.1")
     assert run("start", "fleet/web").out == "started the upgrade of fleet/web to 16.04.1"
-    assert RollingUpgrade.objects.get().started_by_name == me()
+    assert RollingUpgrade.objects.get().started_by_name == user_name()
     with complains("OperationNotAllowed: fleet/web cannot be upgraded"):
         run("start", "fleet/web")
     with complains("OperationNotAllowed: fleet/web cannot be deleted"):
         run("delete_scale_set", "fleet/web")
     said = run("cancel", "FLEET/web").out
     assert said == "the upgrade of FLEET/web to 16.04.1 stops at the end of its batch"
-    assert RollingUpgrade.objects.get().cancel_requested_by == me()
+    assert RollingUpgrade.objects.get().cancel_requested_by == user_name()
 
 
 def test_deleting() -> None:
@@ -105,7 +105,7 @@ def test_opting_out_and_in() -> None:
     a_scale_set()
     assert run("opt_out", "fleet/web", "0", "3", "--reason", "payroll").out == "opted out: web_0, web_3"
     row = OptOut.objects.get(instance__number=3)
-    assert (row.owner, row.reason, row.scope) == (me(), "payroll", OptOut.Scope.UNTIL)
+    assert (row.owner, row.reason, row.scope) == (user_name(), "payroll", OptOut.Scope.UNTIL)
     assert row.until and row.until - row.created_at == timedelta(days=14)
     assert run("opt_in", "fleet/web", "3").out == "opted in: web_3"
     assert OptOut.objects.filter(ended_at=None).count() == 1
@@ -227,7 +227,7 @@ def test_opting_in_an_unknown_instance_is_refused() -> None:
 
 def test_the_terminal_acts_under_the_login_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "x" * 1000)
-    assert me() == "x" * 150
+    assert user_name() == "x" * 150
     a_scale_set(instances=1)
     run("opt_out", "fleet/web", "0", "--reason", "x")
     assert OptOut.objects.get().owner == "x" * 150

@@ -6,7 +6,7 @@ from tests.management.terminal import complains, run
 from tests.stories import NOW, a_batch, a_scale_set
 from upgrades.admin.base import now
 from upgrades.core.states import InstanceUpgradeState, UpgradeKind
-from upgrades.management.base import me
+from upgrades.management.base import user_name
 from upgrades.models import Batch, Instance, RollingUpgrade
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ def test_starting_and_steering_it() -> None:
     a_scale_set(probe="/health")
     assert run("start", "fleet/web", "--extensions").out == "started the extension upgrade of fleet/web"
     assert RollingUpgrade.objects.get().kind == UpgradeKind.EXTENSIONS
-    assert run("pause", "fleet/web").out == f"the extension upgrade of fleet/web is paused by {me()}"
+    assert run("pause", "fleet/web").out == f"the extension upgrade of fleet/web is paused by {user_name()}"
     assert run("resume", "fleet/web").out == "the extension upgrade of fleet/web goes on"
     assert run("cancel", "fleet/web").out == "the extension upgrade of fleet/web stops at the end of its batch"
     with complains("OperationNotAllowed: fleet/web cannot be upgraded", "of extensions"):

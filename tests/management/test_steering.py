@@ -10,7 +10,7 @@ from tests.stories import NOW, a_batch, a_scale_set, publish
 from upgrades.admin.base import now
 from upgrades.commands.upgrades import start
 from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
-from upgrades.management.base import me
+from upgrades.management.base import user_name
 from upgrades.models import FleetStop, Instance, RollingUpgrade
 
 NEW = "16.04.1"
@@ -29,8 +29,8 @@ def upgrading(**changes: Any) -> RollingUpgrade:
 
 def test_pausing_and_resuming() -> None:
     upgrading()
-    assert run("pause", "FLEET/web").out == f"the upgrade of FLEET/web to {NEW} is paused by {me()}"
-    assert RollingUpgrade.objects.get().paused_by == me()
+    assert run("pause", "FLEET/web").out == f"the upgrade of FLEET/web to {NEW} is paused by {user_name()}"
+    assert RollingUpgrade.objects.get().paused_by == user_name()
     assert run("resume", "fleet/web").out == f"the upgrade of fleet/web to {NEW} goes on"
     assert RollingUpgrade.objects.get().paused_by == ""
 
@@ -54,7 +54,7 @@ def test_trying_again() -> None:
         run("retry", "fleet/web")
     RollingUpgrade.objects.update(status=UpgradeStatus.FAULTED, ended_at=NOW, pending_at_end=10)
     assert run("retry", "fleet/web").out == f"the upgrade of fleet/web to {NEW} is tried again at once"
-    assert RollingUpgrade.objects.get().retry_skipped_by == me()
+    assert RollingUpgrade.objects.get().retry_skipped_by == user_name()
 
 
 def test_releasing() -> None:
@@ -104,12 +104,12 @@ def test_stopping_the_fleet_and_letting_go() -> None:
     assert said == "all automatic upgrades are stopped until 2031-09-25 12:30:00 UTC"
     row = FleetStop.objects.get()
     assert (row.owner, row.reason, row.until) == (
-        me(),
+        user_name(),
         "the new kernel panics",
         datetime(2031, 9, 25, 12, 30, tzinfo=UTC),
     )
     said = run("end_fleet_stop").out
-    assert said == f"automatic upgrades go on; they were stopped by {me()}: the new kernel panics"
+    assert said == f"automatic upgrades go on; they were stopped by {user_name()}: the new kernel panics"
     with complains("Conflict: automatic upgrades are not stopped"):
         run("end_fleet_stop")
 

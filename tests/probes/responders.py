@@ -130,17 +130,17 @@ def deaf() -> Iterator[int]:
 class Probing:
     """A running engine and all its results."""
 
-    def __init__(self, most_in_flight: int, most_young: int) -> None:
+    def __init__(self, max_in_flight: int, max_young: int) -> None:
         self.results: list[Result] = []
-        self.engine = Engine(self.results.append, most_in_flight=most_in_flight, most_young=most_young)
+        self.engine = Engine(self.results.append, max_in_flight=max_in_flight, max_young=max_young)
 
     def of(self, *keys: int) -> list[Result]:
         return [result for result in self.results if result.target.key in keys]
 
 
 @contextlib.asynccontextmanager
-async def probing(*, most_in_flight: int = 512, most_young: int = 256) -> AsyncIterator[Probing]:
-    running = Probing(most_in_flight, most_young)
+async def probing(*, max_in_flight: int = 512, max_young: int = 256) -> AsyncIterator[Probing]:
+    running = Probing(max_in_flight, max_young)
     task = asyncio.create_task(running.engine.run())
     try:
         yield running

@@ -187,7 +187,7 @@ def test_on_result_may_change_the_targets() -> None:
             engine.set_targets(2, [])  # drops probes that are ready or in flight at this moment
             engine.set_targets(1, [replace(result.target, generation=f"disk-{len(results)}")])
 
-        engine = Engine(on_result, most_in_flight=100)
+        engine = Engine(on_result, max_in_flight=100)
         async with responding(reply(HEALTHY)) as responder:
             engine.set_targets(2, [http(responder.port, key) for key in range(2, 40)])
             engine.set_targets(1, [http(responder.port, 1)])

@@ -64,7 +64,7 @@ def no_descriptors() -> Iterator[contextlib.ExitStack]:
 
 def test_the_cap_on_probes_in_flight_holds() -> None:
     async def story() -> None:
-        async with responding(stall) as responder, probing(most_in_flight=8) as running:
+        async with responding(stall) as responder, probing(max_in_flight=8) as running:
             for group in range(5):
                 keys = range(group * 10, group * 10 + 10)
                 running.engine.set_targets(group, [http(responder.port, key, interval=0.1) for key in keys])
@@ -79,7 +79,7 @@ def test_bursts_are_bounded_and_slow_probes_do_not_count(monkeypatch: pytest.Mon
     monkeypatch.setattr(flights, "PATIENCE", 1.0)  # longer than a busy computer holds this test up
 
     async def story() -> None:
-        async with responding(stall) as responder, probing(most_young=10) as running:
+        async with responding(stall) as responder, probing(max_young=10) as running:
             running.engine.set_targets(1, [http(responder.port, key) for key in range(30)])
             await until(lambda: len(responder.open) == 10)
             await passed(0.05)
@@ -96,7 +96,7 @@ def test_hanging_groups_do_not_starve_another() -> None:
         async with (
             responding(stall) as hanging,
             responding(reply(HEALTHY)) as healthy,
-            probing(most_in_flight=40, most_young=20) as running,
+            probing(max_in_flight=40, max_young=20) as running,
         ):
             for group in range(3):
                 keys = range(group * 100, group * 100 + 100)
@@ -193,7 +193,7 @@ def test_the_cap_follows_the_descriptor_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
-        assert descriptors.most_in_flight() == 512 - descriptors.RESERVE
+        assert descriptors.max_in_flight() == 512 - descriptors.RESERVE
         descriptors.raise_limit()
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 512
     finally:

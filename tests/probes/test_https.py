@@ -338,7 +338,7 @@ def test_many_at_once_and_again(run: Run) -> None:
     """Each of two hundred, three times, through handshakes that are in flight together."""
 
     async def story() -> None:
-        async with responding(reply(HEALTHY), tls=serving()) as responder, probing(most_in_flight=64) as running:
+        async with responding(reply(HEALTHY), tls=serving()) as responder, probing(max_in_flight=64) as running:
             running.engine.set_targets(1, [https(responder.port, key) for key in range(200)])
             for _ in range(3):
                 running.results.clear()
@@ -354,7 +354,7 @@ def test_hanging_handshakes_do_not_delay_other_probes(run: Run) -> None:
         async with (
             responding(stall) as hanging,
             responding(reply(HEALTHY), tls=serving()) as responder,
-            probing(most_in_flight=32, most_young=8) as running,
+            probing(max_in_flight=32, max_young=8) as running,
         ):
             running.engine.set_targets(1, [https(hanging.port, key) for key in range(100)])
             await until(lambda: len([connection for connection in hanging.open if connection.asked]) >= 8)

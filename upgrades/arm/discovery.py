@@ -17,22 +17,22 @@ ADFS = "adfs"
 # Names under which clients ask for the one tenant that there is.
 ANY_TENANT = frozenset({"common", "organizations", ADFS})
 # Services that we do not have. Names below .invalid lead nowhere (RFC 2606), so that no secret follows a name that is made of one.
-NOWHERE = "rollgrid.invalid"
+NO_SUCH_DOMAIN = "rollgrid.invalid"
 SUFFIXES = {
-    "acrLoginServer": f"acr.{NOWHERE}",
-    "attestationEndpoint": f"attest.{NOWHERE}",
-    "azureDataLakeAnalyticsCatalogAndJob": f"datalakeanalytics.{NOWHERE}",
-    "azureDataLakeStoreFileSystem": f"datalakestore.{NOWHERE}",
-    "azureFrontDoorEndpointSuffix": f"frontdoor.{NOWHERE}",
-    "keyVaultDns": f"vault.{NOWHERE}",
-    "mariadbServerEndpoint": f"mariadb.{NOWHERE}",
-    "mhsmDns": f"managedhsm.{NOWHERE}",
-    "mysqlServerEndpoint": f"mysql.{NOWHERE}",
-    "postgresqlServerEndpoint": f"postgres.{NOWHERE}",
-    "sqlServerHostname": f"database.{NOWHERE}",
-    "storage": f"core.{NOWHERE}",
-    "storageSyncEndpointSuffix": f"afs.{NOWHERE}",
-    "synapseAnalytics": f"azuresynapse.{NOWHERE}",
+    "acrLoginServer": f"acr.{NO_SUCH_DOMAIN}",
+    "attestationEndpoint": f"attest.{NO_SUCH_DOMAIN}",
+    "azureDataLakeAnalyticsCatalogAndJob": f"datalakeanalytics.{NO_SUCH_DOMAIN}",
+    "azureDataLakeStoreFileSystem": f"datalakestore.{NO_SUCH_DOMAIN}",
+    "azureFrontDoorEndpointSuffix": f"frontdoor.{NO_SUCH_DOMAIN}",
+    "keyVaultDns": f"vault.{NO_SUCH_DOMAIN}",
+    "mariadbServerEndpoint": f"mariadb.{NO_SUCH_DOMAIN}",
+    "mhsmDns": f"managedhsm.{NO_SUCH_DOMAIN}",
+    "mysqlServerEndpoint": f"mysql.{NO_SUCH_DOMAIN}",
+    "postgresqlServerEndpoint": f"postgres.{NO_SUCH_DOMAIN}",
+    "sqlServerHostname": f"database.{NO_SUCH_DOMAIN}",
+    "storage": f"core.{NO_SUCH_DOMAIN}",
+    "storageSyncEndpointSuffix": f"afs.{NO_SUCH_DOMAIN}",
+    "synapseAnalytics": f"azuresynapse.{NO_SUCH_DOMAIN}",
 }
 # All lead to this server, which says of each that it is not there. Without `vmImageAliasDoc` the Azure CLI takes its own list.
 SERVICES = """

@@ -60,22 +60,22 @@ class Refused(Exception):
 
 def issue(client: ApiClient, tenant: uuid.UUID, now: datetime, *, issuer: Issuer, audience: str) -> str:
     """A signed token with the claims that Azure's have. `num` is ours: the client's count of secrets."""
-    at, me = int(now.timestamp()), str(client.pk)
+    issued_at, client_id = int(now.timestamp()), str(client.pk)
     claims = {
         "aud": audience,
         "iss": issuer.address,
-        "iat": at,
-        "nbf": at,
-        "exp": at + int(LIFETIME.total_seconds()),
+        "iat": issued_at,
+        "nbf": issued_at,
+        "exp": issued_at + int(LIFETIME.total_seconds()),
         "app_displayname": client.name,
-        "appid": me,
+        "appid": client_id,
         "appidacr": "1",
-        "azp": me,
+        "azp": client_id,
         "azpacr": "1",
         "idp": issuer.address,
         "idtyp": "app",
-        "oid": me,
-        "sub": me,
+        "oid": client_id,
+        "sub": client_id,
         "tenant_region_scope": "WW",
         "tid": str(tenant),
         "uti": secrets.token_urlsafe(16),

@@ -24,8 +24,8 @@ from upgrades.arm import (
     subscriptions,
     token_service,
 )
-from upgrades.arm.nowhere import NOWHERE
 from upgrades.arm.requests import refused
+from upgrades.arm.unknown_addresses import UNKNOWN_ADDRESS
 
 SUBSCRIPTION = "subscriptions/{subscription}"
 GROUP = f"{SUBSCRIPTION}/resourcegroups/{{group}}"
@@ -112,7 +112,10 @@ urlpatterns = [
     route(f"{LOAD_BALANCER}/{{name}}", load_balancers.ONE),
     route(f"{LOAD_BALANCER}/{{name}}/probes", load_balancers.PROBES),
     route(f"{LOAD_BALANCER}/{{name}}/probes/{{probe}}", load_balancers.PROBE),
-    *(_matching(rf"{first}(?:/[\s\S]*)?", NOWHERE) for first in ("subscriptions", "providers", "tenants", "batch")),
+    *(
+        _matching(rf"{first}(?:/[\s\S]*)?", UNKNOWN_ADDRESS)
+        for first in ("subscriptions", "providers", "tenants", "batch")
+    ),
 ]
 
 

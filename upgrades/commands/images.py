@@ -161,8 +161,8 @@ def would_undo_withdrawal(reference: ImageReference) -> Publication:
     rows = ScaleSet.objects.filter(Exists(is_on_another), pk__in=_users(sku, list(row.limited_to.all())))
     latest = {place: sku.latest_in(place) for place in Location.objects.filter(scaleset__in=rows).distinct()}
     newest_in = {place for place, known in latest.items() if known is None or versions.is_older(known, row.version)}
-    following = [row for row in rows.select_related("location").order_by("key") if _follows(row)]
-    return Publication(tuple(row for row in following if row.location in newest_in))
+    following = [scale_set for scale_set in rows.select_related("location").order_by("key") if _follows(scale_set)]
+    return Publication(tuple(scale_set for scale_set in following if scale_set.location in newest_in))
 
 
 def _published_version(sku: ImageSku, version: str) -> ImageVersion:

@@ -85,7 +85,7 @@ def agree(says: Sequence[str], question: str, *, yes: bool) -> None:
         raise CommandError("nothing was changed")
 
 
-def me() -> str:
+def user_name() -> str:
     """Who is at the terminal, for the record."""
     return legible(os_user())
 

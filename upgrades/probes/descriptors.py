@@ -6,7 +6,7 @@ RESERVE = 128  # descriptors for everything else in the process: database, broke
 MAX_USEFUL = 16_384  # one sweep over the open probes must stay cheap
 
 
-def most_in_flight() -> int:
+def max_in_flight() -> int:
     """How many probes may be in flight at once under the descriptor limit as it is now; at least 1."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:

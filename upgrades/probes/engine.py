@@ -27,19 +27,19 @@ class Engine:
     """Probes all targets while `run` runs. Belongs to one event loop; nothing here may be called from another thread.
 
     `on_result` is called in the loop with each result as it comes. It must be quick, may call the engine, and what it
-    raises ends `run`. `most_in_flight` is how many connections may be open at once, by default what the descriptor limit
-    allows; `most_young` how many of them may be younger than flights.PATIENCE. All times are of time.monotonic.
+    raises ends `run`. `max_in_flight` is how many connections may be open at once, by default what the descriptor limit
+    allows; `max_young` how many of them may be younger than flights.PATIENCE. All times are of time.monotonic.
     """
 
     def __init__(
         self,
         on_result: Callable[[Result], None],
         *,
-        most_in_flight: int | None = None,
-        most_young: int = MAX_YOUNG,
+        max_in_flight: int | None = None,
+        max_young: int = MAX_YOUNG,
     ) -> None:
         self._on_result = on_result
-        self._flights = Flights(most_in_flight or descriptors.most_in_flight(), most_young)
+        self._flights = Flights(max_in_flight or descriptors.max_in_flight(), max_young)
         self._groups: dict[int, Group] = {}
         self._entries: dict[int, Entry] = {}
         self._schedule = Schedule()

@@ -10,14 +10,14 @@ PATIENCE = 0.1  # seconds; a healthy responder answers well within it
 class Flights:
     """Nobody starves, by two rules.
 
-    A probe older than PATIENCE is slow and no longer counts against `most_young`, which only keeps bursts short: hanging
+    A probe older than PATIENCE is slow and no longer counts against `max_young`, which only keeps bursts short: hanging
     targets do not hold up the rest. And a group may hold at most as many places as are still free: a scale set whose
-    targets all hang gets half of `most_in_flight`, two get a third each, and some are always left for the others.
+    targets all hang gets half of `max_in_flight`, two get a third each, and some are always left for the others.
     """
 
-    def __init__(self, most_in_flight: int, most_young: int) -> None:
-        self._most_in_flight = most_in_flight
-        self._most_young = most_young
+    def __init__(self, max_in_flight: int, max_young: int) -> None:
+        self._max_in_flight = max_in_flight
+        self._max_young = max_young
         self._flying: dict[Attempt, Entry] = {}
         self._young = 0
         self.sweep_at = 0.0
@@ -26,10 +26,10 @@ class Flights:
         return len(self._flying)
 
     def may_begin(self) -> bool:
-        return self._young < self._most_young and len(self._flying) < self._most_in_flight
+        return self._young < self._max_young and len(self._flying) < self._max_in_flight
 
     def has_room(self, group: Group) -> bool:
-        return group.in_flight < self._most_in_flight - len(self._flying)
+        return group.in_flight < self._max_in_flight - len(self._flying)
 
     def add(self, attempt: Attempt, entry: Entry) -> None:
         self._flying[attempt] = entry

@@ -148,7 +148,7 @@ def processes_die_over_rollbacks(
 
 
 @story(once=True, fleet=small_fleets, end=st.sampled_from(["release", "new version", "retry now", "by hand", "wait"]))
-def it_comes_again_and_nobody_is_quarantined(m: Fleets, fleet: dict[str, Any], end: str) -> None:
+def it_comes_again_and_quarantines_no_instance(m: Fleets, fleet: dict[str, Any], end: str) -> None:
     """A version fails wherever it is tried, and is tried again by itself, each time later: it is to be blamed, and no instance."""
     found(m, fleet)
     m.publish_one(fault="failing")
@@ -182,7 +182,7 @@ def _end(m: Fleets, end: str) -> None:
 
 
 @story(fleet=probed(small_fleets), is_well_again=st.booleans())
-def only_those_that_failed_are_wanted(m: Fleets, fleet: dict[str, Any], is_well_again: bool) -> None:
+def only_failed_instances_are_wanted(m: Fleets, fleet: dict[str, Any], is_well_again: bool) -> None:
     """By hand, wherever they stand; not another one that is on an old version too."""
     found(m, {**fleet, "rolling": rolling(80, 100, 100)})
     m.change_one(0, fleet["capacity"], automatic=False)

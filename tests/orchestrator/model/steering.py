@@ -75,7 +75,7 @@ def some_are_switched_off(m: Fleets, fleet: dict[str, Any], count: int, is_meanw
     when=st.integers(0, 12),
     then=st.sampled_from(["resume", "cancel", "pause"]),
 )
-def somebody_pauses_it(m: Fleets, fleet: dict[str, Any], when: int, then: str) -> None:
+def a_person_pauses_it(m: Fleets, fleet: dict[str, Any], when: int, then: str) -> None:
     """The batch in flight is finished, and no other begins until somebody says so."""
     found(m, {**fleet, "rolling": rolling(34, 50, 50)})
     m.publish_one()

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.approvals import approve
-from upgrades.management.base import UpgradeCommand, me
+from upgrades.management.base import UpgradeCommand, user_name
 
 
 class Command(UpgradeCommand):
@@ -17,6 +17,6 @@ class Command(UpgradeCommand):
         parser.add_argument("--instances", metavar="ID", nargs="+", help="only these instances")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        approval = approve(options["path"], options["instances"], by=me(), now=timezone.now())
+        approval = approve(options["path"], options["instances"], by=user_name(), now=timezone.now())
         names = ", ".join(row.name for row in approval.instances)
         self.stdout.write(f"approved for {approval.version}: {names or 'none, because none of them waited for it'}")

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.upgrades import cancel
-from upgrades.management.base import UpgradeCommand, me
+from upgrades.management.base import UpgradeCommand, user_name
 
 
 class Command(UpgradeCommand):
@@ -16,5 +16,5 @@ class Command(UpgradeCommand):
         parser.add_argument("path", metavar="RG/NAME")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        upgrade = cancel(options["path"], me(), timezone.now())
+        upgrade = cancel(options["path"], user_name(), timezone.now())
         self.stdout.write(f"the {upgrade.called(options['path'])} stops at the end of its batch")

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.opt_outs import described, opt_in, opt_outs_of_others
-from upgrades.management.base import UpgradeCommand, add_yes, agree, me
+from upgrades.management.base import UpgradeCommand, add_yes, agree, user_name
 
 
 class Command(UpgradeCommand):
@@ -21,11 +21,11 @@ class Command(UpgradeCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path, ids, now = options["path"], options["ids"], timezone.now()
-        if others := opt_outs_of_others(path, ids, by=me(), now=now):
+        if others := opt_outs_of_others(path, ids, by=user_name(), now=now):
             agree(
                 [described(opt_out) for opt_out in others],
                 "End them? The instances can be upgraded at once.",
                 yes=options["yes"],
             )
-        rows = opt_in(path, ids, owner=me(), now=now)
+        rows = opt_in(path, ids, owner=user_name(), now=now)
         self.stdout.write(f"opted in: {', '.join(row.name for row in rows)}")

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.opt_outs import opt_out
-from upgrades.management.base import UpgradeCommand, me, read_time
+from upgrades.management.base import UpgradeCommand, read_time, user_name
 from upgrades.models import OptOut
 
 
@@ -31,7 +31,7 @@ class Command(UpgradeCommand):
             options["path"],
             options["ids"],
             reason=options["reason"],
-            owner=me(),
+            owner=user_name(),
             now=timezone.now(),
             until=options["until"],
             for_ever=options["for_ever"],

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.steering import release
-from upgrades.management.base import UpgradeCommand, me
+from upgrades.management.base import UpgradeCommand, user_name
 
 
 class Command(UpgradeCommand):
@@ -17,5 +17,5 @@ class Command(UpgradeCommand):
         parser.add_argument("ids", metavar="ID", nargs="+")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rows = release(options["path"], options["ids"], by=me(), now=timezone.now())
+        rows = release(options["path"], options["ids"], by=user_name(), now=timezone.now())
         self.stdout.write(f"released: {', '.join(row.name for row in rows) or 'none, because none of them had failed'}")

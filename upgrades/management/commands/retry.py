@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.steering import retry_now
-from upgrades.management.base import UpgradeCommand, me
+from upgrades.management.base import UpgradeCommand, user_name
 
 
 class Command(UpgradeCommand):
@@ -16,7 +16,7 @@ class Command(UpgradeCommand):
         parser.add_argument("path", metavar="RG/NAME")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        upgrade = retry_now(options["path"], me(), timezone.now())
+        upgrade = retry_now(options["path"], user_name(), timezone.now())
         what = (
             f"the {upgrade.called(options['path'])} is" if upgrade else f"the missing machines of {options['path']} are"
         )

@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from upgrades.commands.upgrades import start, start_extensions
-from upgrades.management.base import UpgradeCommand, me
+from upgrades.management.base import UpgradeCommand, user_name
 
 
 class Command(UpgradeCommand):
@@ -35,9 +35,9 @@ class Command(UpgradeCommand):
                 "--unhealthy-first is of images: extensions are not what mends an instance; leave one of the two out"
             )
         upgrade = (
-            start_extensions(path, me(), now)
+            start_extensions(path, user_name(), now)
             if options["extensions"]
-            else start(path, me(), now, only_failed=options["only_failed"], unhealthy_first=unhealthy_first)
+            else start(path, user_name(), now, only_failed=options["only_failed"], unhealthy_first=unhealthy_first)
         )
         whom = "those that failed in " if upgrade.only_failed else ""
         self.stdout.write(f"started the {upgrade.called(whom + path)}")

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.fleet_stops import stop_fleet
-from upgrades.management.base import UpgradeCommand, me, read_time
+from upgrades.management.base import UpgradeCommand, read_time, user_name
 from upgrades.management.text import moment
 
 
@@ -18,6 +18,6 @@ class Command(UpgradeCommand):
         parser.add_argument("--until", metavar="D", type=read_time, help="a date or time, UTC unless it has a zone")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        row = stop_fleet(reason=options["reason"], owner=me(), now=timezone.now(), until=options["until"])
+        row = stop_fleet(reason=options["reason"], owner=user_name(), now=timezone.now(), until=options["until"])
         until = f" until {moment(row.until)}" if row.until else ""
         self.stdout.write(f"all automatic upgrades are stopped{until}")

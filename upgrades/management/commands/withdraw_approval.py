@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from upgrades.commands.approvals import withdraw_approval
-from upgrades.management.base import UpgradeCommand, me
+from upgrades.management.base import UpgradeCommand, user_name
 
 
 class Command(UpgradeCommand):
@@ -17,6 +17,6 @@ class Command(UpgradeCommand):
         parser.add_argument("--instances", metavar="ID", nargs="+", help="only these instances")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rows = withdraw_approval(options["path"], options["instances"], by=me(), now=timezone.now())
+        rows = withdraw_approval(options["path"], options["instances"], by=user_name(), now=timezone.now())
         names = ", ".join(row.name for row in rows)
         self.stdout.write(f"approval withdrawn: {names or 'none, because none of them was approved and not yet taken'}")

@@ -9,7 +9,7 @@ from django.utils import timezone
 from upgrades.commands.images import Withdrawn, undo_withdrawal, withdraw_image
 from upgrades.core.facts import ImageReference
 from upgrades.installation import PROGRAM
-from upgrades.management.base import UpgradeCommand, me
+from upgrades.management.base import UpgradeCommand, user_name
 from upgrades.management.text import moment
 
 
@@ -27,13 +27,15 @@ class Command(UpgradeCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         reference = ImageReference(*(options[name] for name in ("publisher", "offer", "sku", "version")))
         if options["undo"]:
-            found = undo_withdrawal(reference, timezone.now(), by=me())
+            found = undo_withdrawal(reference, timezone.now(), by=user_name())
             said = f"{reference} is no longer withdrawn" if found.changed else f"{reference} was not withdrawn"
             self.stdout.write(said)
             return
         if not options["reason"]:
             raise CommandError("say why: --reason R; whoever runs the version is told")
-        for line in _told(reference, withdraw_image(reference, timezone.now(), by=me(), reason=options["reason"])):
+        for line in _told(
+            reference, withdraw_image(reference, timezone.now(), by=user_name(), reason=options["reason"])
+        ):
             self.stdout.write(line)
 
 

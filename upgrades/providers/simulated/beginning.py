@@ -30,7 +30,7 @@ def begin(cloud: Cloud, batch: Batch) -> dict[str, ProviderError]:
             _admit(cloud, order, changes)
         except ProviderError as error:
             refused[order.id] = error
-    cloud.believe(changes)
+    cloud.apply(changes)
     _tell(changes, refused)
     return refused
 

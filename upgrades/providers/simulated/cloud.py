@@ -60,7 +60,7 @@ class Cloud:
                 address = ""
             if address != machine.address:
                 moved.machines[machine.name] = replace(machine, address=address)
-        self.believe(moved)
+        self.apply(moved)
 
     def keys(self) -> list[str]:
         """The scale sets that have machines."""
@@ -115,9 +115,9 @@ class Cloud:
         """The tags that the client's scale sets have now hold from now on."""
         changed = {key: own for key, own in tags.items() if self._tags.get(key) != own}
         if changed:
-            self.believe(Changes(tags=changed))
+            self.apply(Changes(tags=changed))
 
-    def believe(self, changes: Changes) -> None:
+    def apply(self, changes: Changes) -> None:
         """Commits the changes, then makes them so. Raises sqlite3.Error, and then nothing has changed."""
         self.store.save(changes)
         self._remember(changes)

@@ -29,7 +29,7 @@ def carry_out(cloud: Cloud, key: str, actions: Mapping[str, Sequence[str]]) -> i
     for kind, instance in todo:
         machine = changes.machines.get((key, instance)) or cloud.instances(key)[instance]
         ACTIONS[kind](cloud, machine, changes)
-    cloud.believe(changes)
+    cloud.apply(changes)
     log.info("acted in %s: %s", key, ", ".join(f"{kind} {instance}" for kind, instance in todo))
     return len(todo)
 

@@ -43,7 +43,7 @@ def finish_due(cloud: Cloud) -> list[str]:
     for job in cloud.take_due(now + TOGETHER_SECONDS, MAX_AT_ONCE):
         _finish(cloud, job, now, changes)
     try:
-        cloud.believe(changes)
+        cloud.apply(changes)
     except sqlite3.OperationalError as error:
         log.error("cannot write the state (%s): trying again in %g s", error, TRY_DISK_AGAIN_SECONDS)
         for end in changes.ended.values():

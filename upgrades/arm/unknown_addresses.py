@@ -16,7 +16,7 @@ DOCS = "docs/arm-api.md lists what is served"
 
 
 @takes(ANY)
-def nothing(call: Call) -> Answer:
+def refuse(call: Call) -> Answer:
     """Raises ArmError."""
     parts = [part for part in call.path.split("/") if part]
     below = [at for at, part in enumerate(parts) if part.lower() == "providers"]
@@ -61,4 +61,4 @@ def _no_action(action: str, of: str) -> ArmError:
     return ArmError("ActionNotSupported", message)
 
 
-NOWHERE = resource(GET=nothing, PUT=nothing, PATCH=nothing, POST=nothing, DELETE=nothing)
+UNKNOWN_ADDRESS = resource(GET=refuse, PUT=refuse, PATCH=refuse, POST=refuse, DELETE=refuse)
