@@ -23,7 +23,7 @@ from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.commands.steering import pause, retry_now
 from upgrades.commands.upgrades import cancel, start
-from upgrades.core import advice, reason_kinds, reasons
+from upgrades.core import advice, instance_reasons, reason_kinds, scale_set_reasons
 from upgrades.core.states import InstanceUpgradeState, Power, UpgradeStatus
 from upgrades.heartbeats import Heartbeats, Part
 from upgrades.management import status, why
@@ -222,10 +222,12 @@ def a_reason(**changes: Any) -> dict[str, Any]:
 
 
 def test_every_act_of_a_reason_has_its_command() -> None:
-    written = set(re.findall(r'\((?:OWNER|OPERATOR), "(\w+)"\)', Path(str(reasons.__file__)).read_text()))
+    sources = "".join(Path(str(module.__file__)).read_text() for module in (scale_set_reasons, instance_reasons))
+    written = set(re.findall(r'LiftedBy\.\w+, "(\w+)"|action="(\w+)"', sources))
+    found = {action for pair in written for action in pair if action}
     in_the_table = {kind.action for kind in reason_kinds.KINDS.values() if kind.action}
     named = (
-        written | in_the_table | {advice.START, advice.START_UNHEALTHY_FIRST, advice.RETRY_FAILED, advice.CHANGE_POLICY}
+        found | in_the_table | {advice.START, advice.START_UNHEALTHY_FIRST, advice.RETRY_FAILED, advice.CHANGE_POLICY}
     )
     assert named == set(why.COMMANDS)
     there_are = {name for name, app in get_commands().items() if app == "upgrades"}

@@ -1,16 +1,21 @@
-"""`Reason`: why something is not moving. `ReasonContext`: what the functions that find reasons look at."""
+"""`Reason`: why something is not moving, and how one is made. `ReasonContext`: what the functions that find reasons look at."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 from upgrades.core import batches
-from upgrades.core.facts import Facts, InstanceFacts, Upgrade
+from upgrades.core.catalogue import is_message, say_of
+from upgrades.core.facts import Facts, InstanceFacts, Upgrade, Withdrawal
 from upgrades.core.policy import Policy
-from upgrades.core.reason_kinds import LiftedBy
+from upgrades.core.reason_kinds import KINDS, LiftedBy
 from upgrades.core.states import InstanceUpgradeState, StartedBy
 from upgrades.core.what_if import with_other_version_opt_out_ended
+
+NO_NUMBERS: Mapping[str, float] = MappingProxyType({})
+NO_VALUES: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,46 @@ class Reason:
     since: datetime | None = None
     text_for_one: str = ""
     brief: str | None = None
+
+
+def make_reason(
+    code: StrEnum,
+    values: Mapping[str, object] = NO_VALUES,
+    *,
+    variant: str = "",
+    lifted_by: LiftedBy | None = None,
+    action: str | None = None,
+    until: datetime | None = None,
+    since: datetime | None = None,
+    instances: tuple[int, ...] | None = None,
+    numbers: Mapping[str, float] = NO_NUMBERS,
+) -> Reason:
+    """Make a reason of this code, with its sentences.
+
+    `numbers` become a field of the reason; `values` are only for its sentences. The sentences can also use `numbers`, `until`, `since`,
+    `instances` and the `count` of these. `variant`: which sentence, where the code has several. `lifted_by`, `action`: where they are not
+    those of the table."""
+    kind = KINDS[code]
+    known = {**numbers, "until": until, "since": since, "instances": instances, "count": len(instances or ()), **values}
+    brief, text_for_one = f"{code}.brief", f"{code}.each"
+    return Reason(
+        code,
+        say_of(f"{code}.{variant}" if variant else code, known),
+        kind.holder,
+        kind.lifted_by if lifted_by is None else lifted_by,
+        kind.action if action is None else action,
+        until,
+        numbers,
+        instances,
+        since,
+        text_for_one=say_of(text_for_one, known) if instances is not None and is_message(text_for_one) else "",
+        brief=(say_of(brief, known) if is_message(brief) else None) if kind.is_brief else "",
+    )
+
+
+def withdrawal_values(version: str, withdrawal: Withdrawal) -> dict[str, object]:
+    """The values for sentences about a version that was withdrawn."""
+    return {"version": version, "by": withdrawal.by, "reason": withdrawal.reason.rstrip(".")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Questions of core/reasons.py to the facts: which instances a reason is about, and which policy applies."""
+"""Questions of the searches for reasons to the facts: which instances a reason is about, and which policy applies."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
