@@ -17,7 +17,7 @@ from tests.arm.test_get_then_put import KINDS, QUICK, changed
 from tests.arm.test_rolling_upgrades import ended
 from tests.stories import NOW, UBUNTU, WINDOWS, a_scale_set, document, edited, nothing_changes
 from upgrades.core import azure_types
-from upgrades.core.azure_types import element, fields_of, words
+from upgrades.core.azure_types import element, enum_values, fields_of
 from upgrades.models import Instance
 
 pytestmark = pytest.mark.django_db
@@ -36,8 +36,8 @@ def strange(value: Any, type: str, at: str = "") -> Iterator[str]:
         yield from _strange_list(value, type, at)
     elif type.startswith("{") or fields_of(type):
         yield from _strange_object(value, type, at)
-    elif words(type):
-        if value not in words(type).values():
+    elif enum_values(type):
+        if value not in enum_values(type).values():
             yield f"{at}: {value!r} is no word of {type}"
     else:
         kinds: Any = {"switch": (bool,), "whole": (int,), "number": (int, float)}

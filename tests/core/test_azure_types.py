@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from upgrades.core import azure_types
-from upgrades.core.azure_types import PLAIN, element, fields_of, words
+from upgrades.core.azure_types import PLAIN, element, enum_values, fields_of
 
 DATA = json.loads((Path(azure_types.__file__).with_name("types.json")).read_text("utf-8"))
 
@@ -31,7 +31,7 @@ def test_fields_of_all_versions_are_known_with_the_versions_that_have_them() -> 
     ],
 )
 def test_words_of_enumerations_are_as_azure_spells_them(name: str, known: list[str]) -> None:
-    assert list(words(name).values()) == known
+    assert list(enum_values(name).values()) == known
 
 
 def test_every_type_that_is_named_is_there() -> None:

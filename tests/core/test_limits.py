@@ -8,7 +8,7 @@ import pytest
 from tests.stories import document, edited
 from upgrades.commands import model_checks
 from upgrades.commands.errors import Refused
-from upgrades.core import azure_types, documents, known, limits, secrets, warnings
+from upgrades.core import azure_types, documents, limits, secrets, unknown_fields, warnings
 from upgrades.core.json_fields import BadDocument
 
 PROFILE = "properties.virtualMachineProfile"
@@ -92,10 +92,10 @@ def test_time_is_in_proportion_to_length() -> None:
     body = document(extensions=[extension(number) for number in range(16_000)])
     body["properties"]["virtualMachineProfile"] |= {f"unknown{number}": 1 for number in range(16_000)}
     began = time.process_time()
-    known.check(body, azure_types.SCALE_SET, body)
+    unknown_fields.check(body, azure_types.SCALE_SET, body)
     documents.read(body)
     assert len(warnings.warnings_of(body)) == warnings.MAX_WARNINGS
     public, found = secrets.split(body)
-    assert len(secrets.keep(public, found, {}, was=public)) == 16_000
+    assert len(secrets.secrets_to_store(public, found, {}, old_document=public)) == 16_000
     assert secrets.join(public, found) == body
     assert time.process_time() - began < 10

@@ -47,7 +47,7 @@ def test_a_policy_shown_to_azure_is_read_as_it_was(policy: Policy) -> None:
 
 @pytest.mark.parametrize("field", FIELDS.values(), ids=lambda field: str(field.name))
 def test_each_field_is_said_in_full(field: PolicyField) -> None:
-    assert field.label and field.help.endswith(".") and field.place[-1]
+    assert field.label and field.help.endswith(".") and field.path[-1]
     assert bool(field.words_if_changed) == (field.kind is FieldKind.SWITCH), (
         "a switch is told on the page, limits are figures there"
     )
@@ -56,7 +56,7 @@ def test_each_field_is_said_in_full(field: PolicyField) -> None:
 def test_the_table_has_every_field_once() -> None:
     assert list(FIELDS) == [field.name for field in fields(Policy)]
     assert (
-        len({field.place for field in FIELDS.values()})
+        len({field.path for field in FIELDS.values()})
         == len({field.json_name for field in FIELDS.values()})
         == len(FIELDS)
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.stories import document
 from upgrades.core import secrets
-from upgrades.core.secrets import join, keep, split
+from upgrades.core.secrets import join, secrets_to_store, split
 
 BODY = document(
     os_profile={"adminUsername": "me", "adminPassword": "hunter2", "customData": "IyEvYmluL3No"},
@@ -85,27 +85,27 @@ def test_elements_of_one_name_are_told_apart_by_their_place() -> None:
 
 def test_a_put_without_the_secrets_keeps_them() -> None:
     public, found = split(BODY)
-    assert join(public, keep(public, found, {})) == BODY
+    assert join(public, secrets_to_store(public, found, {})) == BODY
 
 
 def test_a_null_is_no_secret() -> None:
     public, found = split({"osProfile": {"adminPassword": None}})
     assert (public, found) == ({"osProfile": {"adminPassword": None}}, {})
     _, before = split({"osProfile": {"adminPassword": "hunter2"}})
-    assert join(public, keep(public, before, found)) == {"osProfile": {"adminPassword": "hunter2"}}
+    assert join(public, secrets_to_store(public, before, found)) == {"osProfile": {"adminPassword": "hunter2"}}
 
 
 def test_a_put_with_another_secret_replaces_it_in_any_case() -> None:
     _, before = split({"osProfile": {"adminPassword": "old", "customData": "kept"}})
     public, given_now = split({"OsProfile": {"AdminPassword": "new"}})
-    after = keep(public, before, given_now)
+    after = secrets_to_store(public, before, given_now)
     assert join(public, after) == {"OsProfile": {"AdminPassword": "new", "customData": "kept"}}
 
 
 def test_a_secret_without_its_field_is_forgotten() -> None:
     public, found = split(BODY)
     del extensions(public)[0]
-    kept = keep(public, found, {})
+    kept = secrets_to_store(public, found, {})
     assert "first secret" not in json.dumps(kept) and "second secret" in json.dumps(kept)
 
 
@@ -129,12 +129,12 @@ def test_splitting_and_joining_is_nothing_at_all(body: dict[str, Any]) -> None:
     public, found = split(body)
     assert join(public, found) == body
     assert split(public) == (public, {})
-    assert join(public, keep(public, found, {})) == body
+    assert join(public, secrets_to_store(public, found, {})) == body
 
 
 @given(OBJECTS, OBJECTS)
 def test_secrets_of_any_other_document_do_no_harm(body: dict[str, Any], other: dict[str, Any]) -> None:
     public, found = split(body)
     stranger, _ = split(other)
-    kept = keep(stranger, found, {})
+    kept = secrets_to_store(stranger, found, {})
     assert secrets.join(stranger, kept) == secrets.join(stranger, found)

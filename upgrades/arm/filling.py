@@ -9,7 +9,7 @@ from typing import Any
 from upgrades.commands.load_balancers import PARTS
 from upgrades.core import azure_types
 from upgrades.core.json_fields import get_field
-from upgrades.core.typed import in_type
+from upgrades.core.typed import converted
 
 Body = Mapping[str, Any]
 CHEAPEST_DISK = "Standard_LRS"
@@ -18,7 +18,7 @@ NO_IDENTITY = "None"
 
 def scale_set(document: Body, os_type: str, *, with_user_data: bool = False) -> dict[str, Any]:
     """A scale set's document as clients see it; `userData` only where it was asked for."""
-    body = in_type(document, azure_types.SCALE_SET)
+    body = converted(document, azure_types.SCALE_SET)
     properties = _object(body, "properties")
     properties["upgradePolicy"] = _upgrade_policy(properties)
     is_flexible = properties.get("orchestrationMode") == "Flexible"
@@ -90,7 +90,7 @@ def _os_profile(profile: dict[str, Any], os_type: str) -> dict[str, Any]:
 
 def load_balancer(document: Body) -> dict[str, Any]:
     """A load balancer's document as clients see it: with a SKU, and all its lists, which are empty where it has nothing of a kind."""
-    body = in_type(document, azure_types.LOAD_BALANCER)
+    body = converted(document, azure_types.LOAD_BALANCER)
     empty: dict[str, Any] = {name: [] for name in PARTS}
     properties = {**empty, **_said(_object(body, "properties"))}
     sku = {"name": _sku_needed(properties), "tier": "Regional", **_said(_object(body, "sku"))}

@@ -15,7 +15,7 @@ from upgrades.arm.options import EXPAND, FILTER, SELECT, SKIP_TOKEN, takes, word
 from upgrades.arm.requests import OPERATOR, Call, is_there, needs, resource
 from upgrades.arm.scale_sets import find, shown
 from upgrades.commands.protection import protect
-from upgrades.core import azure_types, known
+from upgrades.core import azure_types, unknown_fields
 from upgrades.core.json_fields import get_field, read_bool, read_object
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Instance, OptOut, ScaleSet
@@ -84,7 +84,7 @@ def find_instance(scale_set: ScaleSet, instance: str) -> Instance:
 def put(call: Call, group: str, name: str, instance: str) -> Answer:
     """Protection is all that a client decides of a single instance; what else the body says is passed over."""
     body, scale_set = call.object_body(), find(group, name)
-    known.check(body, azure_types.INSTANCE)
+    unknown_fields.check(body, azure_types.INSTANCE)
     row = find_instance(scale_set, instance)
     check_conditions(call, _etag(row, _opt_outs(call, [row]).get(row.pk)))
     if scale_set.deleting:

@@ -18,7 +18,7 @@ from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resour
 from upgrades.arm.scale_sets import MAX_WARNINGS, check_group, warning
 from upgrades.arm.spelling import Names
 from upgrades.commands.load_balancers import PARTS, change_load_balancer, delete_load_balancer
-from upgrades.core import azure_types, known
+from upgrades.core import azure_types, unknown_fields
 from upgrades.models import LoadBalancer, ScaleSet
 
 
@@ -114,7 +114,7 @@ def patch(call: Call, group: str, name: str) -> Answer:
 def _change(call: Call, path: str, given: Mapping[str, Any], *, removes: bool) -> Answer:
     def edit(row: LoadBalancer | None) -> Mapping[str, Any]:
         check_conditions(call, _etag(row) if row else None)
-        known.check_request(given, azure_types.LOAD_BALANCER, row.document if row else None)
+        unknown_fields.check_request(given, azure_types.LOAD_BALANCER, row.document if row else None)
         if row is None:
             return _plain(given)
         sent, shown = _plain(given), _plain(render(call, row))
@@ -125,7 +125,7 @@ def _change(call: Call, path: str, given: Mapping[str, Any], *, removes: bool) -
 
     row, is_new = change_load_balancer(path, edit, call.now)
     headers = {"ETag": _etag(row)}
-    strange = islice(known.find_unknown(row.document, azure_types.LOAD_BALANCER), MAX_WARNINGS + 1)
+    strange = islice(unknown_fields.find_unknown(row.document, azure_types.LOAD_BALANCER), MAX_WARNINGS + 1)
     if says := [field.message for field in strange]:
         headers["Warning"] = warning(says)
     return Answer(render(call, row), 201 if is_new else 200, headers)

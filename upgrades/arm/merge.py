@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from upgrades.arm.spelling import Names
-from upgrades.core import known
+from upgrades.core import unknown_fields
 from upgrades.core.equality import same
 from upgrades.core.json_fields import BadDocument, get_field, printable
 from upgrades.core.secrets import INSTEAD, name_of
@@ -104,7 +104,7 @@ def tags_alone(body: Mapping[str, Any], type: str, shown: Mapping[str, Any]) -> 
 
     `shown`: how the resource looks to clients.
     """
-    known.check(body, type, shown)
+    unknown_fields.check(body, type, shown)
     tags = {name: value for name, value in body.items() if name.lower() == "tags"}
     rest = without_field(body, "tags")
     vain = differences(shown, merged(shown, rest, shown, removes=True))

@@ -15,9 +15,9 @@ from upgrades.arm.requests import ADMIN, OPERATOR, Call, needs, resource
 from upgrades.arm.scale_sets import find_location
 from upgrades.commands import async_operations
 from upgrades.commands.resource_groups import change_resource_group, delete_resource_group
-from upgrades.core import azure_types, known, limits
+from upgrades.core import azure_types, limits, unknown_fields
 from upgrades.core.json_fields import check_tags, get_field, read_object, read_str
-from upgrades.core.typed import in_type, tags_of
+from upgrades.core.typed import converted, tags_of
 from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet
 from upgrades.models.async_operation import RequestKind
 from upgrades.models.resource_group import existing
@@ -27,7 +27,7 @@ RESOURCE_GROUPS = "Microsoft.Resources/resourceGroups"
 
 
 def render(call: Call, row: ResourceGroup) -> dict[str, Any]:
-    document = in_type(row.document, azure_types.RESOURCE_GROUP)
+    document = converted(row.document, azure_types.RESOURCE_GROUP)
     properties = {"provisioningState": "Deleting" if row.deleting else "Succeeded"}
     own = {
         "id": ids.of_resource_group(call.subscription, row),
@@ -85,7 +85,7 @@ def put(call: Call, group: str) -> Answer:
 
     def edit(row: ResourceGroup | None) -> Mapping[str, Any]:
         before = row.document if row else None
-        known.check(body, azure_types.RESOURCE_GROUP, before)
+        unknown_fields.check(body, azure_types.RESOURCE_GROUP, before)
         limits.check_tags(body, before)
         return merged(row.document, body, without_read_only(render(call, row)), removes=False) if row else body
 
@@ -146,7 +146,7 @@ def _scale_sets(call: Call, expanded: Set[str], of_group: Mapping[str, str]) -> 
     rows = list(ScaleSet.objects.select_related("location").filter(**of_group))
     found = provisioning_status.provisioning_status(rows, call.now) if "provisioningstate" in expanded else {}
     for row in rows:
-        sku = in_type(get_field(row.document, "sku"), "Sku")
+        sku = converted(get_field(row.document, "sku"), "Sku")
         more: dict[str, Any] = {"sku": sku} if sku else {}
         if "createdtime" in expanded:
             more["createdTime"] = time(row.created_at)

@@ -18,11 +18,11 @@ from upgrades.arm.options import EXPAND, SKIP_TOKEN, takes, words
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resource
 from upgrades.commands.model_update import change_model
 from upgrades.commands.scale_sets import delete_scale_set
-from upgrades.core import azure_types, known, secrets, typed
-from upgrades.core.identities import without_idle_identities
+from upgrades.core import azure_types, secrets, typed, unknown_fields
+from upgrades.core.identities import without_excluded_identities
 from upgrades.core.json_fields import get_field
 from upgrades.core.spellings import without_field
-from upgrades.core.unchangeable import check_not_taken_away
+from upgrades.core.unchangeable import check_not_removed
 from upgrades.models import ScaleSet
 from upgrades.models.async_operation import RequestKind
 from upgrades.models.resource_group import existing
@@ -156,7 +156,7 @@ def patch(call: Call, group: str, name: str) -> Answer:
 def _change(call: Call, group: str, name: str, *, removes: bool) -> Answer:
     body = typed.without_read_only(without_read_only(call.object_body()), azure_types.SCALE_SET)
     given = versions.incoming(body, call.version)
-    without = secrets.taken_away(given) if removes else frozenset()
+    without = secrets.removed_places(given) if removes else frozenset()
     if without:
         call.require(ADMIN)  # what they were does not show in the document
     edit = partial(_edited, call, given, removes=removes)
@@ -181,18 +181,18 @@ def warning(warnings: Sequence[str]) -> str:
 def _edited(call: Call, given: Mapping[str, Any], row: ScaleSet | None, *, removes: bool) -> Mapping[str, Any]:
     """The document that the request makes of what is there."""
     check_conditions(call, etag(row) if row else None)
-    known.check_request(given, azure_types.SCALE_SET, row.document if row else None)
+    unknown_fields.check_request(given, azure_types.SCALE_SET, row.document if row else None)
     if row is None:
         call.require(ADMIN)
-        return without_idle_identities(given)
+        return without_excluded_identities(given)
     if removes:
-        check_not_taken_away(given, row.document)
+        check_not_removed(given, row.document)
     changed: Mapping[str, Any] = merged(row.document, _without_same_place(given, row), shown(row), removes=removes)
     if not removes:
         changed = without_other_identities(changed, given)
         if is_whole_scale_set(given):
             changed = without_left_out(changed, given, shown(row), azure_types.SCALE_SET, call.version)
-    document = without_idle_identities(changed)
+    document = without_excluded_identities(changed)
     if not all(_is_steering(place) for place in differences(row.document, document)):
         call.require(ADMIN)
     return document

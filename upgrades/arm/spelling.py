@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from upgrades.core.azure_types import spellings
-from upgrades.core.spellings import counting_spelling
+from upgrades.core.spellings import effective_spelling
 
 
 class Names:
@@ -22,7 +22,7 @@ class Names:
     def find(self, name: str) -> str:
         """The one that counts; the given one where there is none."""
         alike = self.alike.get(name.lower(), [])
-        return counting_spelling(self.body, spellings().get(name.lower(), name), alike) or name
+        return effective_spelling(self.body, spellings().get(name.lower(), name), alike) or name
 
     def take(self, name: str) -> list[str]:
         """All of that name, which are to go."""

@@ -25,8 +25,8 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models.expressions import Combinable
 
 from upgrades.commands.errors import Refused
-from upgrades.core.auditing import Actor, AuditOutcome, EntryPoint, ObjectKind, Who, at_the_terminal
-from upgrades.core.differences import differences, plain
+from upgrades.core.auditing import Actor, AuditOutcome, EntryPoint, ObjectKind, Who, terminal_actor
+from upgrades.core.differences import differences, one_line
 from upgrades.core.masking import masked
 from upgrades.models import AuditEntry
 from upgrades.models.clock import in_time
@@ -90,7 +90,7 @@ def as_actor_until_written(actor: Callable[[], Actor]) -> Iterator[Scope]:
 
 def actor() -> Actor:
     scope = _scope.get()
-    return scope.actor() if scope else at_the_terminal(EntryPoint.SCRIPT)
+    return scope.actor() if scope else terminal_actor(EntryPoint.SCRIPT)
 
 
 def audited(code: str, kind: ObjectKind) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer]]:
@@ -192,20 +192,20 @@ def write(
     if (before or after) and not was and not is_now:
         return
     row = _entry(audited_command, by or actor())
-    row.says, row.object_id = plain(masked(summary), 500), str(object_id)[:64]
+    row.says, row.object_id = one_line(masked(summary), 500), str(object_id)[:64]
     row.before, row.after = was, is_now
     row.save()
 
 
 def _entry(audited_command: _AuditedCommand, by: Actor) -> AuditEntry:
-    path = plain(audited_command.path, 300)
+    path = one_line(audited_command.path, 300)
     row = AuditEntry(
         who=by.who,
-        name=plain(by.name, 150),
+        name=one_line(by.name, 150),
         who_id=by.id[:64],
         entry_point=by.entry_point,
-        came_from=plain(by.came_from, 200),
-        request_id=plain(by.request_id, 100),
+        came_from=one_line(by.came_from, 200),
+        request_id=one_line(by.request_id, 100),
         code=audited_command.code,
         kind=audited_command.kind,
         path=path,
@@ -222,8 +222,8 @@ def _entry(audited_command: _AuditedCommand, by: Actor) -> AuditEntry:
 def _refused(audited_command: _AuditedCommand, error_code: str, message: str, by: Actor | None = None) -> None:
     row = _entry(audited_command, by or actor())
     row.outcome, row.error_code = AuditOutcome.REFUSED, error_code[:64]
-    row.error_message = plain(masked(message), 500)
-    row.says = plain(f"Refused ({audited_command.code}): {row.error_message}", 500)
+    row.error_message = one_line(masked(message), 500)
+    row.says = one_line(f"Refused ({audited_command.code}): {row.error_message}", 500)
     scope = _scope.get()
     if scope is None:
         _write_refusal(row)

@@ -11,7 +11,7 @@ from upgrades import catalog
 from upgrades.commands import groups, lookup
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused, refusing
-from upgrades.core import azure_types, documents, known, limits, typed
+from upgrades.core import azure_types, documents, limits, typed, unknown_fields
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.documents import ProbeModel
 from upgrades.core.equality import same
@@ -162,8 +162,8 @@ def _checked(document: object, before: Mapping[str, Any] | None) -> str:
         check_shape(document, azure_types.LOAD_BALANCER, LOAD_BALANCERS, "load balancer")
         assert isinstance(document, Mapping)
         check_json(document)
-        limits.check_size(document, before, limits.MAX_PARTS_OF_A_LOAD_BALANCER, limits.OF_LOAD_BALANCERS)
-        known.check(document, azure_types.LOAD_BALANCER, before)
+        limits.check_size(document, before, limits.MAX_PARTS_OF_A_LOAD_BALANCER, limits.LOAD_BALANCER_LISTS)
+        unknown_fields.check(document, azure_types.LOAD_BALANCER, before)
         check_tags(document)
         for kind in PARTS:
             for parent, part in read_objects(document, "properties", kind):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from upgrades.commands.errors import Refused, refusing
-from upgrades.core import azure_types, cautions, documents, known, limits, requirements, typed
+from upgrades.core import azure_types, cautions, documents, limits, requirements, typed, unknown_fields
 from upgrades.core.documents import Model
 from upgrades.core.extensions import check_order
 from upgrades.core.json_fields import BadDocument, check_json
@@ -28,8 +28,8 @@ def check_known(document: object, before: Document | None) -> None:
         check_shape(document, azure_types.SCALE_SET, SCALE_SETS, "scale set")
         assert isinstance(document, Mapping)
         check_json(document)
-        limits.check_size(document, before, limits.MAX_PARTS_OF_A_SCALE_SET, limits.OF_SCALE_SETS)
-        known.check(document, azure_types.SCALE_SET, before)
+        limits.check_size(document, before, limits.MAX_PARTS_OF_A_SCALE_SET, limits.SCALE_SET_LISTS)
+        unknown_fields.check(document, azure_types.SCALE_SET, before)
 
 
 def check_model(document: Document, model: Model, before: Document | None) -> None:

@@ -51,4 +51,4 @@ def _is_as_before(row: ScaleSet, document: Mapping[str, Any], without: Set[str])
         before = sealing.unseal(row.sealed_secrets) if given or without else {}
     except sealing.Unreadable:
         return False
-    return same(secrets.keep(public, before, given, without), before)
+    return same(secrets.secrets_to_store(public, before, given, without), before)

@@ -29,7 +29,7 @@ _SWITCHES = {
 EDITABLE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "capacity": _CAPACITY,
     **_SWITCHES,
-    **{field.form_name: field.place for field in FIELDS.values()},
+    **{field.form_name: field.path for field in FIELDS.values()},
 }
 
 

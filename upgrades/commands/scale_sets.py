@@ -135,7 +135,7 @@ class _Derived:
 
     def secrets_after(self, was: Mapping[str, Any], before: Mapping[str, object]) -> dict[str, object]:
         """The secrets after the change. `before`: the secrets until now; `was`: the document that they belong to."""
-        return secrets.keep(self.document, before, self.secrets, self.without, was=was)
+        return secrets.secrets_to_store(self.document, before, self.secrets, self.without, old_document=was)
 
 
 def read_model(document: object) -> Model:

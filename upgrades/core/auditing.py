@@ -63,13 +63,14 @@ class Actor:
     request_id: str = ""
 
 
-def at_the_terminal(entry_point: EntryPoint, request_id: str = "") -> Actor:
-    """The operating system's user who runs this process, as an actor."""
+def terminal_actor(entry_point: EntryPoint, request_id: str = "") -> Actor:
+    """The actor for what is done at a terminal: the operating system's user who runs this process."""
     name = os_user()
     return Actor(Who.COMMAND_LINE, name, "", entry_point, f"{name}@{socket.gethostname()}"[:200], request_id)
 
 
 def os_user() -> str:
+    """The name of the operating system's user who runs this process."""
     try:
         return getpass.getuser()[:MAX_NAME_LENGTH]
     except (KeyError, OSError):

@@ -16,7 +16,7 @@ _AUTOMATIC = "upgradePolicy.automaticOSUpgradePolicy"
 
 
 def _is_on(value: Any) -> bool:
-    """Is it anything but a word for "off"? A value that cannot be read counts as on."""
+    """Is the switch on? A value that cannot be read counts as on."""
     return value is not None and value is not False and str(value).lower() not in ("false", "")
 
 
@@ -30,7 +30,7 @@ def _is_given(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """A field that asks for caution. `asks`: does this value of it ask? `what`: what it asks for. `instead`: what works here."""
+    """A field that asks for caution. `asks`: whether a value of it asks. `what`: what it asks for. `instead`: what works here."""
 
     path: tuple[str, ...]
     asks: Callable[[Any], bool]
@@ -101,7 +101,7 @@ def check_cautions(document: Mapping[str, Any], before: Mapping[str, Any] | None
 
 
 def warnings(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(field, what to know about it) for each such field of a stored document."""
+    """(place, text) for each field of a stored document that asks for caution."""
     found = [(".".join(caution.path), _message(caution, document)) for caution in _asked(document)]
     return [*found, (".".join(TERMINATION), NO_NOTICE)] if _is_on(get_field(document, *TERMINATION)) else found
 

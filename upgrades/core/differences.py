@@ -1,4 +1,4 @@
-"""What an action changed, for the audit trail, which is kept for years: only what differs, without secrets, and short."""
+"""What an action changed, for the audit trail: only what differs, without secrets, and short, because it is kept for years."""
 
 import json
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Js
     A secret shows as ***, and a secret that was changed says "(another one)" in the second.
     """
     was, now = _differing(before, after)
-    hidden_was, hidden_now = without_secrets(was), _marked(without_secrets(was), without_secrets(now))
-    return kept_short(hidden_was), kept_short(hidden_now)
+    hidden_was, hidden_now = without_secrets(was), _with_changes_marked(without_secrets(was), without_secrets(now))
+    return shortened(hidden_was), shortened(hidden_now)
 
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Json, Json]:
@@ -46,15 +46,15 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def _marked(was: Any, now: Any) -> Any:
-    """`now`, with each secret that is in both marked as changed: secrets that are equal are in neither."""
+def _with_changes_marked(was: Any, now: Any) -> Any:
+    """`now`, with CHANGED for each secret that is also in `was`. Secrets that have not changed are in neither."""
     if isinstance(was, Mapping) and isinstance(now, Mapping):
-        return {name: _marked(was.get(name), value) for name, value in now.items()}
+        return {name: _with_changes_marked(was.get(name), value) for name, value in now.items()}
     return CHANGED if was == now == HIDDEN else now
 
 
-def kept_short(value: Json) -> Json:
-    """The value cut to the limits above; whatever was cut says so."""
+def shortened(value: Json) -> Json:
+    """The value cut to the limits above, with a note wherever something was cut."""
     short: Json = _short(value, MAX_DEPTH)
     length = len(json.dumps(short))
     if length <= MAX_LENGTH:
@@ -64,7 +64,7 @@ def kept_short(value: Json) -> Json:
 
 def _short(value: Any, depth: int) -> Any:
     if isinstance(value, str):
-        return plain(value, MAX_TEXT)
+        return one_line(value, MAX_TEXT)
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
@@ -73,15 +73,15 @@ def _short(value: Any, depth: int) -> Any:
         return "..."
     if isinstance(value, Mapping):
         items = list(value.items())
-        short = {plain(str(name), MAX_TEXT): _short(inner, depth - 1) for name, inner in items[:MAX_ITEMS]}
+        short = {one_line(str(name), MAX_TEXT): _short(inner, depth - 1) for name, inner in items[:MAX_ITEMS]}
         return {**short, "...": f"and {len(items) - MAX_ITEMS} more"} if len(items) > MAX_ITEMS else short
     if isinstance(value, list | tuple):
         shortened = [_short(element, depth - 1) for element in value[:MAX_ITEMS]]
         return [*shortened, f"... and {len(value) - MAX_ITEMS} more"] if len(value) > MAX_ITEMS else shortened
-    return plain(str(value), MAX_TEXT)
+    return one_line(str(value), MAX_TEXT)
 
 
-def plain(text: str, max_length: int) -> str:
+def one_line(text: str, max_length: int) -> str:
     """The text in one line of at most `max_length` characters. Unprintable ones become "?": no database or terminal should get them."""
     shortened = text if len(text) <= max_length else f"{text[: max_length - 3]}..."
     return "".join(letter if letter.isprintable() else "?" for letter in shortened)

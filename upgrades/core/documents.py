@@ -1,4 +1,4 @@
-"""Reads a scale set's ARM document. Database columns are derived from `read` alone; only this place and `arm` read camelCase.
+"""Reads a scale set's ARM document. Columns of the database are derived from the result of `read` alone.
 
 Names of fields are found in any case (Azure's clients differ). Numbers and switches may be strings (templates send them so).
 """
@@ -33,20 +33,20 @@ from upgrades.core.zones import zones_of
 MAX_INSTANCES = 1000  # Azure's own limit for one scale set
 MAX_PATH_LENGTH = 2048  # characters of a probe's requestPath, with its leading slash
 MAX_PROBE_ID_LENGTH = 500
-USUAL_PORTS = {"http": 80, "https": 443, "tcp": None}  # the default port by a probe's protocol
+DEFAULT_PORTS = {"http": 80, "https": 443, "tcp": None}  # the default port by a probe's protocol
 MAX_GRACE_SECONDS = 14_400
 HEALTH_EXTENSIONS = frozenset({"applicationhealthlinux", "applicationhealthwindows"})
 SERVICE_FABRIC_EXTENSIONS = frozenset({"servicefabricnode", "servicefabriclinuxnode"})
 ENCRYPTION_EXTENSIONS = frozenset({"azurediskencryption", "azurediskencryptionforlinux"})
-INSTEAD = "give imageReference.publisher, offer, sku and version of a platform image"
-CUSTOM_IMAGE = f"custom images are not supported: {INSTEAD}"
+USE_PLATFORM_IMAGE = "give imageReference.publisher, offer, sku and version of a platform image"
+CUSTOM_IMAGE = f"custom images are not supported: {USE_PLATFORM_IMAGE}"
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeModel:
     """How instances are asked for their health. `protocol`: "http", "https" or "tcp". `path`: "" for tcp.
 
-    `is_rich`: as version 2 of the Application Health extension asks, which gives an application `grace_seconds` to start."""
+    `is_rich`: with the four states of version 2 of the Application Health extension, which gives applications `grace_seconds` to start."""
 
     protocol: str
     port: int
@@ -59,7 +59,7 @@ class ProbeModel:
 
 @dataclass(frozen=True, slots=True)
 class ExtensionModel:
-    """An extension of the scale set's model. `after`: the names of those to provision first. `version`: its typeHandlerVersion or ""."""
+    """An extension of the scale set's model. `after`: names of extensions to provision before it. `version`: typeHandlerVersion or ""."""
 
     name: str
     publisher: str
@@ -86,7 +86,7 @@ class Model:
 
     `policy`: the policy of upgrades that the platform starts; `policy_by_hand`: of those that people start. `probe_id`: the id of a load
     balancer's probe, "" for none; `extension_probe`: the probe of the Application Health extension. `is_of_gallery`: the image is in a
-    gallery; then `image` has its resource group, gallery and definition as publisher, offer and sku. `encrypted_by`: the path of the field
+    gallery, and `image` has its resource group, gallery and definition as publisher, offer and sku. `encrypted_by`: the path of the field
     that encrypts its disks, "" for none.
     """
 
@@ -162,7 +162,7 @@ def check_other_images(document: Json) -> None:
     """Raises BadDocument where the document names a kind of image that the catalogue does not have."""
     for path, what in _OTHER_IMAGES:
         if get_field(document, *path):
-            raise BadDocument(f"{what}: {INSTEAD}", target=".".join(path))
+            raise BadDocument(f"{what}: {USE_PLATFORM_IMAGE}", target=".".join(path))
 
 
 def _image(document: Json) -> ImageReference:
@@ -193,7 +193,7 @@ def _image_of_gallery(id: str) -> ImageReference:
 
 
 def _policy(document: Json, *, by_hand: bool) -> Policy:
-    """The policy really used (A-13, A-39), for upgrades that people start (`by_hand`) or that the platform starts.
+    """The policy in force (A-13, A-39), for upgrades that people start (`by_hand`) or that the platform starts.
 
     The set's own limits always apply to people's upgrades (Z-1.2), to the platform's only with useRollingUpgradePolicy (Z-2.2). They are
     checked in any case."""
@@ -205,22 +205,20 @@ def _policy(document: Json, *, by_hand: bool) -> Policy:
 
 
 def read_policy_field(document: Json, field: PolicyField) -> Any:
-    """The value of a policy field in the document, as `Policy` has it, whether in force or not; its default where it is absent."""
+    """The value of a policy field as `Policy` has it, whether it is in force or not; its default where the document has none."""
     if field.kind is FieldKind.PERCENT:
-        return read_int(document, *field.place, default=field.default, minimum=field.min_percent, maximum=100)
+        return read_int(document, *field.path, default=field.default, minimum=field.min_percent, maximum=100)
     if field.kind is FieldKind.DURATION:
-        return read_duration(document, *field.place, maximum=MAX_PAUSE)
-    return read_bool(document, *field.place) != field.is_inverted
+        return read_duration(document, *field.path, maximum=MAX_PAUSE)
+    return read_bool(document, *field.path) != field.is_inverted
 
 
 def _extension_probe(document: Json) -> ProbeModel | None:
     """The probe that the Application Health extension's settings describe (Z-3.3); None without that extension."""
     for parent, extension in read_objects(document, *_EXTENSIONS):
         if read_str(extension, "properties", "type", parent=parent).lower() in HEALTH_EXTENSIONS:
-            settings, place = (
-                read_object(extension, "properties", "settings", parent=parent),
-                f"{parent}.properties.settings",
-            )
+            settings = read_object(extension, "properties", "settings", parent=parent)
+            place = f"{parent}.properties.settings"
             probe = read_probe(settings, interval=(5, 5, 60), threshold=(1, 24), parent=place)
             return _as_rich(probe, settings, place) if _is_rich(extension, parent) else probe
     return None
@@ -241,8 +239,10 @@ def _is_rich(extension: Json, parent: str) -> bool:
 
 
 def _as_rich(probe: ProbeModel, settings: Json, parent: str) -> ProbeModel:
-    usual = probe.interval_seconds * probe.threshold
-    grace = read_int(settings, "gracePeriod", default=usual, minimum=5, maximum=MAX_GRACE_SECONDS, parent=parent)
+    default_grace = probe.interval_seconds * probe.threshold
+    grace = read_int(
+        settings, "gracePeriod", default=default_grace, minimum=5, maximum=MAX_GRACE_SECONDS, parent=parent
+    )
     return replace(probe, is_rich=True, grace_seconds=grace)
 
 
@@ -252,7 +252,7 @@ def _extension_types(document: Json) -> Iterator[tuple[str, str]]:
 
 
 def _encrypted_by(document: Json) -> str:
-    """The path of the field that turns Azure Disk Encryption on (S-10), "" for none: an extension, or the settings of a disk.
+    """The place of what turns Azure Disk Encryption on (S-10), an extension or the settings of a disk; "" for none.
 
     Encryption of the storage itself is something else, and does not count."""
     disks = [(".".join(_OS_DISK), read_object(document, *_OS_DISK)), *read_objects(document, *_DISKS)]
@@ -270,7 +270,7 @@ def read_probe(
     `interval`: (default, minimum, maximum) in seconds. `threshold`: (default, maximum). `parent`: where the settings are in the document.
     """
     protocol = read_str(settings, "protocol", required=True, parent=parent).lower()
-    if protocol not in USUAL_PORTS:
+    if protocol not in DEFAULT_PORTS:
         target = dotted_path(parent, "protocol")
         raise BadDocument(
             f"{target}: a probe's protocol is http, https or tcp, not {show_value(protocol)}", target=target
@@ -283,7 +283,7 @@ def read_probe(
     count = "probeThreshold" if get_field(settings, "probeThreshold") is not None else "numberOfProbes"
     return ProbeModel(
         protocol=protocol,
-        port=read_int(settings, "port", default=USUAL_PORTS[protocol], minimum=1, maximum=65535, parent=parent),
+        port=read_int(settings, "port", default=DEFAULT_PORTS[protocol], minimum=1, maximum=65535, parent=parent),
         path="/" + path.lstrip("/") if path else "",
         interval_seconds=read_int(
             settings, "intervalInSeconds", default=default, minimum=minimum, maximum=maximum, parent=parent

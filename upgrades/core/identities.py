@@ -1,4 +1,4 @@
-"""Removes managed identities that the `type` of a document's `identity` excludes."""
+"""Removes managed identities that the identity type of a document excludes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +7,8 @@ from upgrades.core.json_fields import get_field
 from upgrades.core.spellings import without_field
 
 
-def without_idle_identities(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The document without identities that its identity type excludes.
+def without_excluded_identities(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The document without the identities that its identity type excludes.
 
     Type None removes all of `identity`; a type without UserAssigned removes the identities assigned by users.
     """

@@ -1,5 +1,7 @@
 """Readers of single fields of JSON documents. They find names in any case, check values, and name the field in every error.
 
+A path is the names that lead to a field: ("properties", "probes"). A place is a path as text, with indices: properties.probes[0].
+
 Azure's clients differ in the case of names, and templates send numbers and switches as strings.
 """
 
@@ -44,13 +46,13 @@ def get_field(document: object, *path: str) -> Any:
 
 
 def _in_any_case(document: Json, name: str) -> Any:
-    """The value of a field; null counts as absent."""
+    """The value of a field of this object; None where it is null or absent."""
     spelling = spelling_in(document, name)
     return None if spelling is None else document[spelling]
 
 
 # --- single values ----------------------------------------------------------------------------------------------------
-# Each reader takes the path of a field. `parent` is the place in the whole document where that path begins, for the error message.
+# Each reader takes the path of a field. `parent` is the place where that path begins, for the error message.
 
 
 def read_str(
@@ -84,6 +86,7 @@ _WHOLE = re.compile(r"\s*-?[0-9]{1,9}\s*")
 
 
 def read_bool(document: object, *path: str) -> bool:
+    """A switch, also as the string "true" or "false"; False where it is absent."""
     value, target = _value(document, path), dotted_path("", *path)
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
@@ -114,7 +117,7 @@ def read_duration(document: object, *path: str, maximum: timedelta) -> timedelta
 
 
 def read_objects(document: object, *path: str, parent: str = "") -> Iterator[tuple[str, Json]]:
-    """(place, object) of each element of a list; the place is for error messages."""
+    """(place, object) of each element of a list of objects."""
     for index, element in enumerate(read_list(document, *path, parent=parent)):
         place = f"{dotted_path(parent, *path)}[{index}]"
         if not isinstance(element, Mapping):
@@ -123,6 +126,7 @@ def read_objects(document: object, *path: str, parent: str = "") -> Iterator[tup
 
 
 def read_list(document: object, *path: str, parent: str = "") -> list[Any]:
+    """A list; [] where it is absent."""
     value = _value(document, path, parent)
     if value is not None and not isinstance(value, list):
         raise wrong_value(dotted_path(parent, *path), "a list", value)
@@ -130,6 +134,7 @@ def read_list(document: object, *path: str, parent: str = "") -> list[Any]:
 
 
 def read_object(document: object, *path: str, parent: str = "") -> Json:
+    """An object; {} where it is absent."""
     value = _value(document, path, parent)
     if value is not None and not isinstance(value, Mapping):
         raise wrong_value(dotted_path(parent, *path), "an object", value)
@@ -137,7 +142,7 @@ def read_object(document: object, *path: str, parent: str = "") -> Json:
 
 
 def unprintable(words: str) -> int | None:
-    """The index of the first character that a terminal obeys or that reorders text (control, line break, direction); None for none."""
+    """The index of the first control character, line break or mark of direction; None where there is none."""
     found = (
         index
         for index, letter in enumerate(words)
@@ -172,10 +177,12 @@ def _value(document: object, path: Sequence[str], parent: str = "") -> Any:
 
 
 def dotted_path(parent: str, *path: str) -> str:
+    """The place of a path that begins at `parent`, "" for the whole document."""
     return ".".join([parent, *path] if parent else path)
 
 
 def wrong_value(target: str, expected: str, value: object) -> BadDocument:
+    """The error for a value of the wrong kind at `target`. The value of a secret field is not shown, only its kind."""
     came = kind_of_value(value) if target.rpartition(".")[2].lower() in SECRET_FIELDS else show_value(value)
     return BadDocument(f"{target} must be {expected}, got {came}", target=target)
 
@@ -194,6 +201,7 @@ def show_value(value: object) -> str:
 
 
 def kind_of_value(value: object) -> str:
+    """What kind of JSON value it is, with its article: "a string", "an object"."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else "true or false"
     kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -206,7 +214,7 @@ def kind_of_value(value: object) -> str:
 
 
 def refuse_duplicate_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """`object_pairs_hook` for json.loads. Raises BadDocument for a name that stands twice: readers differ in which one they take."""
+    """`object_pairs_hook` for json.loads. Raises BadDocument for a field that is given twice, because readers differ in which they take."""
     read = dict(pairs)
     if len(read) < len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
@@ -221,7 +229,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def check_json(document: object) -> None:
-    """Raises BadDocument for what Python reads as JSON but other JSON readers, or a database, refuse."""
+    """Raises BadDocument for what Python accepts as JSON but a database or another JSON reader refuses."""
     waiting: list[tuple[object, int]] = [(document, 1)]
     while waiting:
         value, level = waiting.pop()

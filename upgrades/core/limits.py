@@ -31,24 +31,25 @@ _HEALTH = "application health"
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A list whose elements have names. `path`: where it is, `what`: what its elements are called, `maximum`: how many there may be."""
+class NamedList:
+    """A list whose elements have names. `what`: what its elements are called in messages. `maximum`: how many there may be."""
 
     path: tuple[str, ...]
     what: str
     maximum: int
 
 
-OF_SCALE_SETS = (
-    Named((*_PROFILE, "extensionProfile", "extensions"), "extensions", MAX_EXTENSIONS),
-    Named(_NETWORK_CARDS, "network interfaces", 8),
-    Named((*_PROFILE, "storageProfile", "dataDisks"), "data disks", 64),
+_EXTENSION_LIST = NamedList((*_PROFILE, "extensionProfile", "extensions"), "extensions", MAX_EXTENSIONS)
+SCALE_SET_LISTS = (
+    _EXTENSION_LIST,
+    NamedList(_NETWORK_CARDS, "network interfaces", 8),
+    NamedList((*_PROFILE, "storageProfile", "dataDisks"), "data disks", 64),
 )
-IP_CONFIGURATIONS = Named(("properties", "ipConfigurations"), "IP configurations", 256)
-OF_LOAD_BALANCERS = (
-    Named(("properties", "frontendIPConfigurations"), "frontends", 600),
+IP_CONFIGURATIONS = NamedList(("properties", "ipConfigurations"), "IP configurations", 256)
+LOAD_BALANCER_LISTS = (
+    NamedList(("properties", "frontendIPConfigurations"), "frontends", 600),
     *(
-        Named(("properties", name), what, 1500)
+        NamedList(("properties", name), what, 1500)
         for name, what in (
             ("backendAddressPools", "backend pools"),
             ("loadBalancingRules", "rules"),
@@ -68,7 +69,7 @@ TEXTS = (
 )
 
 
-def check_size(document: object, before: object, maximum: int, lists: Sequence[Named]) -> None:
+def check_size(document: object, before: object, maximum: int, lists: Sequence[NamedList]) -> None:
     """Raises BadDocument for a document with more than `maximum` names and values, or with a list that is too long.
 
     This is the first of all checks: no other one reads a document that is too large. The stored document, `before`, may stay as large.
@@ -95,11 +96,11 @@ def _size(document: object) -> int:
 def check_scale_set(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
     """Raises BadDocument for a scale set beyond Azure's limits. `before`: the stored document, whose values may stay."""
     check_tags(document, before)
-    for named in OF_SCALE_SETS:
+    for named in SCALE_SET_LISTS:
         _check_list(document, before, named)
     _check_texts(document, before)
-    extensions = read_list(document, *OF_SCALE_SETS[0].path)
-    if not same(extensions, get_field(before, *OF_SCALE_SETS[0].path)):
+    extensions = read_list(document, *_EXTENSION_LIST.path)
+    if not same(extensions, get_field(before, *_EXTENSION_LIST.path)):
         _check_handlers(extensions)
     cards = read_list(document, *_NETWORK_CARDS)
     for index, card in enumerate(cards if not same(cards, get_field(before, *_NETWORK_CARDS)) else ()):
@@ -109,7 +110,7 @@ def check_scale_set(document: Mapping[str, Any], before: Mapping[str, Any] | Non
 def check_load_balancer(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
     """Raises BadDocument for a load balancer beyond Azure's limits. `before`: the stored document, whose values may stay."""
     check_tags(document, before)
-    for named in OF_LOAD_BALANCERS:
+    for named in LOAD_BALANCER_LISTS:
         _check_list(document, before, named)
 
 
@@ -133,7 +134,7 @@ def check_tags(document: Mapping[str, Any], before: Mapping[str, Any] | None) ->
             raise BadDocument(message, target=target)
 
 
-def _check_list(document: Any, before: Any, named: Named, parent: str = "") -> None:
+def _check_list(document: Any, before: Any, named: NamedList, parent: str = "") -> None:
     place, elements = dotted_path(parent, *named.path), read_list(document, *named.path, parent=parent)
     if same(elements, get_field(before, *named.path)):
         return
@@ -149,7 +150,7 @@ def _check_list(document: Any, before: Any, named: Named, parent: str = "") -> N
             raise BadDocument(f"{target} has at most {MAX_NAME} characters, not {len(name)}", target=target)
 
 
-def _check_count(elements: Sequence[Any], named: Named, place: str) -> None:
+def _check_count(elements: Sequence[Any], named: NamedList, place: str) -> None:
     if len(elements) > named.maximum:
         raise BadDocument(
             f"{place}: at most {named.maximum} {named.what} are allowed, not {len(elements)}", target=place

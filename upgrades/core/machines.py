@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from upgrades.core.states import Power, Provisioning
 
-GONE = frozenset({"InstanceNotFound"})  # a provider's error codes for "no such machine"
-NO_QUOTA = frozenset({"QuotaExceeded", "TooManyInstances"})  # its error codes for a creation beyond the quota
+GONE_CODES = frozenset({"InstanceNotFound"})  # a provider's error codes for "no such machine"
+NO_QUOTA_CODES = frozenset({"QuotaExceeded", "TooManyInstances"})  # its error codes for a creation beyond the quota
 
 
 @dataclass(frozen=True, slots=True)

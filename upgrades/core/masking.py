@@ -17,9 +17,9 @@ _VALUE = r"""(?:\\"(?:[^"\\]|\\[^"])*+(?:\\")?|"(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\
 
 
 def _rule(pattern: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
-    """A pattern of which `masked` keeps the group `kept` and hides the rest of the match.
+    """Compile a pattern. `masked` keeps its group `kept` and hides the rest of the match.
 
-    No part of it may backtrack far: otherwise a log line could be made to stall the process."""
+    No part of a pattern may backtrack far, or a crafted log line could stall the process."""
     return re.compile(pattern, re.IGNORECASE | flags)
 
 
@@ -39,7 +39,7 @@ _RULES = (
     # name=value, "name": "value", 'name': b'value', \"name\": \"value\"
     _rule(rf"(?P<kept>{_NAMES}\\?[\"']?\s{{0,5}}[=:]\s{{0,5}}b?){_VALUE}"),
 )
-# One cheap search saves nearly every line the expensive ones.
+# Nearly all lines have none of these words, and are spared the expensive searches above.
 _SUSPICIOUS = re.compile(
     r"bearer|basic|shared|://|sig|token|code=|key|wall/|secret|passw|pwd|connection|protected|session|assertion|data",
     re.I,

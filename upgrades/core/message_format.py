@@ -81,7 +81,7 @@ def _places(nodes: Nodes) -> Iterator[Place]:
 
 
 def chosen(nodes: Nodes, values: Mapping[str, object]) -> Iterator[str | Place]:
-    """The texts and the places of values that are left once all plurals and choices are made."""
+    """The texts and places of values that remain when all plurals and choices are made for these values."""
     for node in nodes:
         if isinstance(node, str) or not node.cases:
             yield node

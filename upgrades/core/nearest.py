@@ -19,8 +19,10 @@ RENAMED = {
 
 def hint(name: str, type: str) -> str:
     """A sentence that says where the field belongs or how it is called; "" where no known field is like it."""
-    given = plain(name)
-    own = {plain(field.name): field.name for field in fields_of(type).values() if not field.is_of_the_preview}
+    given = letters_and_digits(name)
+    own = {
+        letters_and_digits(field.name): field.name for field in fields_of(type).values() if not field.is_preview_only
+    }
     if given in RENAMED and type == "UpgradePolicy":
         return f"It is {RENAMED[given]!r} from version 2018-10-01 of the API on."
     if given in own:
@@ -37,13 +39,13 @@ def hint(name: str, type: str) -> str:
 
 def nearest_of(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like `name`; None where none is like it."""
-    own = {plain(known_name): known_name for known_name in known}
-    close = get_close_matches(plain(name), own, n=1, cutoff=_LIKENESS)
+    own = {letters_and_digits(known_name): known_name for known_name in known}
+    close = get_close_matches(letters_and_digits(name), own, n=1, cutoff=_LIKENESS)
     return own[close[0]] if close else None
 
 
-def plain(name: str) -> str:
-    """The name with letters and digits alone, so that upgrade_policy, upgrade-policy and upgradePolicy are the same."""
+def letters_and_digits(name: str) -> str:
+    """The name in lower case, with its letters and digits alone: upgrade_policy, upgrade-policy and upgradePolicy are the same."""
     return re.sub("[^a-z0-9]", "", name.lower()[:200])
 
 
@@ -60,11 +62,11 @@ def _types_in(root: str) -> frozenset[str]:
 
 @cache
 def _places(root: str) -> Mapping[str, str]:
-    """The place of each field of a resource, by its name as `plain` writes it: the one nearest the top, not within lists."""
+    """The place of each field of a resource, by its name as `letters_and_digits` writes it: the one nearest the top, not within lists."""
     places: dict[str, str] = {}
     for place, _ in _walk(root):
         if "[" not in place:
-            places.setdefault(plain(place.rpartition(".")[2]), place)
+            places.setdefault(letters_and_digits(place.rpartition(".")[2]), place)
     return places
 
 

@@ -28,7 +28,7 @@ class FieldKind(StrEnum):
 class PolicyField:
     """The description of one field of `Policy`.
 
-    `place`: its path in Azure's document. `is_inverted`: document and form have its negation, such as disableAutomaticRollback.
+    `path`: its path in Azure's document. `is_inverted`: document and form have its negation, such as disableAutomaticRollback.
     `always_applies`: it holds for every upgrade that the platform starts, whether that follows the set's own limits or not, and for none
     that a person starts. `json_name`: its name in the database and in the feed. `label`, `help`: the texts of its form field.
     `min_percent`: the lowest percent allowed. `words_if_changed`: what a page says where the field differs from its default, in English;
@@ -38,7 +38,7 @@ class PolicyField:
     name: str
     json_name: str
     kind: FieldKind
-    place: tuple[str, ...]
+    path: tuple[str, ...]
     default: Any
     label: str
     help: str
@@ -58,8 +58,8 @@ class PolicyField:
         return f"disable_{self.name}" if self.is_inverted else self.name
 
 
-def _policy_field(kind: FieldKind, default: Any, *place: str, **description: Any) -> Any:
-    return field(default=default, metadata={"kind": kind, "place": place, **description})
+def _policy_field(kind: FieldKind, default: Any, *path: str, **description: Any) -> Any:
+    return field(default=default, metadata={"kind": kind, "path": path, **description})
 
 
 def _percent(name: str, label: str, help: str, *, min_percent: int = 5) -> Any:
@@ -188,7 +188,7 @@ def _value(field: PolicyField, stored: Any) -> Any:
 def rolling_policy(policy: Policy, kinds: Collection[FieldKind] = tuple(FieldKind)) -> dict[str, Any]:
     """The `rollingUpgradePolicy` of an Azure document, with the fields of these kinds only."""
     shown = [field for field in FIELDS.values() if field.kind in kinds and not field.always_applies]
-    found = {field.place[-1]: getattr(policy, field.name) for field in shown}
+    found = {field.path[-1]: getattr(policy, field.name) for field in shown}
     return {
         name: iso_duration(value.total_seconds()) if isinstance(value, timedelta) else value
         for name, value in found.items()

@@ -47,17 +47,17 @@ class Reference:
 
 def references(document: Mapping[str, Any]) -> list[Reference]:
     """All references, in the order of the document. Secret fields are searched too, if the document has them."""
-    return list(_of(document, "", "", False))
+    return list(_in_value(document, "", "", False))
 
 
-def _of(value: Any, place: str, name: str, is_secret: bool) -> Iterator[Reference]:
+def _in_value(value: Any, place: str, name: str, is_secret: bool) -> Iterator[Reference]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             inner_place = f"{place}.{key}" if place else str(key)
-            yield from _of(inner, inner_place, key.lower(), is_secret or key.lower() in SECRET_FIELDS)
+            yield from _in_value(inner, inner_place, key.lower(), is_secret or key.lower() in SECRET_FIELDS)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _of(inner, f"{place}[{index}]", name, is_secret)
+            yield from _in_value(inner, f"{place}[{index}]", name, is_secret)
     elif isinstance(value, str):
         yield from _in_text(value, place, is_secret)
         if name in ENCODED and (script := _decoded(value)):
@@ -65,7 +65,7 @@ def _of(value: Any, place: str, name: str, is_secret: bool) -> Iterator[Referenc
 
 
 def _decoded(value: str) -> str:
-    """The text that `value` is the base64 of; "" where it is not base64 of a text."""
+    """Decode base64; "" where `value` is not the base64 of a text."""
     try:
         return base64.b64decode(value, validate=True).decode()
     except (binascii.Error, ValueError):
@@ -87,43 +87,43 @@ def _in_word(word: str, place: str, is_secret: bool) -> Iterator[Reference]:
         is_its_query, before = before == "?", part
         if _SIGNATURE.search(part):
             if address and not is_its_query:
-                yield _address(address, place, is_secret)
-            yield _signed(part, address if is_its_query else "", place, is_secret)
+                yield _address_reference(address, place, is_secret)
+            yield _signed_reference(part, address if is_its_query else "", place, is_secret)
             address = ""
         elif _ADDRESS.match(part):
             if address:
-                yield _address(address, place, is_secret)
+                yield _address_reference(address, place, is_secret)
             address = part
     if address:
-        yield _address(address, place, is_secret)
+        yield _address_reference(address, place, is_secret)
 
 
-def _signed(query: str, address: str, place: str, is_secret: bool) -> Reference:
+def _signed_reference(query: str, address: str, place: str, is_secret: bool) -> Reference:
     """The reference with a shared access signature in `query`. `address`: the address before it, "" for none."""
     expiry = _EXPIRY.search(query)
-    expires_at = _time(unquote(expiry[1]).rstrip(_AFTER)) if expiry else None
+    expires_at = _expiry_time(unquote(expiry[1]).rstrip(_AFTER)) if expiry else None
     if not address:
         return Reference(place, "SAS token", "a SAS token", True, expires_at)
-    return Reference(place, "SAS URI", _address(address, place, is_secret).shown, True, expires_at)
+    return Reference(place, "SAS URI", _address_reference(address, place, is_secret).shown, True, expires_at)
 
 
-def _address(address: str, place: str, is_secret: bool) -> Reference:
+def _address_reference(address: str, place: str, is_secret: bool) -> Reference:
     try:
         parts = urlsplit(address.rstrip(_AFTER))
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return Reference(place, "address", "an address that cannot be read")
     path = "/..." if is_secret and parts.path.strip("/") else parts.path
-    return Reference(place, _kind(host), f"{parts.scheme}://{host}{f':{port}' if port else ''}{path}")
+    return Reference(place, _address_kind(host), f"{parts.scheme}://{host}{f':{port}' if port else ''}{path}")
 
 
-def _kind(host: str) -> str:
+def _address_kind(host: str) -> str:
     if _VAULT.fullmatch(host):
         return "secret"
     return "storage" if _STORAGE.fullmatch(host) else "address"
 
 
-def _time(given: str) -> datetime | None:
+def _expiry_time(given: str) -> datetime | None:
     """The time that a signature gives: ISO 8601, or seconds since 1970 for queues and hubs; None where it cannot be read."""
     try:
         if given.isascii() and given.isdecimal():

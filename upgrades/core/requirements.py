@@ -68,7 +68,7 @@ def check_requirements(document: Mapping[str, Any], model: Model, before: Mappin
 
 
 def warnings(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(field, what to know about it) of a stored document: its repairs policy is kept and does nothing."""
+    """(place, text) of a stored document's repairs policy, which is kept and does nothing; [] where it has none."""
     return [(".".join(_REPAIRS), f"automaticRepairsPolicy: {NO_REPAIRS}")] if _repairs(document) else []
 
 
@@ -89,14 +89,14 @@ def _check_image(document: Mapping[str, Any]) -> None:
 
 
 def _check_probe(document: Mapping[str, Any]) -> None:
-    """A probe must have an id: without one no instance would be probed, although the client thinks so."""
+    """Raises BadDocument for a probe without an id: no instance would be probed, although the client thinks so."""
     if read_object(document, *_PROBE):
         read_str(document, *_PROBE, "id", required=True)
 
 
 def _check_extensions(document: Mapping[str, Any]) -> None:
     for parent, extension in read_objects(document, *_EXTENSIONS, "extensions"):
-        _check_not_flat(extension, parent)
+        _check_not_flattened(extension, parent)
         properties = read_object(extension, "properties", parent=parent)
         if get_field(properties, "protectedSettings") and get_field(properties, "protectedSettingsFromKeyVault"):
             message = "give protectedSettings, or protectedSettingsFromKeyVault, not both"
@@ -106,10 +106,10 @@ def _check_extensions(document: Mapping[str, Any]) -> None:
         if read_str(properties, "type", parent=f"{parent}.properties").lower() in HEALTH_EXTENSIONS:
             _check_health(properties, f"{parent}.properties")
         else:
-            _check_no_slip(properties, f"{parent}.properties")
+            _check_misspelt_health_type(properties, f"{parent}.properties")
 
 
-def _check_not_flat(extension: Mapping[str, Any], parent: str) -> None:
+def _check_not_flattened(extension: Mapping[str, Any], parent: str) -> None:
     """Raises BadDocument for an extension without `properties`, as SDK models show it.
 
     It would count as no extension at all, so that a source of health would never be asked."""
@@ -120,7 +120,7 @@ def _check_not_flat(extension: Mapping[str, Any], parent: str) -> None:
         raise BadDocument(message, target=f"{parent}.{flat}", code="BadRequest")
 
 
-def _check_no_slip(properties: Mapping[str, Any], parent: str) -> None:
+def _check_misspelt_health_type(properties: Mapping[str, Any], parent: str) -> None:
     """Raises BadDocument for a type that looks like a misspelt health extension.
 
     It would be run like any other extension, and no instance would be asked for its health."""
@@ -142,8 +142,8 @@ def _check_health(properties: Mapping[str, Any], parent: str) -> None:
     for name in settings:
         if name.lower() not in known:
             nearest = nearest_of(name, HEALTH_SETTINGS)
-            says = f"did you mean '{nearest}'?" if nearest else f"what there is: {', '.join(HEALTH_SETTINGS)}"
-            message = f"{place}.{printable(name)} is not a setting of the Application Health extension; {says}"
+            suggestion = f"did you mean '{nearest}'?" if nearest else f"what there is: {', '.join(HEALTH_SETTINGS)}"
+            message = f"{place}.{printable(name)} is not a setting of the Application Health extension; {suggestion}"
             raise BadDocument(message, target=f"{place}.{printable(name)}", code="BadRequest")
     is_binary = not str(get_field(properties, "typeHandlerVersion") or "1.0").startswith("2")
     if is_binary and get_field(settings, "gracePeriod") is not None:

@@ -1,8 +1,8 @@
 """Splits the secrets off a document, and puts them back for those who need them.
 
-A secret is recognised by the name of its field. Its place is the path to it, written as a JSON list. A list's element is in that path by
-its own name if that is unique, so that a reordered list does not mix secrets up, otherwise by its index. A null is no secret: it says
-that none was given.
+A secret is recognised by the name of its field. Its place is the path to it, written as a JSON list. In a path, an element of a list is
+called by its own name if that is unique, so that reordering does not mix secrets up, otherwise by its index. A null is no secret: it
+says that none was given.
 """
 
 import json
@@ -49,8 +49,8 @@ def join(document: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, A
     return whole
 
 
-def taken_away(document: Mapping[str, Any]) -> frozenset[str]:
-    """The places at which a patch has a null instead of a secret, which takes that secret away."""
+def removed_places(document: Mapping[str, Any]) -> frozenset[str]:
+    """The places at which a patch has a null instead of a secret: it removes that secret."""
     return frozenset(_nulls(document, ()))
 
 
@@ -66,40 +66,43 @@ def _nulls(value: Any, place: tuple[Label, ...]) -> Iterator[str]:
                 yield from _nulls(inner, (*place, name))
 
 
-def keep(
+def secrets_to_store(
     document: Mapping[str, Any],
     before: Mapping[str, Any],
     given: Mapping[str, Any],
-    without: Iterable[str] = (),
+    removed: Iterable[str] = (),
     *,
-    was: Mapping[str, Any] | None = None,
+    old_document: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The secrets to store with a new document: those `given` with it, and those from `before` that still have a place in it.
 
-    A secret belongs to its owner: another extension, or another user, at the same place does not inherit it. `without`: places whose
-    secrets are not kept. `was`: the document that the secrets from before belong to; None where that is `document` itself.
+    A secret belongs to its owner: another extension, or another user, at the same place does not inherit it. `removed`: places whose
+    secrets are not kept. `old_document`: the one that the secrets from before belong to; None where that is `document` itself.
     """
-    again = {place.lower() for place in (*given, *without)}
-    kept = {place: secret for place, secret in before.items() if place.lower() not in again}
-    now, then = _Places(document), _Places(document if was is None else was)
-    return {**{place: secret for place, secret in kept.items() if _is_still_for_it(place, now, then)}, **given}
+    replaced = {place.lower() for place in (*given, *removed)}
+    others = {place: secret for place, secret in before.items() if place.lower() not in replaced}
+    new, old = _Places(document), _Places(document if old_document is None else old_document)
+    kept = {place: secret for place, secret in others.items() if _has_same_owner(place, new, old)}
+    return {**kept, **given}
 
 
-# The fields beside a secret that tell whose it is.
+# The fields beside a secret that say who its owner is.
 OWNERS = {"protectedsettings": ("publisher", "type"), "adminpassword": ("adminUsername",)}
 # A field that says where the secret is kept: a document with it no longer needs the secret that was given before.
 INSTEAD = {"protectedsettings": "protectedSettingsFromKeyVault"}
 
 
-def _is_still_for_it(place: str, now: "_Places", then: "_Places") -> bool:
+def _has_same_owner(place: str, new: "_Places", old: "_Places") -> bool:
+    """Does the new document still need the secret at this place, and for the same owner as the old one?"""
     *path, name = json.loads(place)
-    holder, old = now.follow(path), then.follow(path)
-    if holder is None or old is None:
+    holder, old_holder = new.follow(path), old.follow(path)
+    if holder is None or old_holder is None:
         return False
     kind = str(name).lower()
     if kind in INSTEAD and get_field(holder, INSTEAD[kind]) is not None:
         return False
-    return all(_lower(get_field(holder, owner)) == _lower(get_field(old, owner)) for owner in OWNERS.get(kind, ()))
+    owners = OWNERS.get(kind, ())
+    return all(_lower(get_field(holder, field)) == _lower(get_field(old_holder, field)) for field in owners)
 
 
 def _lower(value: Any) -> Any:

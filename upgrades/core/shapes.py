@@ -5,7 +5,7 @@ from typing import Any
 
 from upgrades.core.azure_types import fields_of
 from upgrades.core.json_fields import BadDocument, printable, show_value
-from upgrades.core.nearest import plain
+from upgrades.core.nearest import letters_and_digits
 
 # Names under which a resource may be wrapped: az vmss create prints {"vmss": {...}}, examples of Azure's specification use parameters.
 WRAPPERS = ("vmss", "parameters", "resource", "properties")
@@ -66,11 +66,14 @@ def _is_resource(value: object) -> bool:
 
 def _flattened(document: Mapping[str, Any], type: str) -> str | None:
     """The complaint about a document whose `properties` were moved to the top, as SDKs and the command line show them; None if not."""
-    top, inner = fields_of(type), {plain(field.name): field.name for field in fields_of(f"{type}.properties").values()}
-    misplaced = [name for name in document if name.lower() not in top and plain(name) in inner]
+    top, inner = (
+        fields_of(type),
+        {letters_and_digits(field.name): field.name for field in fields_of(f"{type}.properties").values()},
+    )
+    misplaced = [name for name in document if name.lower() not in top and letters_and_digits(name) in inner]
     if len(misplaced) < 2 or any(name.lower() == "properties" for name in document):
         return None
-    wrong, right = printable(misplaced[0]), inner[plain(misplaced[0])]
+    wrong, right = printable(misplaced[0]), inner[letters_and_digits(misplaced[0])]
     return (
         f"a flattened object, as an SDK or the command line shows it, not a resource: {wrong!r} is properties.{right} in a resource, "
         "and names are in camelCase, such as upgradePolicy and enableAutomaticOSUpgrade"

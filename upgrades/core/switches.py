@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from upgrades.core.json_fields import dotted_path, printable
-from upgrades.core.nearest import plain
+from upgrades.core.nearest import letters_and_digits
 
-# A part of each switch's name, as `plain` writes it: with a misspelling elsewhere in the name, the field is still recognised.
+# A part of each switch's name, as `letters_and_digits` writes it: with a misspelling elsewhere in the name, the field is still recognised.
 PARTS = (
     "automaticos",
     "automaticallyappro",
@@ -43,12 +43,12 @@ NAMES = frozenset({"extension", "extensions", "extensionprofile"})
 
 
 def switch_in(name: str, value: Any) -> tuple[str, str] | None:
-    """(name, place) of the first such field, in the field called `name` and in its value; None if there is none."""
+    """(name, place) of the first such field: the field `name` itself, or one within its value; None if there is none."""
     return next(_switches(name, value, printable(name)), None)
 
 
 def _switches(name: str, value: Any, at: str) -> Iterator[tuple[str, str]]:
-    given = plain(name)
+    given = letters_and_digits(name)
     if given in NAMES or any(part in given for part in PARTS + SECRETS):
         yield name, at
     if isinstance(value, Mapping):

@@ -20,17 +20,14 @@ class CountedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """`free_failures`: how many failures cost no wait. After them comes the `first_wait`.
-
-    Each further failure doubles it, up to `max_wait`.
-    """
+    """How waits grow: none for `free_failures`, then `first_wait`, which each further failure doubles, up to `max_wait`."""
 
     free_failures: int
     first_wait: timedelta
     max_wait: timedelta
 
     def wait(self, failures: int) -> timedelta:
-        """The wait after so many failures, counted from the last one."""
+        """The wait after this many failures, counted from the last one."""
         over = failures - self.free_failures
         return timedelta(0) if over < 0 else min(self.first_wait * 2 ** min(over, 20), self.max_wait)
 
@@ -57,6 +54,7 @@ class Failures:
         return self.count if self.last_at is not None and now - self.last_at < FORGET_AFTER else 0
 
     def is_known(self, now: datetime) -> bool:
+        """Has the account signed in from this address lately?"""
         return self.signed_in_at is not None and now - self.signed_in_at < KNOWN_FOR
 
 

@@ -1,7 +1,7 @@
-"""Values in the types of Azure's models: which values are accepted as a type, and how they are given back.
+"""Converts and checks the values of documents by the types of Azure's models.
 
-Templates and command lines send numbers and switches as strings, and strings as numbers; typed clients can read neither. As in Azure, such
-a value is accepted and given back in the model's type. A value that cannot be converted, such as an object instead of a text, is refused.
+Templates and command lines send numbers and switches as strings, and strings as numbers, which typed clients cannot read. As in Azure, such
+a value is accepted, and given back in the model's type. A value that cannot be converted, such as an object instead of a text, is refused.
 """
 
 import math
@@ -12,9 +12,9 @@ from typing import Any
 from upgrades.core.azure_types import element, fields_of
 from upgrades.core.equality import same
 from upgrades.core.json_fields import dotted_path, get_field, printable, wrong_value
-from upgrades.core.known import by_spelling, spelled_word
 from upgrades.core.secrets import name_of
-from upgrades.core.spellings import counting_spelling
+from upgrades.core.spellings import effective_spelling
+from upgrades.core.unknown_fields import by_spelling, enum_spelling
 
 TEXTS = frozenset({"text", "duration", "time"})
 EXPECTED = {
@@ -29,33 +29,33 @@ _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}(\.[0-9]{1,18})?\s*")
 
 
-def in_type(value: Any, type: str) -> Any:
+def converted(value: Any, type: str) -> Any:
     """The value converted to `type` at every depth, with names spelled as Azure does. What cannot be converted stays as it is."""
     if isinstance(value, list):
-        return [in_type(item, element(type)) for item in value] if type.startswith("[") else value
+        return [converted(item, element(type)) for item in value] if type.startswith("[") else value
     if isinstance(value, Mapping):
-        return _object_in_type(value, type)
-    return _single_in_type(value, type)
+        return _converted_object(value, type)
+    return _converted_value(value, type)
 
 
-def _object_in_type(body: Mapping[str, Any], type: str) -> dict[str, Any]:
+def _converted_object(body: Mapping[str, Any], type: str) -> dict[str, Any]:
     if type.startswith("{"):
-        return {name: in_type(value, element(type)) for name, value in body.items()}
+        return {name: converted(value, element(type)) for name, value in body.items()}
     known = fields_of(type)
     spelled: dict[str, list[str]] = {}
     for name in body:
         field = known.get(name.lower())
         spelled.setdefault(field.name if field else name, []).append(name)
     return {
-        name: in_type(
-            body[counting_spelling(body, name, alike) or name],
+        name: converted(
+            body[effective_spelling(body, name, alike) or name],
             known[name.lower()].type if name.lower() in known else "any",
         )
         for name, alike in spelled.items()
     }
 
 
-def _single_in_type(value: Any, type: str) -> Any:
+def _converted_value(value: Any, type: str) -> Any:
     if value is None:
         return None
     if type in TEXTS:
@@ -64,7 +64,7 @@ def _single_in_type(value: Any, type: str) -> Any:
         return value.lower() == "true" if isinstance(value, str) and value.lower() in ("true", "false") else value
     if type in ("whole", "number"):
         return _as_number(value, type)
-    return (spelled_word(value, type) or value) if isinstance(value, str) else value
+    return (enum_spelling(value, type) or value) if isinstance(value, str) else value
 
 
 def without_read_only(value: Any, type: str) -> Any:
@@ -102,9 +102,9 @@ def without_nulls(value: Any, type: str) -> Any:
 
 
 def cleaned(document: Any, type: str, before: Any) -> Any:
-    """The document without its nulls. If the stored document, `before`, is an old one that has nulls, the document stays as it is."""
-    has_some = before is not None and not same(before, without_nulls(before, type))
-    return document if has_some else without_nulls(document, type)
+    """The document without its nulls; unchanged where the stored document, `before`, is an old one that has nulls itself."""
+    has_nulls = before is not None and not same(before, without_nulls(before, type))
+    return document if has_nulls else without_nulls(document, type)
 
 
 def as_text(value: Any) -> Any:
@@ -178,8 +178,8 @@ def _check_object(value: Any, type: str, path: str, before: Any) -> None:
 
 
 def _is_single(value: Any, type: str) -> bool:
-    """Has a single value this type, or can it be converted to it?"""
-    given = _single_in_type(value, type)
+    """Does a single value have this type, or can it be converted to it?"""
+    given = _converted_value(value, type)
     if type == "switch":
         return isinstance(given, bool)
     if type == "whole":

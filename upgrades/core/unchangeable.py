@@ -13,12 +13,12 @@ def _is_other(was: Any, now: Any) -> bool:
 
 
 def _is_one_again(was: Any, now: Any) -> bool:
-    """Is it changed from several placement groups back to a single one? Only that way is not allowed."""
+    """Is it changed from several placement groups back to a single one? Only this direction is refused."""
     return _plain(was) == "false" and _plain(now) == "true"
 
 
 def _is_other_priority(was: Any, now: Any) -> bool:
-    """Is it another priority? Low and Spot are the same: Low was the first name of Spot."""
+    """Is the priority another one? Low is the former name of Spot."""
     spot = {"low": "spot"}
     return spot.get(_plain(was), _plain(was)) != spot.get(_plain(now), _plain(now))
 
@@ -29,10 +29,10 @@ def _plain(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Unchangeable:
-    """A field that cannot change. `usual`: Azure's default for it, None where that depends. `is_changed`: compares old and new value."""
+    """A field that cannot change. `default`: Azure's default for it, None where that depends. `is_changed`: compares old and new value."""
 
     path: tuple[str, ...]
-    usual: Any
+    default: Any
     is_changed: Callable[[Any, Any], bool] = _is_other
 
 
@@ -46,7 +46,7 @@ UNCHANGEABLE = (
 
 
 def with_unchangeable_of(document: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The document with the unchangeable fields of `before` that it leaves out, where the object that holds them is in it."""
+    """Add the unchangeable fields of `before` that the document leaves out, if it has the object that holds them."""
     for unchangeable in UNCHANGEABLE:
         was = get_field(before, *unchangeable.path)
         if (
@@ -62,11 +62,11 @@ def check_unchanged(document: Mapping[str, Any], before: Mapping[str, Any]) -> N
     """Raises BadDocument where an unchangeable field has another value than in `before`, the stored document."""
     for unchangeable in UNCHANGEABLE:
         was, now = (get_field(which, *unchangeable.path) for which in (before, document))
-        if now is not None and unchangeable.is_changed(unchangeable.usual if was is None else was, now):
+        if now is not None and unchangeable.is_changed(unchangeable.default if was is None else was, now):
             raise _refusal(unchangeable)
 
 
-def check_not_taken_away(given: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+def check_not_removed(given: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     """Raises BadDocument for a merge patch (`given`) with a null for an unchangeable field, which would remove it."""
     for unchangeable in UNCHANGEABLE:
         if get_field(before, *unchangeable.path) is not None and _has_null(given, unchangeable.path):

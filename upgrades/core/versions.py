@@ -53,7 +53,7 @@ def newest(versions: Iterable[str]) -> str | None:
 
 
 def plausible_next(latest: str, today: date) -> str:
-    """A number that the next version could have, as a hint for people: the last part is a date, or counts up. "" where there is none.
+    """Suggest the next version to people: with today's date as its last part, or counted up. "" where there is no version yet.
 
     >>> day = date(2018, 9, 25)
     >>> plausible_next("16.04.201808140", day), plausible_next("2016.127.20180613", day), plausible_next("1855.4.0", day)

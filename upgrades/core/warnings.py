@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from upgrades.core import azure_types, cautions, known, requirements
+from upgrades.core import azure_types, cautions, requirements, unknown_fields
 
 MAX_WARNINGS = 100  # of unknown fields: nobody reads more
 
@@ -27,5 +27,5 @@ def warnings_of(document: Mapping[str, Any]) -> list[DocumentWarning]:
 
 
 def _unknown_fields(document: Mapping[str, Any]) -> Iterator[DocumentWarning]:
-    for field in islice(known.find_unknown(document, azure_types.SCALE_SET), MAX_WARNINGS):
+    for field in islice(unknown_fields.find_unknown(document, azure_types.SCALE_SET), MAX_WARNINGS):
         yield DocumentWarning(field.place, field.message, field.is_refused)

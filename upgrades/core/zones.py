@@ -1,4 +1,4 @@
-"""Which availability zone a machine stands in."""
+"""The availability zones of a scale set's machines."""
 
 import re
 
@@ -15,7 +15,7 @@ def zones_of(document: Json) -> list[str]:
 
 
 def check_zones(document: Json, before: Json | None) -> None:
-    """Raises BadDocument unless each zone is the number of one. `before`: the stored document, whose zones may stay."""
+    """Raises BadDocument unless each zone is a number. `before`: the stored document, whose zones may stay."""
     if before is not None and same(get_field(document, "zones"), get_field(before, "zones")):
         return
     for index, zone in enumerate(read_list(document, "zones")):

@@ -17,7 +17,7 @@ from django.db import DatabaseError
 
 from upgrades.commands.audit import as_actor
 from upgrades.commands.errors import Refused
-from upgrades.core.auditing import EntryPoint, at_the_terminal, os_user
+from upgrades.core.auditing import EntryPoint, os_user, terminal_actor
 from upgrades.core.json_fields import BadDocument, refuse_duplicate_fields, show_value
 from upgrades.installation import PROGRAM
 from upgrades.management.text import legible
@@ -45,7 +45,7 @@ class UpgradeCommand(BaseCommand):
     """A command that calls upgrades.commands. A refusal ends it with exit code 1 and its message on stderr."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        who = at_the_terminal(EntryPoint.TERMINAL, str(uuid.uuid4()))
+        who = terminal_actor(EntryPoint.TERMINAL, str(uuid.uuid4()))
         for stream in ("stdout", "stderr"):
             options[stream] = Legible(options.get(stream) or getattr(sys, stream))
         try:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.db.models import QuerySet
 
 from upgrades.core.facts import VersionResults
-from upgrades.core.machines import NO_QUOTA
+from upgrades.core.machines import NO_QUOTA_CODES
 from upgrades.core.states import HAS_FAILED, Health, InstanceUpgradeState, UpgradeKind
 from upgrades.models.instance import Instance
 from upgrades.models.prepared import Prepared
@@ -46,12 +46,12 @@ def _said(row: ScaleSet, versions: set[str]) -> Iterator[tuple[str, int, bool]]:
     )
     columns = ("upgrade__target_version", "instance_number", "state", "error_code")
     for version, number, state, error in ended.order_by("upgrade__started_at").values_list(*columns):
-        if error not in NO_QUOTA:
+        if error not in NO_QUOTA_CODES:
             yield version, number, state == InstanceUpgradeState.SUCCEEDED
 
 
 def _failed_versions(scale_set_id: int, *image: str) -> QuerySet[InstanceUpgrade, str]:
-    failed = _members(scale_set_id, *image).filter(state__in=HAS_FAILED).exclude(error_code__in=NO_QUOTA)
+    failed = _members(scale_set_id, *image).filter(state__in=HAS_FAILED).exclude(error_code__in=NO_QUOTA_CODES)
     return failed.order_by().values_list("upgrade__target_version", flat=True).distinct()
 
 

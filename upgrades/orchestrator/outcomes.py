@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from upgrades.core import messages
-from upgrades.core.machines import GONE, NO_QUOTA
+from upgrades.core.machines import GONE_CODES, NO_QUOTA_CODES
 from upgrades.core.states import Health, InstanceUpgradeState, OperationKind
 from upgrades.feed.writing import Writer, writing
 from upgrades.models import Instance, WorkItem, bulk
@@ -172,7 +172,7 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     if outcome.view is not None:
         row.take_view(outcome.view)
     _void_health(row, now, "")
-    if row.operation_kind != OperationKind.CREATE and outcome.code in GONE:
+    if row.operation_kind != OperationKind.CREATE and outcome.code in GONE_CODES:
         _note_gone(row, now)
     elif row.operation_kind in HEALTH_DETAIL_OF:
         _end_upgrade_of(row, outcome, now)
@@ -221,12 +221,12 @@ def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
         row.member.swapped_at, row.member.new_os_disk = now, row.os_disk
         return
     old = row.member.instance
-    if outcome.code in GONE or (old and in_force(now).filter(instance=old).exists()):
+    if outcome.code in GONE_CODES or (old and in_force(now).filter(instance=old).exists()):
         _finish_member(row, InstanceUpgradeState.SKIPPED, now)
         return
     _finish_member(row, InstanceUpgradeState.FAILED, now)
     row.member.error_code, row.member.error_message = outcome.code[:100], outcome.message
-    if old and outcome.code in NO_QUOTA:
+    if old and outcome.code in NO_QUOTA_CODES:
         # The image was never tried, so this is no failure that counts towards a quarantine.
         old.failed_version = row.operation_version
     elif old:

@@ -7,12 +7,12 @@ from django.contrib.auth.management.commands import createsuperuser
 from django.db.models.signals import post_save
 
 from upgrades.commands import people
-from upgrades.core.auditing import EntryPoint, at_the_terminal
+from upgrades.core.auditing import EntryPoint, terminal_actor
 
 
 class Command(createsuperuser.Command):
     def handle(self, *args: Any, **options: Any) -> None:
-        by = at_the_terminal(EntryPoint.TERMINAL, str(uuid.uuid4()))
+        by = terminal_actor(EntryPoint.TERMINAL, str(uuid.uuid4()))
 
         def write(instance: Any, *, created: bool, **_: object) -> None:
             if created:

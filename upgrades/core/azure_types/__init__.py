@@ -1,4 +1,4 @@
-"""Azure's types: the fields of a document's objects, with their types and API versions, and the words of enumerations.
+"""Azure's types: the fields of a document's objects, with their types and API versions, and the values of enumerations.
 
 The data is in `types.json`, which `make azure-types` makes from Azure's own Python packages. It covers all versions of the API since 2015.
 An object within another has a type that is named after its place, such as "VirtualMachineScaleSet.properties".
@@ -34,8 +34,8 @@ class Field:
     is_read_only: bool
 
     @property
-    def is_of_the_preview(self) -> bool:
-        """Was the field removed before automatic OS upgrades left their preview?"""
+    def is_preview_only(self) -> bool:
+        """Did only the preview of automatic OS upgrades have the field?"""
         return self.last < RELEASED
 
 
@@ -65,10 +65,10 @@ def spellings() -> Mapping[str, str]:
 
 
 @cache
-def words(type: str) -> Mapping[str, str]:
-    """An enumeration's words as Azure spells them, by the word in lower case; {} for other types.
+def enum_values(type: str) -> Mapping[str, str]:
+    """An enumeration's values as Azure spells them, by the value in lower case; {} for other types.
 
-    >>> words("UpgradeMode")["rolling"]
+    >>> enum_values("UpgradeMode")["rolling"]
     'Rolling'
     """
     return {word.lower(): word for word in _data()["enums"].get(type, ())}

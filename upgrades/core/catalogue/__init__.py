@@ -27,7 +27,7 @@ def messages_in(language: str) -> Mapping[str, str]:
 
 
 def say(key: str, /, **values: object) -> Sentence:
-    """The message in English. Raises TypeError unless the values are exactly those of its template. None: there is no such value."""
+    """The message in English. Raises TypeError unless `values` are exactly those of its template; None for one that does not apply."""
     template = messages_in(ENGLISH)[key]
     takes = params_of(template).keys()
     if takes != values.keys():

@@ -1,8 +1,8 @@
-"""Finds in a document what no version of Azure's API knows: unknown fields, unknown words of enumerations, and fields that stand twice.
+"""Finds what no version of Azure's API knows: unknown fields, unknown values of enumerations, and fields that are given twice.
 
-Objects with a switch that is obeyed here, or with a field that asks for caution, are closed: unknown fields in them are refused, because a
-misspelt switch would be ignored. In other objects, to which Azure adds fields with new versions, an unknown field is kept and reported,
-unless it is one of those switches in the wrong place. What the stored document has already, and comes back unchanged, may stay.
+Objects with a switch that is obeyed here, or with a field that asks for caution, are closed: an unknown field in them is refused, because
+a misspelt switch would be ignored. New versions of Azure add fields to other objects, so an unknown field in those is kept and reported,
+unless it is such a switch in the wrong place. What the stored document has already, and comes back unchanged, may stay.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from upgrades.core import azure_types
-from upgrades.core.azure_types import element, fields_of, words
+from upgrades.core.azure_types import element, enum_values, fields_of
 from upgrades.core.equality import same
 from upgrades.core.json_fields import BadDocument, dotted_path, printable, show_value
 from upgrades.core.nearest import hint
@@ -50,14 +50,16 @@ CLOSED = frozenset(
         "UserInitiatedRedeploy",
     }
 )
-TOP = frozenset({azure_types.SCALE_SET, azure_types.INSTANCE, azure_types.LOAD_BALANCER, azure_types.RESOURCE_GROUP})
+RESOURCE_TYPES = frozenset(
+    {azure_types.SCALE_SET, azure_types.INSTANCE, azure_types.LOAD_BALANCER, azure_types.RESOURCE_GROUP}
+)
 # Fields that Azure's command line adds to everything it prints.
-PRINTED = frozenset({"resourcegroup"})
+ADDED_BY_CLI = frozenset({"resourcegroup"})
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownField:
-    """Something unknown in a document. `place`: the path of the field. `make_message`: makes the message. `code`: Azure's error code.
+    """Something unknown in a document. `place`: where it is. `code`: Azure's error code.
 
     `is_refused`: a new document must not have it. `vanishes_in_merge`: it disappears when the request is merged with the stored document.
     """
@@ -74,16 +76,16 @@ class UnknownField:
 
 
 def check(document: Mapping[str, Any], type: str, before: Mapping[str, Any] | None = None) -> None:
-    """Raises BadDocument for the first unknown thing that is refused. `before`: the stored document, whose values may stay."""
+    """Raises BadDocument for the first unknown field that is refused. `before`: the stored document, whose values may stay."""
     for field in find_unknown(document, type, before):
         if field.is_refused:
             raise BadDocument(field.message, target=field.place, code=field.code)
 
 
 def check_request(given: Mapping[str, Any], type: str, before: Mapping[str, Any] | None) -> None:
-    """Raises BadDocument for what only the request shows: an unknown field with a null, or one field in two spellings.
+    """Raises BadDocument for what only a request shows, before it is merged: an unknown field with a null, or one field in two spellings.
 
-    Both disappear when the request is merged. Everything else is checked in the merged document, by `check`.
+    Both disappear when the request is merged with the stored document. `check` finds everything else in the merged document.
     """
     for field in find_unknown(given, type, before):
         if field.is_refused and field.vanishes_in_merge:
@@ -101,15 +103,15 @@ def _value(value: Any, type: str, path: str, before: Any) -> Iterator[UnknownFie
     if isinstance(value, list) and type.startswith("["):
         for index, (item, was) in enumerate(_pairs(value, before)):
             yield from _value(item, element(type), f"{path}[{index}]", was)
-    elif words(type):
-        if not _is_word(value, type) and not same(value, before):
-            yield _word(value, type, path)
+    elif enum_values(type):
+        if not _is_enum_value(value, type) and not same(value, before):
+            yield _bad_enum_value(value, type, path)
     elif isinstance(value, Mapping) and fields_of(type):
         yield from _object(value, type, path, before if isinstance(before, Mapping) else {})
 
 
 def _pairs(elements: Sequence[Any], before: Any) -> Iterator[tuple[Any, Any]]:
-    """(element, the stored element of the same name, or at the same index if it has no name; None if there is none)."""
+    """(element, the stored element of the same name; of the same index if it has no name; None if there is none)."""
     old = before if isinstance(before, list) else []
     named = {name: item for item in old if (name := name_of(item)) is not None}
     for index, item in enumerate(elements):
@@ -123,10 +125,10 @@ def _object(body: Mapping[str, Any], type: str, path: str, before: Mapping[str, 
     for name, value in body.items():
         lower_name, place = name.lower(), dotted_path(path, printable(name))
         if lower_name in spelled and not (name in before and spelled[lower_name] in before):
-            yield _twice(name, spelled[lower_name], place)
+            yield _duplicate(name, spelled[lower_name], place)
         spelled[lower_name] = name
         field = known.get(lower_name)
-        if field is None or (type in CLOSED and field.is_of_the_preview):
+        if field is None or (type in CLOSED and field.is_preview_only):
             if not _may_stay(lower_name, value, old):
                 yield _unknown(name, value, type, path)
         elif not field.is_read_only:
@@ -134,7 +136,7 @@ def _object(body: Mapping[str, Any], type: str, path: str, before: Mapping[str, 
 
 
 def by_spelling(before: Any) -> dict[str, Any]:
-    """The fields of a stored object by their own spelling and in lower case. Old documents may have a field in two spellings."""
+    """The fields of a stored object, by their own spelling and also in lower case. Old documents may have a field in two spellings."""
     if not isinstance(before, Mapping):
         return {}
     return {**{name.lower(): value for name, value in before.items()}, **before}
@@ -142,13 +144,13 @@ def by_spelling(before: Any) -> dict[str, Any]:
 
 def _may_stay(name: str, value: Any, old: Mapping[str, Any]) -> bool:
     """May this unknown field stay, because the stored document has it, or because the command line adds it?"""
-    return name in PRINTED or (name in old and (value is None or same(value, old[name])))
+    return name in ADDED_BY_CLI or (name in old and (value is None or same(value, old[name])))
 
 
 def _unknown(name: str, value: Any, type: str, path: str) -> UnknownField:
     place = dotted_path(path, printable(name))
     if type in CLOSED:
-        code = "InvalidRequestContent" if type in TOP else "BadRequest"
+        code = "InvalidRequestContent" if type in RESOURCE_TYPES else "BadRequest"
         return UnknownField(place, partial(_missing_message, name, type, place), code, vanishes_in_merge=value is None)
     found = switch_in(name, value)
     if found is None:
@@ -165,30 +167,32 @@ def _kept_message(name: str, type: str, place: str) -> str:
 
 
 def _missing_message(name: str, type: str, place: str) -> str:
-    owner = "ResourceDefinition" if type in TOP else type.replace(".properties", "Properties")
+    owner = "ResourceDefinition" if type in RESOURCE_TYPES else type.replace(".properties", "Properties")
     missing = f"Could not find member '{printable(name)}' on object of type '{owner}'. Path '{place}'."
-    says = hint(name, type) or f"What there is: {', '.join(sorted(field.name for field in fields_of(type).values()))}."
-    if type in TOP:
-        return f"The request content was invalid and could not be deserialized: '{missing}' {says}"
-    return f"{missing} {says}"
+    suggestion = (
+        hint(name, type) or f"What there is: {', '.join(sorted(field.name for field in fields_of(type).values()))}."
+    )
+    if type in RESOURCE_TYPES:
+        return f"The request content was invalid and could not be deserialized: '{missing}' {suggestion}"
+    return f"{missing} {suggestion}"
 
 
-def _twice(name: str, other: str, place: str) -> UnknownField:
+def _duplicate(name: str, other: str, place: str) -> UnknownField:
     both = f"'{printable(other)}' and '{printable(name)}'"
     message = f"{place}: this field is given twice, as {both}; field names are case-insensitive. Leave one of them out"
     return UnknownField(place, lambda: message, "InvalidRequestContent", vanishes_in_merge=True)
 
 
-def _is_word(value: Any, type: str) -> bool:
-    return isinstance(value, str) and spelled_word(value, type) is not None
+def _is_enum_value(value: Any, type: str) -> bool:
+    return isinstance(value, str) and enum_spelling(value, type) is not None
 
 
-def spelled_word(value: str, type: str) -> str | None:
-    """The word as Azure spells it in this enumeration; None where the enumeration does not have it."""
-    return words(type).get(", ".join(part.strip() for part in value.lower().split(",")))
+def enum_spelling(value: str, type: str) -> str | None:
+    """The value as Azure spells it in this enumeration; None where the enumeration does not have it."""
+    return enum_values(type).get(", ".join(part.strip() for part in value.lower().split(",")))
 
 
-def _word(value: Any, type: str, path: str) -> UnknownField:
-    allowed = ", ".join(words(type).values())
+def _bad_enum_value(value: Any, type: str, path: str) -> UnknownField:
+    allowed = ", ".join(enum_values(type).values())
     message = f"The value {show_value(value)} of parameter '{path}' is not allowed. Allowed values are: {allowed}."
     return UnknownField(path, lambda: message, "InvalidParameter")
