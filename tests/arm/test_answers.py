@@ -11,10 +11,10 @@ from django.db import transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.arm.attempts import ended
 from tests.arm.bodies import PROFILE, UPGRADE, VECTORS
 from tests.arm.client import Api, Json, load_balancer, scale_set
 from tests.arm.test_get_then_put import KINDS, QUICK, changed
-from tests.arm.test_rolling_upgrades import ended
 from tests.stories import NOW, UBUNTU, WINDOWS, a_scale_set, document, edited, nothing_changes
 from upgrades.core import azure_types
 from upgrades.core.azure_types import element, enum_values, fields_of

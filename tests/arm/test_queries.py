@@ -8,8 +8,8 @@ from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
+from tests.arm.attempts import ended
 from tests.arm.client import Api, group, load_balancer, scale_set
-from tests.arm.test_rolling_upgrades import ended
 from tests.stories import FIRST_VERSION, NOW, a_scale_set, publish
 from upgrades.arm.urls import urlpatterns
 from upgrades.commands.opt_outs import opt_out
