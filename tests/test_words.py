@@ -119,7 +119,7 @@ def test_variables_of_the_product_are_whole_words() -> None:
 def test_a_test_is_named_after_its_subject() -> None:
     """The noun comes first, then what is expected of it: a failing line says what broke."""
     pronoun = r"what|who|whom|whose|whoever|those|nobody|nobodys|somebody|anybody|everybody|he|him|his|she"
-    no_subject = r"it|they|one|nor|while|where|when|until|without|with|after|why|whatever|there|killed|not"
+    no_subject = r"it|its|they|their|one|nor|while|where|when|until|without|with|after|why|whatever|however|there|killed|not|says|within"
     riddle = re.compile(rf"def (test_(?:(?:{no_subject})_\w+|(?:\w+_)?(?:{pronoun})(?:_\w+)?))\(")
     assert all(riddle.search(f"def {name}(") for name in ("test_a_batch_takes_what_failed", "test_it_stops"))
     found = {f"{path.relative_to(ROOT)}: {name}" for path in PYTHON for name in riddle.findall(path.read_text())}

@@ -77,7 +77,7 @@ def test_locations_and_their_settings(admin_client: Client) -> None:
     assert last().after["settings"] == {"apiKey": "*** (another one)"}
 
 
-def test_skus(admin_client: Client) -> None:
+def test_a_new_sku_is_audited(admin_client: Client) -> None:
     form = {"publisher": "Canonical", "offer": "x", "sku": "y", "os_type": "Linux"}
     assert saved(admin_client.post("/admin/upgrades/imagesku/add/", form))
     assert (last().code, last().path) == ("SkuAdded", "Canonical:x:y")

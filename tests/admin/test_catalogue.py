@@ -37,7 +37,7 @@ def test_a_new_sku(ada: Client) -> None:
     ("field", "value", "words"),
     [("publisher", "De:bian", "letters, digits"), ("sku", "", "required"), ("os_type", "BeOS", "valid choice")],
 )
-def test_a_sku_that_cannot_be(ada: Client, field: str, value: str, words: str) -> None:
+def test_an_invalid_sku_is_refused(ada: Client, field: str, value: str, words: str) -> None:
     with nothing_changes():
         assert words in errors(post(ada, "imagesku/add/", **{**DEBIAN, field: value}))[field][0]
 
@@ -94,7 +94,7 @@ def test_a_version_is_published_in_some_locations_then_in_others(ada: Client) ->
 
 
 @pytest.mark.parametrize(("version", "words"), [("0.0.1", "is not newer"), ("sixteen", "version"), ("", "required")])
-def test_a_version_that_cannot_be_published(ada: Client, version: str, words: str) -> None:
+def test_an_impossible_publication_is_refused(ada: Client, version: str, words: str) -> None:
     a_scale_set()
     with nothing_changes():
         found = errors(post(ada, "imageversion/add/", sku=ubuntu().pk, version=version))
@@ -162,7 +162,7 @@ def test_a_new_location(ada: Client) -> None:
         ("settings", "[" * 100_000, "cannot be read"),
     ],
 )
-def test_a_location_that_cannot_be(ada: Client, field: str, value: str, words: str) -> None:
+def test_an_invalid_location_is_refused(ada: Client, field: str, value: str, words: str) -> None:
     with nothing_changes():
         found = errors(post(ada, "location/add/", **location(**{field: value})))
     assert words in found[field][0], found

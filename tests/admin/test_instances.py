@@ -53,7 +53,7 @@ def test_an_opt_out_ends_at_a_chosen_time(ada: Client) -> None:
         ({"reason": "x", "until": "soon"}, "valid date/time"),
     ],
 )
-def test_an_opt_out_that_cannot_be(ada: Client, fields: dict[str, str], words: str) -> None:
+def test_an_invalid_opt_out_is_refused(ada: Client, fields: dict[str, str], words: str) -> None:
     row = a_scale_set()
     with nothing_changes():
         answer = act(ada, "instance/", "opt_out_chosen", *ids(row, 1), agreed="1", **fields)

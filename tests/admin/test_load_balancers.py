@@ -52,7 +52,7 @@ def test_a_change_of_a_load_balancer_reaches_its_scale_sets(ada: Client) -> None
         ("[" * 100_000, "cannot be read"),
     ],
 )
-def test_a_document_that_cannot_be(ada: Client, document: str, words: str) -> None:
+def test_an_invalid_document_is_refused(ada: Client, document: str, words: str) -> None:
     with nothing_changes():
         found = errors(put(ada, document))
     assert words.lower() in str(found).lower(), found
@@ -69,7 +69,7 @@ def test_a_probe_that_is_used_stays(ada: Client) -> None:
     assert "must keep the probe" in found["document"][0]
 
 
-def test_names(ada: Client) -> None:
+def test_names_are_checked(ada: Client) -> None:
     with nothing_changes():
         assert "RESOURCE_GROUP/NAME" in str(errors(put(ada, body(), name="a b")))
     put(ada, body())

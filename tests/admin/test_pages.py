@@ -90,7 +90,7 @@ def test_no_list_offers_djangos_own_deletion(ada: Client) -> None:
             assert ada.post(f"/admin/upgrades/{model._meta.model_name}/{row.pk}/delete/").status_code == 403
 
 
-def test_events_and_chunks_are_not_shown() -> None:
+def test_events_and_work_items_are_not_shown() -> None:
     assert not {"event", "work_item"} & {model._meta.model_name for model in OURS}
 
 

@@ -157,7 +157,7 @@ def test_limits_that_are_not_in_force_are_told_of(ada: Client) -> None:
         ("capacity", ""),
     ],
 )
-def test_ranges(ada: Client, field: str, value: object) -> None:
+def test_values_out_of_range_are_refused(ada: Client, field: str, value: object) -> None:
     row = a_scale_set()
     with nothing_changes():
         assert list(errors(save(ada, row, **{field: value}))) == [field]

@@ -57,7 +57,7 @@ def test_a_version_is_required(api: Api) -> None:
         is_error(api.get(path), 400, "MissingApiVersionParameter")
 
 
-def test_headers_of_every_answer(api: Api) -> None:
+def test_every_answer_has_its_headers(api: Api) -> None:
     for path, status in (("", 200), ("/nothing", 400)):
         said = api.get(
             path,
@@ -173,7 +173,7 @@ def test_an_unknown_subscription_is_refused(api: Api) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_bodies_that_cannot_be_read(api: Api, method: str, content: bytes, words: str) -> None:
+def test_unreadable_bodies_are_refused(api: Api, method: str, content: bytes, words: str) -> None:
     a_scale_set()
     with nothing_changes():
         said = api(method, scale_set(), content)

@@ -175,7 +175,7 @@ def test_an_omitted_extension_is_removed_with_its_secrets(made: Api) -> None:
     )
 
 
-def test_within_an_element_of_a_list_too(made: Api) -> None:
+def test_omitted_fields_of_a_lists_element_are_removed_too(made: Api) -> None:
     shown = made.get(scale_set()).body
     extensions = shown["properties"]["virtualMachineProfile"]["extensionProfile"]["extensions"]
     (script,) = [extension for extension in extensions if extension["name"] == "script"]
@@ -213,7 +213,7 @@ def test_removing_a_field_needs_the_right_to_change_it(made: Api) -> None:
     assert operator.put(scale_set(), without(shown, f"{UPGRADE}.rollingUpgradePolicy")).status == 200
 
 
-def test_identities_that_a_put_does_not_name_go(api: Api) -> None:
+def test_identities_missing_in_a_put_are_removed(api: Api) -> None:
     def named(*names: str) -> Json:
         return {"identity": {"type": "UserAssigned", "userAssignedIdentities": {f"/ids/{name}": {} for name in names}}}
 

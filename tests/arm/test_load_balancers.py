@@ -160,14 +160,14 @@ BAD: list[Any] = [
 
 
 @pytest.mark.parametrize(("change", "words"), BAD[:2] + BAD[3:])
-def test_probes_that_cannot_be(api: Api, change: Json, words: str) -> None:
+def test_invalid_probes_are_refused(api: Api, change: Json, words: str) -> None:
     with nothing_changes():
         said = api.put(load_balancer(), balancer(http={**HTTP, **change}))
     is_error(said, 400, "InvalidParameter", words)
 
 
 @pytest.mark.parametrize("name", ["a/b", "a b", "/a", "-a", "a-", "ä"])
-def test_names_that_no_id_can_hold_are_refused(api: Api, name: str) -> None:
+def test_names_that_do_not_fit_into_an_id_are_refused(api: Api, name: str) -> None:
     with nothing_changes():
         is_error(api.put(load_balancer(), balancer(**{name: HTTP})), 400, "InvalidResourceName", "80 letters, digits")
     assert api.put(load_balancer(), balancer(**{"a.b-c_": HTTP, "7": HTTP})).status == 201

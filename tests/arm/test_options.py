@@ -200,7 +200,7 @@ def test_unknown_filters_of_instances_are_refused(api: Api) -> None:
     is_error(api.get(path), 400, "InvalidParameter", "$filter", "instanceView/statuses/code")
 
 
-def test_views_alone(api: Api) -> None:
+def test_select_can_ask_for_the_instance_view_alone(api: Api) -> None:
     a_scale_set(instances=1)
     (instance,) = api.get(f"{scale_set()}/virtualMachines?$select=instanceView")["value"]
     assert set(instance["properties"]) == {"instanceView"} and instance["instanceId"] == "0"

@@ -189,7 +189,7 @@ def test_the_deferral_of_a_running_upgrade_is_that_of_its_start() -> None:
     ("ids", "code", "words"),
     [(["9", "77"], "ResourceNotFound", "no instance 77"), ([], "ResourceNotFound", "no instance was named")],
 )
-def test_instances_that_are_not_there(ids: list[str], code: str, words: str) -> None:
+def test_unknown_instances_are_refused(ids: list[str], code: str, words: str) -> None:
     waiting()
     with refused(code, words):
         approve(WEB, ids, by="ada", now=LATER)

@@ -198,7 +198,7 @@ def test_a_change_of_a_secret_alone_is_written() -> None:
     assert "horse" not in json.dumps(last().after)
 
 
-def test_however_much_was_changed_little_is_kept() -> None:
+def test_the_kept_change_is_short_however_large_the_change() -> None:
     body = edited(document(), "tags", {f"tag{number}": "x" * 250 for number in range(50)})
     settings = {f"setting {number}": "x" * 900 for number in range(500)}
     set_model(WEB, {**body, **document(extensions=[a_script(settings=settings)]), "tags": body["tags"]}, NOW)

@@ -38,7 +38,7 @@ def reconciled_at() -> set[datetime]:
     return set(ScaleSet.objects.values_list("reconcile_at", flat=True))
 
 
-def test_stopping_and_letting_go() -> None:
+def test_stopping_the_fleet_and_ending_the_stop() -> None:
     two_sets()
     events = Event.objects.count()
     with snapshot_equals_events():
@@ -64,7 +64,7 @@ def test_the_last_word_counts() -> None:
     assert (new.ended_at, new.until, seen()) == (None, until, ["eve", "eve"])
 
 
-def test_letting_go_of_nothing() -> None:
+def test_ending_a_missing_fleet_stop_is_refused() -> None:
     two_sets()
     with refused("Conflict", "automatic upgrades are not stopped"):
         end_fleet_stop(by="ada", now=NOW)

@@ -149,7 +149,7 @@ def test_a_grace_period_that_no_upgrade_waits_for(grace: int, warns: bool) -> No
     assert any("the grace period" in warning for warning in warnings) is warns
 
 
-def test_an_order_of_extensions_that_cannot_be_is_refused() -> None:
+def test_an_impossible_order_of_extensions_is_refused() -> None:
     """A-29"""
     extension = {"name": "a", "properties": {"type": "CustomScript", "provisionAfterExtensions": ["b"]}}
     with refused("InvalidParameter", "names 'b', which is not an extension of this scale set") as caught:

@@ -170,7 +170,7 @@ def test_protection_by_a_client_outlasts_a_pending_opt_in() -> None:
 
 
 @pytest.mark.parametrize("ids", [["9", "10"], ["10"], ["-1"], ["one"], ["01"], [""], ["٣"], ["10\0"]])
-def test_instances_that_are_not_there(ids: list[str]) -> None:
+def test_unknown_instances_are_refused(ids: list[str]) -> None:
     a_scale_set()
     out("5")
     with refused("ResourceNotFound", "fleet/web: no instance ", "its instances: 0 to 9"):

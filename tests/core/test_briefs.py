@@ -23,7 +23,7 @@ NOON = datetime(2018, 9, 25, 12, tzinfo=UTC)
         (InstanceWhy.AUTOMATIC_OFF, {"count": 4}, "4 behind; automatic is off"),
     ],
 )
-def test_few_words(code: StrEnum, values: dict[str, object], said: str) -> None:
+def test_each_brief_has_its_few_words(code: StrEnum, values: dict[str, object], said: str) -> None:
     assert say_of(f"{code}.brief", values) == said
 
 

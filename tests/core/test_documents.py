@@ -125,7 +125,7 @@ def test_switches_as_texts(given: object) -> None:
 
 
 @pytest.mark.parametrize("given", ["false", False, None])
-def test_off_in_every_spelling(given: object) -> None:
+def test_the_switch_is_off_in_every_spelling(given: object) -> None:
     assert not documents.read(edited(document(), f"{AUTOMATIC}.enableAutomaticOSUpgrade", given)).automatic_upgrade
 
 
@@ -245,7 +245,7 @@ def test_values_in_place_of_a_list_are_refused(path: str, wrong: object) -> None
     assert element.message == f"{path}[0] must be an object, got a list"
 
 
-def test_elements_that_say_the_same_twice() -> None:
+def test_duplicate_elements_are_refused() -> None:
     disks = edited(document(), f"{PROFILE}.storageProfile.dataDisks", [{"lun": 1}, {"lun": "1"}])
     assert "another data disk has lun 1" in refusal(disks).message
     twins = document(extensions=[{"name": "One"}, {"name": "one"}])

@@ -83,7 +83,7 @@ def test_a_wait_for_running_extensions_has_its_own_reason() -> None:
     assert (answer.why, answer.text) == (Why.RUNNING_EXTENSIONS, "Running extensions on 2 instances.")
 
 
-def test_their_health_is_awaited_as_after_a_swap() -> None:
+def test_health_after_extensions_is_awaited_as_after_a_swap() -> None:
     facts = with_instance(extending(fleet(10), verifying(0)), 0, health=Health.INITIALIZING, health_since=NOW)
     answer = step(facts)
     assert isinstance(answer, Wait)
@@ -156,7 +156,7 @@ def test_reasons_speak_of_the_extension_upgrade() -> None:
     }
 
 
-def test_its_plan_is_of_extensions() -> None:
+def test_the_plan_of_an_extension_upgrade_is_of_extensions() -> None:
     plan = preview(extending(current(fleet(7), 3), InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING)), NOW)
     assert (plan.kind, plan.target) == (UpgradeKind.EXTENSIONS, "")
     assert [batch.instances for batch in plan.batches] == [(1,), (2,), (4,), (5,), (6,)]

@@ -22,7 +22,7 @@ def read(**after: Any) -> tuple[ExtensionModel, ...]:
 @pytest.mark.parametrize(
     "after", [{}, {"a": None}, {"a": ["b"], "b": []}, {"a": ["b", "c"], "b": ["c"], "c": []}, {"a": ["B"], "b": []}]
 )
-def test_orders_that_can_be_kept(after: dict[str, Any]) -> None:
+def test_possible_orders_are_accepted(after: dict[str, Any]) -> None:
     check_order(read(**after))
 
 
@@ -39,7 +39,7 @@ def test_names_are_found_in_any_case_and_handed_on_as_they_are_spelled() -> None
         ({"x": [], "a": ["b"], "b": ["c"], "c": ["a"]}, 1, "is a cycle: 'a' after 'b' after 'c' after 'a'"),
     ],
 )
-def test_orders_that_cannot_be_kept(after: dict[str, Any], index: int, words: str) -> None:
+def test_impossible_orders_are_refused(after: dict[str, Any], index: int, words: str) -> None:
     with pytest.raises(BadDocument) as caught:
         check_order(read(**after))
     assert caught.value.target == AFTER.format(index)

@@ -213,7 +213,7 @@ def test_instance_that_stays_unhealthy_stops_the_upgrade() -> None:
     assert isinstance(failed, Fault) and failed.breach.code is FaultCode.TOO_MANY_FAILED
 
 
-def test_their_batches_are_no_larger_than_others() -> None:
+def test_batches_of_unhealthy_instances_are_no_larger_than_others() -> None:
     assert chosen(mending(fleet(10, sick=2), upgraded_first=(8, 9))) == (8, 9)
     assert chosen(mending(fleet(10, sick=5), upgraded_first=(5, 6, 7, 8, 9))) == (5,), (
         "the others of them are down, too"

@@ -11,7 +11,7 @@ from upgrades.core.ranges import ranges
     ("numbers", "shown"),
     [([], ""), ([4], "4"), ([7, 0, 1, 2, 3], "0-3 7"), ([1, 0, 1], "0-1"), ([0, 2, 4, 5, 6], "0 2 4-6")],
 )
-def test_neighbours_are_one(numbers: list[int], shown: str) -> None:
+def test_neighbouring_numbers_are_joined(numbers: list[int], shown: str) -> None:
     assert ranges(numbers) == shown
 
 

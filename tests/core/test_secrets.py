@@ -125,7 +125,7 @@ OBJECTS = st.dictionaries(NAMES, JSON, max_size=6)
 
 
 @given(OBJECTS)
-def test_splitting_and_joining_is_nothing_at_all(body: dict[str, Any]) -> None:
+def test_splitting_and_joining_changes_nothing(body: dict[str, Any]) -> None:
     public, found = split(body)
     assert join(public, found) == body
     assert split(public) == (public, {})

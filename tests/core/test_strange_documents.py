@@ -39,7 +39,7 @@ def test_unstorable_documents_are_refused(strange: object, word: str) -> None:
     assert word in refusal(edited(document(), "properties.unknown", strange)).message
 
 
-def test_strange_but_good() -> None:
+def test_strange_but_valid_values_are_read() -> None:
     for good in ("😀 \x01 ü", nested(90), 10**100, -0.0, 1e300):
         documents.read(edited(document(), "properties.unknown", good))
 

@@ -83,11 +83,11 @@ def test_versions_are_in_the_order_of_their_numbers(left: list[int], other: list
         ("", ""),
     ],
 )
-def test_a_number_that_the_next_one_could_have(latest: str, expected: str) -> None:
+def test_a_plausible_next_version_is_proposed(latest: str, expected: str) -> None:
     assert versions.plausible_next(latest, date(2018, 9, 25)) == expected
 
 
 @given(st.lists(st.integers(0, 10**17), min_size=2, max_size=4), st.dates())
-def test_the_next_one_is_newer(parts: list[int], today: date) -> None:
+def test_the_proposed_next_version_is_newer(parts: list[int], today: date) -> None:
     latest = ".".join(str(part) for part in parts)
     assert versions.is_older(latest, versions.plausible_next(latest, today))

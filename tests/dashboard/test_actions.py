@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_signed_out(client: Client, name: str) -> None:
+def test_an_action_is_refused_when_signed_out(client: Client, name: str) -> None:
     a_scale_set()
     with nothing_changes():
         answer = act(client, name)
@@ -107,7 +107,7 @@ def test_opting_out_without_the_right_to_opt_in_offers_no_undo() -> None:
         ),
     ],
 )
-def test_opt_outs_that_are_refused(ada: Client, changes: dict[str, str], expected: str) -> None:
+def test_invalid_opt_outs_are_refused(ada: Client, changes: dict[str, str], expected: str) -> None:
     a_scale_set()
     with nothing_changes():
         assert expected in problem(act(ada, "opt out", **changes))
@@ -184,7 +184,7 @@ def test_turning_automatic_upgrades_off_while_one_runs_cannot_be_undone(ada: Cli
 
 
 @pytest.mark.parametrize("on", ["", "perhaps"])
-def test_neither_on_nor_off(ada: Client, on: str) -> None:
+def test_a_switch_accepts_only_on_and_off(ada: Client, on: str) -> None:
     a_scale_set()
     with nothing_changes():
         assert problem(act(ada, "automatic", on=on))
@@ -234,7 +234,7 @@ def test_publishing_in_some_locations(ada: Client) -> None:
         ({"locations": "atlantis"}, "There is no location 'atlantis'"),
     ],
 )
-def test_versions_that_are_refused(ada: Client, changes: dict[str, str], expected: str) -> None:
+def test_invalid_versions_are_refused(ada: Client, changes: dict[str, str], expected: str) -> None:
     a_scale_set()
     with nothing_changes():
         assert expected in problem(act(ada, "publish", **changes))

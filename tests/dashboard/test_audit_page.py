@@ -123,7 +123,7 @@ def test_days_at_the_ends_of_the_calendar(name: str, day: str, ada: Client, some
 
 @pytest.mark.parametrize("name", ["name", "path", "code", "outcome", "request_id", "text", "zone", "since", "below"])
 @pytest.mark.parametrize("odd", ["\ud800", "%", "'\"<>", "x" * 5_000, "-1", "9" * 40, "/", "."])
-def test_odd_values_are_no_trouble(name: str, odd: str, ada: Client, some: None) -> None:
+def test_odd_filter_values_do_no_harm(name: str, odd: str, ada: Client, some: None) -> None:
     address = f"?{name}={quote(odd, errors='surrogatepass')}"
     assert ada.get(f"/audit/{address}").status_code == 200
     assert ada.get(f"/audit/audit.json{address}").status_code in (200, 400)
@@ -134,7 +134,7 @@ def test_an_empty_page_tells_no_entries_from_no_matches(ada: Client) -> None:
     assert "No matches" in text(ada.get("/audit/", {"name": "bob"}))
 
 
-def test_page_by_page(ada: Client) -> None:
+def test_all_entries_are_reached_page_by_page(ada: Client) -> None:
     for number in range(120):
         audit.write_entry("Tried", ObjectKind.FLEET, "", f"Tried {number:03}.", now=NOW)
     seen, address = [], "/audit/?code=Tried"

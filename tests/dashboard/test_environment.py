@@ -38,7 +38,7 @@ def _names(node: ast.AST) -> set[str]:
     return set()
 
 
-def test_values() -> None:
+def test_variables_are_read_in_their_usual_spellings() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROLLGRID_DEBUG", " Yes ")
         assert environment.debug() is True
@@ -49,7 +49,7 @@ def test_values() -> None:
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "5m", "1.5", "²", "9" * 12, "9" * 5000])
-def test_numbers_fail_loudly(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+def test_invalid_numbers_are_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("ROLLGRID_HEALTH_WAIT_SECONDS", given)
     with pytest.raises(BadEnvironment, match="ROLLGRID_HEALTH_WAIT_SECONDS must be a whole number from 1 to"):
         environment.check()

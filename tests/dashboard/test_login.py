@@ -102,7 +102,7 @@ def test_a_wrong_password(client: Client, ada: User) -> None:
 
 
 @pytest.mark.parametrize(("name", "password"), [("", PASSWORD), ("ada", "")])
-def test_half_a_form(client: Client, ada: User, name: str, password: str) -> None:
+def test_an_incomplete_form_does_not_sign_in(client: Client, ada: User, name: str, password: str) -> None:
     assert sign_in(client, name, password).status_code == 200
     assert "_auth_user_id" not in client.session
 

@@ -39,7 +39,7 @@ SECRET = "s3cr3t-Value_42"
         f"sessionid={SECRET}; path=/",
     ],
 )
-def test_hides(line: str) -> None:
+def test_secrets_in_a_line_are_masked(line: str) -> None:
     assert SECRET not in masked(line)
     assert "***" in masked(line)
 
@@ -57,7 +57,7 @@ def test_hides(line: str) -> None:
         "2026-11-23T04:00:00.000Z INFO upgrades: token service ready",
     ],
 )
-def test_leaves_other_lines_alone(line: str) -> None:
+def test_lines_without_secrets_stay_as_they_are(line: str) -> None:
     assert masked(line) == line
 
 

@@ -97,7 +97,9 @@ def test_existing_users_mean_that_it_is_no_first_start(tmp_path: Path, settings:
 
 
 @pytest.mark.parametrize(("provider", "needed"), [("simulated", True), ("libvirt", False)])
-def test_says_whether_the_simulator_is_needed(tmp_path: Path, settings: Any, provider: str, needed: bool) -> None:
+def test_prepare_says_whether_the_simulator_is_needed(
+    tmp_path: Path, settings: Any, provider: str, needed: bool
+) -> None:
     settings.ROLLGRID_HOME = tmp_path
     Location.objects.all().delete()
     Location.objects.create(name="westeurope", display_name="West Europe", provider=provider)

@@ -61,7 +61,7 @@ def test_the_external_address_counts_for_people(said: dict[str, str], expected: 
 
 @pytest.mark.parametrize("external", [None, OUTSIDE, BELOW])
 @pytest.mark.parametrize("kind", ["http", "websocket"])
-def test_strangers_are_not_believed(external: External | None, kind: str) -> None:
+def test_headers_of_strangers_are_ignored(external: External | None, kind: str) -> None:
     scheme, host, address, _, _, names = seen(
         external, STRANGER, kind=kind, host="b.example", x_real_ip="1.1.1.1", **SAID
     )

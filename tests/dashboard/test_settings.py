@@ -61,7 +61,7 @@ def test_every_logger_ends_at_the_masking_handler() -> None:
         assert logger.get("propagate", True), name
 
 
-def test_ticks_that_came_too_late_are_no_lines() -> None:
+def test_expired_ticks_are_not_logged() -> None:
     """One a second for as long as the worker was away."""
     assert not logging.getLogger("celery.worker.request").isEnabledFor(logging.INFO)
     assert logging.getLogger("celery.worker.request").isEnabledFor(logging.WARNING)

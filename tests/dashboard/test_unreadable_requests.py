@@ -169,7 +169,7 @@ def test_signing_in_where_the_database_cannot_be_written(is_right: bool, caplog:
     assert b"The database is unavailable" in said.body
 
 
-def test_an_act_where_the_database_cannot_be_written(signed_in: Headers) -> None:
+def test_an_action_where_the_database_cannot_be_written(signed_in: Headers) -> None:
     headers = [*signed_in, (b"content-type", FORM)]
     body = f"csrfmiddlewaretoken={TOKEN}&reason=x".encode()
     with connection.execute_wrapper(read_only):

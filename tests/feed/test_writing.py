@@ -106,7 +106,7 @@ def test_a_scale_set_that_is_not_there() -> None:
         raise AssertionError("it must not get this far")
 
 
-def test_instances_that_go() -> None:
+def test_removed_instances_are_in_the_event() -> None:
     row = a_scale_set(instances=3)
     with snapshot_equals_events(), writing(LATER, row.pk) as writer:
         gone = writer.scale_set.instances.get(number=1)
@@ -174,7 +174,7 @@ def test_history_has_a_line_for_each_change() -> None:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def test_reading_on_from_a_number() -> None:
+def test_events_after_a_seq_are_read() -> None:
     row = a_scale_set(instances=1)
     for _ in range(3):
         with writing(LATER, row.pk) as writer:

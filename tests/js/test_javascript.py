@@ -20,7 +20,7 @@ def test_script_tests_are_found() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.name))
-def test_scripts(file: Path) -> None:
+def test_script_tests_pass(file: Path) -> None:
     node = shutil.which("node")
     if node is None:
         pytest.fail(MISSING, pytrace=False)

@@ -18,7 +18,7 @@ def test_approving_some_and_all() -> None:
     assert run("approve", "fleet/web").out == f"approved for {NEW}: none, because none of them waited for it"
 
 
-def test_taking_it_back() -> None:
+def test_withdrawing_an_approval() -> None:
     waiting(4)
     run("approve", "fleet/web")
     assert run("withdraw_approval", "fleet/web", "--instances", "2").out == "approval withdrawn: web_2"

@@ -44,7 +44,7 @@ def test_publishing() -> None:
         (UBUNTU, ["the following arguments are required: VERSION"]),
     ],
 )
-def test_versions_that_are_refused(words: tuple[str, ...], expected: list[str]) -> None:
+def test_invalid_versions_are_refused(words: tuple[str, ...], expected: list[str]) -> None:
     a_scale_set(instances=1)
     with complains(*expected):
         run("publish_image", *words)
@@ -211,7 +211,7 @@ def test_an_opt_out_lasts_until_the_upgrade_ends_or_for_ever() -> None:
         (["0", "--reason", "x", "--for-ever", "--this-upgrade"], ["not allowed with argument"]),
     ],
 )
-def test_opt_outs_that_are_refused(words: list[str], expected: list[str]) -> None:
+def test_invalid_opt_outs_are_refused(words: list[str], expected: list[str]) -> None:
     a_scale_set()
     with complains(*expected):
         run("opt_out", "fleet/web", *words)

@@ -23,7 +23,7 @@ def test_the_whole_fleet() -> None:
     assert LoadBalancer.objects.count() == 5, "one a location"
 
 
-def test_something_of_everything() -> None:
+def test_the_demo_has_examples_of_everything() -> None:
     run("demo")
     sets = list(ScaleSet.objects.select_related("sku"))
     assert {row.sku.os_type for row in sets} == {"Linux", "Windows"}
@@ -51,7 +51,7 @@ def test_the_demo_without_instances_opts_none_out() -> None:
     assert not OptOut.objects.exists()
 
 
-def test_doing_it_again_changes_nothing() -> None:
+def test_a_second_demo_changes_nothing() -> None:
     run("demo", "--instances", "3")
     versions = list(ImageVersion.objects.values())
     publish("17.0.1")
@@ -61,7 +61,7 @@ def test_doing_it_again_changes_nothing() -> None:
     assert list(ImageVersion.objects.exclude(version="17.0.1").values()) == versions
 
 
-def test_more_and_smaller() -> None:
+def test_the_demo_can_have_more_and_smaller_sets() -> None:
     assert (
         run("demo", "--sets", "8", "--instances", "2").out == "the demonstration fleet has 8 scale sets (8 of them new)"
     )
@@ -90,6 +90,6 @@ def test_the_demo_works_with_a_newer_image_published() -> None:
         (["--instances", "٣"], "--instances: a whole number from 0 to 1000"),
     ],
 )
-def test_numbers_that_cannot_be(words: list[str], expected: str) -> None:
+def test_invalid_numbers_are_refused(words: list[str], expected: str) -> None:
     with complains(expected):
         run("demo", *words)

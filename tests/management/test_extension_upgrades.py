@@ -23,7 +23,7 @@ def lines(*words: str) -> list[str]:
     return [line.strip() for line in run(*words).out.splitlines()]
 
 
-def test_starting_and_steering_it() -> None:
+def test_an_extension_upgrade_is_started_and_steered() -> None:
     a_scale_set(probe="/health")
     assert run("start", "fleet/web", "--extensions").out == "started the extension upgrade of fleet/web"
     assert RollingUpgrade.objects.get().kind == UpgradeKind.EXTENSIONS

@@ -52,7 +52,7 @@ def test_the_batches_their_reason_and_when_it_ends() -> None:
     ]
 
 
-def test_zones_and_ranges() -> None:
+def test_a_plan_shows_zones_and_ranges() -> None:
     a_scale_set(model={**document(capacity=30), "zones": ["1", "2", "3"]}, instances=30)
     publish(NEW)
     said = told()
@@ -199,9 +199,9 @@ def test_a_plan_changes_nothing() -> None:
         (200_000, "2 d 7 h"),
     ],
 )
-def test_lengths(seconds: float, shown: str) -> None:
+def test_durations_are_shown_in_words(seconds: float, shown: str) -> None:
     assert length(timedelta(seconds=seconds)) == shown
 
 
-def test_moments() -> None:
+def test_times_are_shown_in_utc() -> None:
     assert moment(NOW) == moment("2018-09-25T14:00:00.000+02:00") == "2018-09-25 12:00:00 UTC"

@@ -75,7 +75,7 @@ def test_invalid_files_are_refused(tmp_path: Path, command: str, content: bytes,
 
 
 @pytest.mark.parametrize("command", ["put_scale_set", "put_load_balancer"])
-def test_files_that_are_not_there(tmp_path: Path, command: str) -> None:
+def test_missing_files_are_refused(tmp_path: Path, command: str) -> None:
     for path in (str(tmp_path / "none.json"), str(tmp_path), "nul\0"):
         with complains("cannot read "):
             run(command, "fleet/web", path)
@@ -98,7 +98,7 @@ def test_files_that_are_not_there(tmp_path: Path, command: str) -> None:
         ("fleet/web", edited(document(), "tags.x", None), ["tags.x must be a string, got null"]),
     ],
 )
-def test_models_that_are_refused(tmp_path: Path, path: str, body: Any, words: list[str]) -> None:
+def test_invalid_models_are_refused(tmp_path: Path, path: str, body: Any, words: list[str]) -> None:
     a_scale_set(instances=1)
     with complains(*words):
         run("put_scale_set", path, file_of(tmp_path, body))

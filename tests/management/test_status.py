@@ -133,7 +133,7 @@ def test_rollbacks_and_the_choice_of_a_batch_are_explained() -> None:
     assert "finished: 1 failed, 1 rolled_back\n             because 20 % of 10 is 2, so at most 2." in said
 
 
-def test_instances_that_are_counted_apart() -> None:
+def test_special_instances_are_counted_apart() -> None:
     a_scale_set()
     Instance.objects.filter(number__in=[1, 2, 3]).update(power=Power.STOPPED)
     Instance.objects.filter(number=3).update(operation_id=uuid4(), operation_kind="reimage")

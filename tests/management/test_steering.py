@@ -98,7 +98,7 @@ def test_steering_is_refused_where_no_upgrade_runs(command: str, act: str) -> No
 # --- the whole fleet --------------------------------------------------------------------------------------------------
 
 
-def test_stopping_the_fleet_and_letting_go() -> None:
+def test_stopping_the_fleet_and_ending_the_stop() -> None:
     a_scale_set()
     said = run("stop_fleet", "--reason", "the new kernel panics", "--until", "2031-09-25T14:30+02:00").out
     assert said == "all automatic upgrades are stopped until 2031-09-25 12:30:00 UTC"

@@ -18,7 +18,7 @@ from upgrades.models.records import batches_of
 pytestmark = pytest.mark.django_db
 
 
-def test_standings(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_standings_count_instances_by_scale_set(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
     web, other, empty = a_scale_set(), a_scale_set("other", instances=2, healthy=False), a_scale_set("e", instances=0)
     Instance.objects.filter(scale_set=web, number__lt=4).update(version="16.04.1")
     Instance.objects.filter(scale_set=web, number=0).update(

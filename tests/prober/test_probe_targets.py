@@ -80,7 +80,7 @@ def change_often(row: ScaleSet) -> None:
     [fall_ill, get_busy, come_back, go, be_edited, lose_events, change_often],
     ids=lambda change: change.__name__,
 )
-def test_refreshed_is_as_read(happens: Callable[[ScaleSet], None]) -> None:
+def test_refreshed_targets_equal_targets_read_anew(happens: Callable[[ScaleSet], None]) -> None:
     row = a_scale_set(instances=8)
     known = probe_targets.read(row.pk)
     assert known

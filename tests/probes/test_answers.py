@@ -200,7 +200,7 @@ def test_a_probe_fails_without_a_complete_status_in_time(run: Run, case: str) ->
 
 
 @pytest.mark.parametrize("target", [http, tcp])
-def test_refused(run: Run, target: type) -> None:
+def test_a_refused_connection_is_unhealthy(run: Run, target: type) -> None:
     async def story() -> None:
         with refusing() as port:
             result = await first_result(target(port))

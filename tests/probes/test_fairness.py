@@ -113,7 +113,7 @@ def test_hanging_groups_do_not_starve_another() -> None:
     asyncio.run(story())
 
 
-def test_within_a_group_hanging_targets_do_not_hold_up_the_others() -> None:
+def test_hanging_targets_do_not_delay_others_of_their_group() -> None:
     async def story() -> None:
         async with responding(stall) as hanging, responding(reply(HEALTHY)) as healthy, probing() as running:
             bad = [http(hanging.port, key, interval=30) for key in range(200)]

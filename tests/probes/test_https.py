@@ -104,7 +104,7 @@ BROKEN: dict[str, tuple[Answer, str]] = {
 
 @pytest.mark.parametrize("case", BROKEN)
 @pytest.mark.parametrize(("as_asked", "health"), [(https, Health.UNHEALTHY), (rich_https, Health.UNKNOWN)])
-def test_handshakes_that_fail(run: Run, case: str, as_asked: type, health: Health) -> None:
+def test_failed_handshakes_are_unhealthy(run: Run, case: str, as_asked: type, health: Health) -> None:
     answer, detail = BROKEN[case]
 
     async def story() -> None:
@@ -334,7 +334,7 @@ def test_a_target_that_changes_to_https_is_asked_over_tls(run: Run) -> None:
     run(story())
 
 
-def test_many_at_once_and_again(run: Run) -> None:
+def test_two_hundred_targets_are_probed_again_and_again(run: Run) -> None:
     """Each of two hundred, three times, through handshakes that are in flight together."""
 
     async def story() -> None:

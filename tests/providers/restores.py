@@ -44,9 +44,7 @@ class RestoreContract(Stories):
 
         tell(story)
 
-    def test_its_data_disks_are_untouched_and_nothing_runs_again(
-        self, tell: Tell, scale_set: ScaleSetReference
-    ) -> None:
+    def test_a_restore_leaves_data_disks_and_runs_nothing_again(self, tell: Tell, scale_set: ScaleSetReference) -> None:
         async def story(provider: Provider) -> None:
             before, after = await _reimaged(provider, scale_set)
             (view,) = await done(provider, restore(scale_set, "0", before.os_disk))

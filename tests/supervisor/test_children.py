@@ -58,7 +58,7 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     assert "child cannot be started" in told(scenario, tmp_path)
 
 
-def test_its_last_words_come_before_its_exit_code(tmp_path: Path) -> None:
+def test_a_childs_last_words_come_before_its_exit_code(tmp_path: Path) -> None:
     async def scenario(output: Output) -> None:
         heard: list[str] = []
 
