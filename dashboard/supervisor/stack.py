@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
@@ -21,6 +22,8 @@ from upgrades.heartbeats import Heartbeats, Part
 
 POLL_SECONDS = 0.05
 BROKER_SECONDS = 30.0  # far more than it takes; a loaded machine is slow
+SIMULATOR_SECONDS = 10.0
+ASK_SECONDS = 1.0
 BROKEN_BROKER = "the broker does not start: its lines above say why"
 STILL_WAITING_SECONDS = 15.0
 LOOK_AT_CERTIFICATE_SECONDS = 60.0  # a clock that is set may end a certificate
@@ -109,6 +112,7 @@ class Stack:
         if self._simulator and self._result.get("simulator"):
             self._simulator.keep_running()
         self._open_gate()
+        await self._until_simulator_answers()
         for program in self._programs.late:
             self._start(self._child(program))
 
@@ -139,6 +143,15 @@ class Stack:
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
             raise CannotStart(BROKEN_BROKER) from None
+
+    async def _until_simulator_answers(self) -> None:
+        """Its machines are up then: a prober that asked before would find them unhealthy. One that never answers holds up nothing."""
+        if not self._simulator or not self._simulator.is_kept:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SIMULATOR_SECONDS):
+                while not await readiness.simulator_answers(self._options.home, ASK_SECONDS):
+                    await asyncio.sleep(POLL_SECONDS)
 
     def _open_gate(self) -> None:
         if self._opener >= 0:
