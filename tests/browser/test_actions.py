@@ -11,6 +11,7 @@ from tests.browser.test_access import assert_accessible
 from tests.browser.test_scale_set import address, agree, cell, count_of, os_disks
 from tests.end_to_end.fleets import next_version, publish, put_fleet
 from tests.end_to_end.installation import Installation
+from tests.stories import FIRST_VERSION, WINDOWS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 PATH = "actions/ten"
@@ -59,6 +60,20 @@ def test_ending_the_opt_out_of_another_asks_and_can_be_taken_back(up: Installati
     assert os_disks(up, ten)["3"] == before
     up.manage("opt_in", ten, "3", "--yes")
     expect(count_of(page, "Up to date")).to_have_text("10", timeout=90_000)
+
+
+def test_restoring_a_version_asks_and_says_whom_it_upgrades(up: Installation, ten: str, sign_in: SignIn) -> None:
+    up.manage("withdraw_image", *WINDOWS, FIRST_VERSION, "--reason", "it panics")
+    page = sign_in("/images/")
+    restore = page.get_by_role("button", name=re.compile(f"^Restore version {FIRST_VERSION} of {':'.join(WINDOWS)}$"))
+    restore.click()
+    dialog = page.locator("#confirm")
+    expect(dialog).to_contain_text(f"Restore {FIRST_VERSION} of {':'.join(WINDOWS)}?")
+    expect(dialog).to_contain_text("it panics")
+    assert_accessible(page)
+    agree(page, "Restore")
+    expect(page.get_by_role("status").filter(has_text=f"{FIRST_VERSION} is restored.")).to_be_visible()
+    expect(restore).to_have_count(0)
 
 
 def test_a_start_that_would_do_nothing_is_off_and_says_why(ten: str, sign_in: SignIn) -> None:

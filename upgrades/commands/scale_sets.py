@@ -375,7 +375,8 @@ def delete_scale_set(path: str, now: datetime) -> None:
             message = f"{row} cannot be deleted: there is another ongoing rolling upgrade operation; cancel it first"
             raise Refused("OperationNotAllowed", message)
         machines = row.instances.count()
-        note(f"Began to delete the scale set with its {machines} machines.", after={"deleting": True}, object_id=row.pk)
+        what = "1 machine" if machines == 1 else f"{machines} machines"
+        note(f"Began to delete the scale set with its {what}.", after={"deleting": True}, object_id=row.pk)
         row.deleting = True
         row.save(update_fields=["deleting"])
         writer.changed(row)

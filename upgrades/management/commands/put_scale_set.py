@@ -22,4 +22,5 @@ class Command(UpgradeCommand):
             self.stderr.write(f"warning: {warning}")
         row = put.scale_set
         word = "created" if put.created else "changed"
-        self.stdout.write(f"{word} {row}: {row.capacity} instances of {row.sku} in {row.location.name}")
+        instances = "instance" if row.capacity == 1 else "instances"
+        self.stdout.write(f"{word} {row}: {row.capacity} {instances} of {row.sku} in {row.location.name}")
