@@ -225,7 +225,7 @@ def test_deleting_asks_first(ada: Client) -> None:
     with nothing_changes():
         answer = act(ada, "scaleset/", "delete_scale_sets", row.pk)
     asked = answer.content.decode()
-    for words in ("Delete these scale sets and all their machines?", "fleet/web: 10 instances", "cannot be undone"):
+    for words in ("Delete these scale sets and all their machines", "fleet/web: 10 instances", "cannot be undone"):
         assert words in asked
     with snapshot_equals_events():
         act(ada, "scaleset/", "delete_scale_sets", row.pk, agreed="1")

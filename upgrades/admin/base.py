@@ -212,6 +212,13 @@ class CommandAdmin(ModelAdmin[Any]):
             request.META[_REFUSAL] = refusal
             return super().changeform_view(request, *args, **options)
 
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
+        """Django gives a new row's first control the focus: that is to be its first field, not a button above it."""
+        answer = super().render_change_form(request, context, *args, **options)
+        if options.get("add"):
+            answer.context_data["save_on_top"] = False  # type: ignore[attr-defined]  # it is a TemplateResponse
+        return answer
+
     def get_form(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
         form = super().get_form(request, *args, **options)
         refusal = request.META.get(_REFUSAL)
@@ -246,10 +253,11 @@ def ask(
     form: forms.Form,
     *,
     says: Sequence[str] = (),
+    lead: str = "",
     note: str = "",
 ) -> HttpResponse:
     """The page between choosing rows and acting on them; it names them, or `says` more of them. It sends the same action again, with
-    `agreed`."""
+    `agreed`. `lead`: what the list is, where it is not all that are chosen."""
     across = request.POST.get("select_across") == "1"
     chosen = request.POST.getlist("_selected_action")
     context = {
@@ -261,6 +269,7 @@ def ask(
         "across": across,
         "chosen": chosen[:1] if across else chosen,
         "count": rows.count(),
+        "lead": lead,
         "note": note,
         "shown": says[:MAX_SHOWN] or rows[:MAX_SHOWN],
         "has_more": (len(says) or rows.count()) > MAX_SHOWN,

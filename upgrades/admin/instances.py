@@ -137,8 +137,9 @@ def _opt_in(
             described(opt_out)
             for opt_out in others.select_related("instance").order_by("instance__number")[: MAX_SHOWN + 1]
         ]
-        note = _("Upgrades can take these instances at once.")
-        return ask(page, request, chosen, action, _("Opt in again"), forms.Form(), says=says, note=note)
+        lead = _("{count} selected. Opted out by somebody else:").format(count=chosen.count())
+        note = _("Upgrades can take all that are selected at once.")
+        return ask(page, request, chosen, action, _("Opt in again"), forms.Form(), says=says, lead=lead, note=note)
     each(request, _per_scale_set(instances, partial(opt_in, owner=name_of(request), now=now())), _("Opted in"))
     return None
 

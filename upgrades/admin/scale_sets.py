@@ -159,7 +159,7 @@ class ScaleSetAdmin(CommandAdmin):
     @admin.action(description=gettext_lazy("Delete the selected scale sets and their machines"), permissions=["remove"])
     def delete_scale_sets(self, request: HttpRequest, rows: QuerySet[ScaleSet]) -> HttpResponse | None:
         if "agreed" not in request.POST:
-            title = _("Delete these scale sets and all their machines?")
+            title = _("Delete these scale sets and all their machines")
             says = [_with_machines(row) for row in rows[: MAX_SHOWN + 1]]
             note = _("This cannot be undone.")
             return ask(self, request, rows, "delete_scale_sets", title, forms.Form(), says=says, note=note)
