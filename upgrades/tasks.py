@@ -17,9 +17,9 @@ from upgrades.feed.wake_queue import WakeQueue
 from upgrades.heartbeats import Part
 from upgrades.orchestrator import reconcile, schedule
 from upgrades.orchestrator import work as work_items
-from upgrades.orchestrator.known_rows import Known
 from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
 from upgrades.orchestrator.outcomes import VERDICT_SECONDS
+from upgrades.orchestrator.row_cache import RowCache
 from upgrades.orchestrator.wakes import Reconciler
 from upgrades.outages import is_database_away
 
@@ -58,12 +58,14 @@ def tick() -> None:
 @log_database_errors
 def reconcile_now(scale_set_id: int) -> None:
     wake_again = RECONCILER.wake if RECONCILER.is_running else None
-    for claim in reconcile.reconcile(scale_set_id, timezone.now, wake_again, KNOWN if RECONCILER.is_running else None):
+    for claim in reconcile.reconcile(
+        scale_set_id, timezone.now, wake_again, ROW_CACHE if RECONCILER.is_running else None
+    ):
         send(work, claim.work_item_id, claim.claim_number)
 
 
 RECONCILER = Reconciler(reconcile_now)  # started in workers only
-KNOWN = Known()
+ROW_CACHE = RowCache()
 WAKE_QUEUE = WakeQueue()
 
 

@@ -27,7 +27,7 @@ def make_fleet(db: None, shared_simulator: Simulator, settings: Settings) -> Mak
 @pytest.fixture(autouse=True)
 def results_lead_where_was_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever results and what is waited for after them are written at once, reading all rows says what was decided on."""
-    really = reconcile._settle_and_rest
+    really = reconcile._settle_and_wait
 
     def checked(lease: Lease, observation: Observation, step: Settle, now: datetime) -> bool:
         is_done = really(lease, observation, step, now)
@@ -38,4 +38,4 @@ def results_lead_where_was_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
             assert (found.target_results, found.newest_good) == (foreseen.target_results, foreseen.newest_good)
         return is_done
 
-    monkeypatch.setattr(reconcile, "_settle_and_rest", checked)
+    monkeypatch.setattr(reconcile, "_settle_and_wait", checked)

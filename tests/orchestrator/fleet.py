@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tests.orchestrator.known import CheckedKnown
+from tests.orchestrator.checked_cache import CheckedCache
 from tests.providers.simulator import http_status
 from tests.stories import edited
 from upgrades.commands.images import publish_image
@@ -35,7 +35,7 @@ class Fleet:
         self.home = home
         self.now = START
         self.sick: set[int] = set()
-        self.known = CheckedKnown()
+        self.row_cache = CheckedCache()
         self.path = f"test/s{uuid4().hex[:8]}"
         self.tags = {"rollgrid-sim-boot-seconds": "0", **{f"rollgrid-sim-{key}": value for key, value in tags.items()}}
         self.put(instances)
@@ -66,7 +66,7 @@ class Fleet:
     # --- what the processes do ---
 
     def reconcile(self) -> list[WorkClaim]:
-        return reconcile(self.id, lambda: self.now, known=self.known)
+        return reconcile(self.id, lambda: self.now, cache=self.row_cache)
 
     def work(self, claims: list[WorkClaim]) -> None:
         """What the tasks do: works on each work item until it is done or left."""

@@ -58,14 +58,14 @@ def test_a_result_is_recorded_even_where_the_reasons_cannot_be_said(
 
 def test_a_result_on_old_facts_is_not_recorded(verified: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody writes between the reconcile and the record: everything is read again, and then recorded."""
-    rest_on, times = reconcile._rest_on, count()
+    wait_to_store, times = reconcile._wait_to_store, count()
 
     def meanwhile(*given: Any) -> object:
         if next(times) == 0:
             verified.change(min(members(verified)), health_detail="changed meanwhile")
-        return rest_on(*given)
+        return wait_to_store(*given)
 
-    monkeypatch.setattr(reconcile, "_rest_on", meanwhile)
+    monkeypatch.setattr(reconcile, "_wait_to_store", meanwhile)
     seq = verified.row.seq
     verified.reconcile()
     assert verified.row.seq == seq + 2

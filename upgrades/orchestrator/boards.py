@@ -1,4 +1,4 @@
-"""Boards of scale sets: computed when reconciling leaves nothing more to do, written only where they differ from the stored ones."""
+"""Boards of scale sets: computed when a reconcile ends in a wait, written only where they differ from the stored ones."""
 
 import logging
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ _BOARD = Prepared(lambda pk: Board.objects.filter(scale_set=pk))
 
 
 @dataclass(frozen=True, slots=True)
-class Boards:
-    """The stored board of a scale set (`before`), and its board and forecast as computed now (`body`, `forecast`)."""
+class BoardUpdate:
+    """The board of a scale set as it is stored (`before`), and as computed now (`body`, `forecast`)."""
 
     before: Board | None
     body: dict[str, Any]
@@ -36,17 +36,18 @@ class Boards:
         return self.is_new or self.before is None or self.before.forecast != self.forecast
 
 
-def boards_of(row: ScaleSet, facts: Facts, decision: str, now: datetime) -> Boards:
+def board_update(row: ScaleSet, facts: Facts, decision: str, now: datetime) -> BoardUpdate:
+    """Compute the board. `decision`: the code of what was decided on these facts."""
     before = _BOARD.first(row.pk)
     kind = facts.upgrade.kind if facts.upgrade else UpgradeKind.IMAGE
     kept = cast(Forecast, before.forecast) if before else None
     found = _forecast(row, facts, now, kept, kind)
     body = board_of(facts, now, decision, found, cast(Any, before.body) if before else None)
-    return Boards(before, {**body}, {**found})
+    return BoardUpdate(before, {**body}, {**found})
 
 
 def _forecast(row: ScaleSet, facts: Facts, now: datetime, kept: Forecast | None, kind: UpgradeKind) -> Forecast:
-    """Forecast the next upgrade. An error in here is logged and must not stop the upgrade: there is no plan until something changes."""
+    """Make the plan. An error in that is logged and must not stop the upgrade: there is no plan then until something changes."""
     try:
         return forecast(facts, now, kept, lambda: pace(row, kind))
     except Exception:
@@ -54,10 +55,10 @@ def _forecast(row: ScaleSet, facts: Facts, now: datetime, kept: Forecast | None,
         return no_forecast(plan_key(facts, now))
 
 
-def store(row: ScaleSet, boards: Boards) -> None:
+def store_board(row: ScaleSet, update: BoardUpdate) -> None:
     """Write the new board. `row` must be locked."""
-    now = Board(scale_set=row, body=boards.body, forecast=boards.forecast)
-    if boards.before is None:
-        now.save(force_insert=True)
+    board = Board(scale_set=row, body=update.body, forecast=update.forecast)
+    if update.before is None:
+        board.save(force_insert=True)
     else:
-        bulk.update([now], "body", "forecast")
+        bulk.update([board], "body", "forecast")

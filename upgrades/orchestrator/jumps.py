@@ -1,9 +1,9 @@
-"""Jumps of the wall clock: an upgrade's deadlines are shifted by the length of the jump, so that each wait lasts as long as it should.
+"""Shifts an upgrade's deadlines when the wall clock jumps, so that each wait lasts as long as it should.
 
-`ScaleSet.reconciled_at` is when the scale set was last reconciled, and the next time comes within RESYNC_INTERVAL. If it lies in the
-future, the clock was set back. If it lies far in the past and the prober has not reported since, the clock was set forward, or Rollgrid
-was not running. No upgrade could do anything in that time, so it is not counted. What people hold until a given moment
-(an opt-out, a fleet stop) refers to the wall clock and is never shifted.
+A scale set is reconciled at least every RESYNC_INTERVAL (`ScaleSet.reconciled_at`). If its last reconcile lies in the future, the clock was
+set back. If it lies far in the past and the prober has not reported since, the clock was set forward, or Rollgrid was not running: no
+upgrade could do anything in that time, so it is not counted. What people hold until a given moment (an opt-out, a fleet stop) refers to
+the wall clock and is never shifted.
 """
 
 import logging
@@ -30,13 +30,13 @@ def jump_since_reconciled(row: ScaleSet, now: datetime) -> timedelta:
     passed = now - row.reconciled_at
     if passed < -clock.SET_BACK:
         return passed
-    if passed > MAX_BETWEEN_RECONCILES and not _was_watched(row, now):
+    if passed > MAX_BETWEEN_RECONCILES and not _was_probed_without_gap(row, now):
         return passed - MAX_BETWEEN_RECONCILES
     return timedelta(0)
 
 
-def _was_watched(row: ScaleSet, now: datetime) -> bool:
-    """Whether the prober has watched its machines without a gap from the last reconciling until now."""
+def _was_probed_without_gap(row: ScaleSet, now: datetime) -> bool:
+    """Has the prober probed the machines without a gap since the last reconcile?"""
     if row.reconciled_at is None or row.probed_without_gap_since is None or row.probed_at is None:
         return False
     return row.probed_without_gap_since <= row.reconciled_at and abs(now - row.probed_at) <= fresh_for(
@@ -53,21 +53,21 @@ def shift_waits(lease: Lease, row: ScaleSet, now: datetime) -> bool:
         leases.check(lease)
         ScaleSet.objects.filter(pk=row.pk).update(reconciled_at=now)
         upgrade = writer.scale_set.upgrades.first()
-        if upgrade is None or not _waits(upgrade, jump):
+        if upgrade is None or not _is_affected(upgrade, jump):
             return False
-        _move(upgrade, jump, writer)
+        _shift(upgrade, jump, writer)
     return True
 
 
-def _waits(upgrade: RollingUpgrade, jump: timedelta) -> bool:
-    """Whether a jump matters to this upgrade: it is running, or it failed, is tried again later, and the clock was set back.
+def _is_affected(upgrade: RollingUpgrade, jump: timedelta) -> bool:
+    """Does the jump affect this upgrade? It does while the upgrade runs; if it failed, only where the clock was set back.
 
-    The wait for another try goes on while Rollgrid is down, so a jump forward does not shift it.
+    The wait for the next attempt goes on while Rollgrid is down, so a jump forward does not shift it.
     """
     return upgrade.ended_at is None or (upgrade.status == UpgradeStatus.FAULTED and jump < timedelta(0))
 
 
-def _move(upgrade: RollingUpgrade, jump: timedelta, writer: Writer) -> None:
+def _shift(upgrade: RollingUpgrade, jump: timedelta, writer: Writer) -> None:
     upgrade.wait_began_at = upgrade.wait_began_at or upgrade.ended_at
     for name in SHIFTED_FIELDS:
         if (at := getattr(upgrade, name)) is not None:

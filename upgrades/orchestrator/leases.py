@@ -1,6 +1,6 @@
-"""Leases: who may reconcile a scale set now.
+"""Leases: the right of one process to reconcile a scale set for a few seconds.
 
-A lease is taken by a conditional UPDATE by the database's clock; it never has two holders (measured on both databases).
+A lease is taken with a conditional UPDATE by the database's clock, so that it never has two holders (measured on both databases).
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ RECONCILE_LEASE = timedelta(seconds=3)
 
 
 class LeaseLost(Exception):
-    """Another process may be reconciling this scale set by now, so what was decided must not be recorded."""
+    """The lease is not ours any more: another process may be reconciling this scale set, so nothing must be recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,35 +34,37 @@ def take(scale_set_id: int) -> Lease | None:
 
 
 def check(lease: Lease) -> None:
-    """Raise LeaseLost where another process has the lease, or it has run out: the facts that were read under it are old by then.
+    """Raise LeaseLost where another process has the lease, or it has expired, since the facts that were read under it are old then.
 
-    The lease is never renewed: reconciling takes milliseconds, and where it was delayed it must not act on the time it began with.
+    The lease is never renewed: reconciling takes milliseconds, and one that was delayed must not act on the time at which it began.
     """
     if not _LEASED_ROW.rows(lease.scale_set_id, lease.number):
         raise LeaseLost
 
 
 def _leased_row(scale_set_id: int, number: int) -> QuerySet[ScaleSet]:
-    """The row of the scale set, as long as the lease with this number holds."""
+    """A query for the row of the scale set, which finds it while the lease with this number holds."""
     in_force = clock.is_held("lease_until", RECONCILE_LEASE)
     return ScaleSet.objects.filter(in_force, pk=scale_set_id, lease_number=number)
 
 
 def give_back(lease: Lease) -> None:
+    """End the lease, unless another process has it by now."""
     _GIVE_BACK(lease.scale_set_id, lease.number)
 
 
-def give_back_for_another(lease: Lease, now: datetime) -> None:
-    """Give back the lease and make the scale set due, so that the tick finds it even if nobody else reconciles it next."""
+def give_back_and_make_due(lease: Lease, now: datetime) -> None:
+    """Give back the lease and make the scale set due, so that the tick reconciles it even if nobody else does."""
     _GIVE_BACK_DUE(lease.scale_set_id, lease.number, now)
 
 
-def _free(scale_set_id: int) -> tuple[QuerySet[ScaleSet], dict[str, Any]]:
+def _take_update(scale_set_id: int) -> tuple[QuerySet[ScaleSet], dict[str, Any]]:
+    """(the row if nobody has its lease, the changes that take the lease)."""
     free = ScaleSet.objects.filter(clock.is_over("lease_until", RECONCILE_LEASE), pk=scale_set_id)
     return free, {"lease_until": clock.in_time(RECONCILE_LEASE), "lease_number": clock.next_number("lease_number")}
 
 
-_TAKE = PreparedUpdateOfOne(_free, returning="lease_number")
+_TAKE = PreparedUpdateOfOne(_take_update, returning="lease_number")
 _LEASED_ROW = Prepared(lambda pk, number: _leased_row(pk, number).order_by().values_list("pk", flat=True))
 _GIVE_BACK = PreparedUpdate(
     lambda pk, number: (ScaleSet.objects.filter(pk=pk, lease_number=number), {"lease_until": None})

@@ -1,4 +1,7 @@
-"""Rows -> facts. Reads only. `Observation.seq` is the last event that the facts include, so that no decision on older facts is recorded."""
+"""Reads the rows of a scale set into facts.
+
+`Observation.seq` is the number of the last event that the facts include. A step is recorded only while it is still the scale set's last.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,15 +41,15 @@ from upgrades.models.image import Catalogue
 from upgrades.models.prepared import Prepared
 from upgrades.models.rolling_upgrade import breach_from_row, latest_upgrade
 from upgrades.models.version_results import version_results_of
-from upgrades.orchestrator.known_rows import Common, Known, read_all
+from upgrades.orchestrator.row_cache import InstanceContext, RowCache, read_all
 
-NOT_AT_THE_GATE = [FaultCode.INTERNAL.value, FaultCode.TIMEOUT.value]
-MAX_ATTEMPTS = 20  # counted back; after so many in a row the wait before the next one has reached its maximum
+CODES_AFTER_BEGINNING = [FaultCode.INTERNAL.value, FaultCode.TIMEOUT.value]
+MAX_ATTEMPTS = 20  # that are counted; after this many in a row, the wait before the next one has reached its maximum
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A scale set's row and facts at one seq. `has_expired`: the time of some opt-out is over, but its row is still open."""
+    """A scale set's row and facts at one seq. `has_expired`: the time of an opt-out is over, but its row does not say so yet."""
 
     scale_set: ScaleSet
     facts: Facts
@@ -57,23 +60,23 @@ class Observation:
         return self.scale_set.seq
 
 
-def observe(scale_set_id: int, now: datetime, known: Known | None = None) -> Observation:
+def observe(scale_set_id: int, now: datetime, cache: RowCache | None = None) -> Observation:
     """Read the facts of a scale set as of `now`. Raises ScaleSet.DoesNotExist.
 
-    `known`: what this process has read before; without it all rows are read.
+    `cache`: what this process has read before; without it all rows are read.
     """
     # The row is read first: if its seq is still the same when the step is recorded, nothing that is read below has changed.
     row = _ROW.first(scale_set_id)
     if row is None:
         raise ScaleSet.DoesNotExist
-    latest_one = latest_upgrade(row)
-    running = latest_one if latest_one and latest_one.ended_at is None else None
+    last_upgrade = latest_upgrade(row)
+    running = last_upgrade if last_upgrade and last_upgrade.ended_at is None else None
     catalogue, results_by_version = row.sku.catalogue_in(row.location), version_results_of(row)
     latest = _image(row, catalogue.wanted(row.image_version))
     stops = fleet_stops_since(running.started_at if running else now)
     opt_outs = _OPT_OUTS.rows(row.pk)
-    common = Common.of(row, _holds(opt_outs, now), catalogue.withdrawn)
-    rows = (known.rows if known else read_all)(row, common, running.pk if running else None)
+    context = InstanceContext.of(row, _holds(opt_outs, now), catalogue.withdrawn)
+    rows = (cache.rows if cache else read_all)(row, context, running.pk if running else None)
     facts = Facts(
         capacity=0 if row.deleting else row.capacity,
         instances=tuple(rows.instances.values()),
@@ -90,7 +93,7 @@ def observe(scale_set_id: int, now: datetime, known: Known | None = None) -> Obs
         create_again_after=timedelta(seconds=settings.CREATE_AGAIN_SECONDS),
         fleet_stop=_hold(in_force_of(stops, now)),
         upgrade=_upgrade(running, rows.members.values(), stops, now) if running else None,
-        last_attempt=None if running else _last_attempt(row, latest_one),
+        last_attempt=None if running else _last_attempt(row, last_upgrade),
         target_results=_target_results(running, latest, results_by_version),
         newest_good=_newest_good(row, latest, catalogue, results_by_version),
         pinned_to="" if row.image_version == LATEST else row.image_version,
@@ -100,7 +103,7 @@ def observe(scale_set_id: int, now: datetime, known: Known | None = None) -> Obs
 
 
 def possible_actions(row: ScaleSet, facts: Facts, now: datetime) -> dict[Action, str]:
-    """For each action of people, why it is not possible now; "" where it is possible."""
+    """{action: why people cannot take it now, "" where they can}."""
     extensions = "" if facts.upgrade else key_of_model(documents.read(row.document).machine.extensions)
     return actions_of(facts, now, extensions)
 
@@ -124,7 +127,7 @@ def _target_results(
 def _newest_good(
     row: ScaleSet, latest: ImageReference | None, catalogue: Catalogue, results_by_version: Mapping[str, VersionResults]
 ) -> ImageReference | None:
-    """The newest version that is not suspected, where the latest one is; else None. A pinned scale set gets its version regardless."""
+    """The newest version that is not suspected, if the latest one is; else None. A pinned scale set gets its version in any case."""
     if (
         latest is None
         or row.image_version != LATEST
@@ -140,7 +143,7 @@ _OPT_OUTS = Prepared(lambda pk: OptOut.objects.filter(instance__scale_set=pk, en
 
 
 def _holds(opt_outs: Iterable[OptOut], now: datetime) -> dict[int, Hold | None]:
-    """{pk of an instance: the hold of its opt-out}, for the opt-outs that are in force now (as `models.instance.in_force` has it)."""
+    """{primary key of an instance: the hold of its opt-out}, for the opt-outs in force now, as `models.instance.in_force` defines that."""
     return {opt_out.instance_id: _hold(opt_out) for opt_out in opt_outs if opt_out.until is None or opt_out.until > now}
 
 
@@ -182,31 +185,31 @@ def _batch(row: RollingUpgrade, batch: BatchRow, members: list[InstanceUpgradeFa
 
 
 def _ends_by(row: RollingUpgrade, stops: Sequence[FleetStop], now: datetime) -> datetime | None:
-    """When an upgrade's time is over. A fleet stop makes upgrades that the platform started wait, so it extends their time."""
+    """When the upgrade's time is over. A fleet stop holds upgrades that the platform started, so it extends their time."""
     if row.ends_by is None or row.started_by != StartedBy.PLATFORM:
         return row.ends_by
     return row.ends_by + stopped_for(stops, row.started_at, now)
 
 
 def _finished_at(row: RollingUpgrade, batch: BatchRow) -> datetime | None:
-    """When the pause after a finished batch begins: at the batch's end, shifted where the clock has jumped since (`wait_began_at`)."""
+    """When the pause after a finished batch began: at the batch's end, or `wait_began_at`, which is shifted when the clock jumps."""
     return batch.finished_at and (row.wait_began_at or batch.finished_at)
 
 
 def _is_skipped(row: RollingUpgrade, batches: tuple[Batch, ...]) -> bool:
-    """Whether a person skipped the pause after the last finished batch."""
+    """Did a person skip the pause after the last finished batch?"""
     finished_at = batches[-1].finished_at if batches else None
     return row.skip_pause_at is not None and finished_at is not None and row.skip_pause_at >= finished_at
 
 
 def _last_attempt(row: ScaleSet, latest: RollingUpgrade | None) -> Attempt | None:
-    """The last upgrade of the image, if any. Upgrades of extensions are skipped: they tell nothing about an image."""
+    """The last attempt to upgrade the image, if any. Upgrades of extensions do not count."""
     if latest and latest.kind != UpgradeKind.IMAGE:
         latest = row.upgrades.filter(kind=UpgradeKind.IMAGE).first()
     return _attempt(latest) if latest else None
 
 
-def touched(upgrade: RollingUpgrade | OuterRef) -> QuerySet[InstanceUpgrade]:
+def touched_instance_upgrades(upgrade: RollingUpgrade | OuterRef) -> QuerySet[InstanceUpgrade]:
     """The instance upgrades of an upgrade, without those that were skipped before anything was done to the instance."""
     return InstanceUpgrade.objects.filter(upgrade=upgrade).exclude(state=InstanceUpgradeState.SKIPPED)
 
@@ -215,7 +218,7 @@ def _attempt(row: RollingUpgrade) -> Attempt:
     return Attempt(
         row.target_version,
         UpgradeStatus(row.status),
-        has_begun=(row.error or {}).get("code") in NOT_AT_THE_GATE or touched(row).exists(),
+        has_begun=(row.error or {}).get("code") in CODES_AFTER_BEGINNING or touched_instance_upgrades(row).exists(),
         ended_at=row.wait_began_at or row.ended_at,
         cancelled_by=row.cancel_requested_by,  # set even where the status is Faulted: it was cancelled while it rolled back
         attempts_stopped_in_a_row=_stopped_in_a_row(row),
@@ -226,13 +229,13 @@ def _attempt(row: RollingUpgrade) -> Attempt:
 
 
 def _stopped_in_a_row(last: RollingUpgrade) -> int:
-    """How many attempts in a row at the same version were stopped after they had touched an instance, counted back from `last`.
+    """How many attempts in a row at the same version, up to `last`, were stopped after they had touched an instance.
 
-    Attempts that ended with an internal error or a time-out count even if they touched none: another try at once would meet the same.
+    Attempts that ended with an internal error or a time-out count even if they touched none, because the next one would end the same way.
     """
     if last.status != UpgradeStatus.FAULTED:
         return 0
-    touched_some = Q(Exists(touched(OuterRef("pk")))) | Q(error__code__in=NOT_AT_THE_GATE)
+    touched_some = Q(Exists(touched_instance_upgrades(OuterRef("pk")))) | Q(error__code__in=CODES_AFTER_BEGINNING)
     of_images = last.scale_set.upgrades.filter(kind=UpgradeKind.IMAGE)
     attempts = of_images.annotate(touched=touched_some).values_list("target_version", "status", "touched")
     count = 0

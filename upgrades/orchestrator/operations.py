@@ -1,4 +1,4 @@
-"""Rows -> operations for a provider."""
+"""Makes the operations for a provider from rows."""
 
 from upgrades.core import documents, secrets
 from upgrades.core.documents import MachineModel
@@ -11,7 +11,7 @@ from upgrades.providers.base import DataDisk, Extension, MachineProfile, Operati
 
 
 def operations_of(work_item: WorkItem) -> dict[str, Operation]:
-    """{id: operation} for what is not done yet of a work item. The document's secrets are unsealed into these operations only."""
+    """{id: operation} for what is not done yet of a work item. The document's secrets are unsealed for these operations only."""
     row = work_item.scale_set
     rows = _WAITING.rows(work_item.pk)
     if not rows:

@@ -12,14 +12,14 @@ ITS_TIME = "its own time limit"
 
 
 def end_expired_opt_outs(scale_set_id: int, now: datetime) -> None:
-    """End the opt-outs whose time is over, with an event for each instance. Where a person is ending one (`ending_by`), it names them."""
+    """End the opt-outs whose time is over, and say so of each instance. `ending_by`: the person who has asked for that end, "" for none."""
     expired = OptOut.objects.filter(instance__scale_set=scale_set_id, ended_at=None, until__lte=now)
     with writing(now, scale_set_id) as writer:
-        given_up, over = expired.exclude(ending_by=""), expired.filter(ending_by="")
-        back, out = (list(Instance.objects.filter(opt_outs__in=those)) for those in (given_up, over))
+        opted_in = list(Instance.objects.filter(opt_outs__in=expired.exclude(ending_by="")))
+        others = list(Instance.objects.filter(opt_outs__in=expired.filter(ending_by="")))
         expired.update(ended_at=now, ended_by=Case(When(ending_by="", then=Value(ITS_TIME)), default="ending_by"))
-        writer.changed(*back, note="Opted in again.")
-        writer.changed(*out, note="Its opt-out expired.")
+        writer.changed(*opted_in, note="Opted in again.")
+        writer.changed(*others, note="Its opt-out expired.")
 
 
 def end_expired_fleet_stop(now: datetime) -> None:

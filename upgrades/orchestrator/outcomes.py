@@ -1,4 +1,4 @@
-"""Outcomes of operations -> rows. Writing an outcome twice, or after the instance has another operation, changes nothing."""
+"""Writes the outcomes of operations. Writing one twice, or after the instance has another operation, changes nothing."""
 
 import logging
 import uuid
@@ -22,7 +22,8 @@ HEALTH_DETAIL_OF = {
 }
 # Both count as in progress, so that no count changes while an instance goes from one to the other.
 IN_PROGRESS = (InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING)
-# From outcomes that await verdicts to reconciling, which is for what people see: mostly the verdicts come before, and are reconciled.
+# How long outcomes that need verdicts first wait to be reconciled. Mostly the verdicts come sooner and cause a reconcile; if not, people
+# see the outcomes after this time.
 VERDICT_SECONDS = 0.3
 INSTANCE_UPGRADE_FIELDS = (
     "state",
@@ -39,21 +40,21 @@ HEALTH_FIELDS = ("health", "health_since", "health_changed_at", "health_detail",
 
 
 def mark_begun(work_item: WorkItem, now: datetime) -> None:
-    """Mark the work item's queued instances as being upgraded; those that were opted out meanwhile are skipped untouched.
+    """Mark the work item's queued instances as being upgraded. Those that were opted out meanwhile are skipped.
 
-    On the first attempt, when no operation can have begun, opted-out instances also keep what they have: no old OS disk is put back,
-    and no replaced instance is deleted.
+    At the first attempt no operation can have begun, so an opt-out also prevents that an old OS disk is put back, or that a replaced
+    instance is deleted.
     """
-    there = set(_KINDS.rows(work_item.pk))
-    kinds = (*HEALTH_DETAIL_OF, OperationKind.CREATE)
-    if work_item.attempts == 1 and any(kind == OperationKind.RESTORE for kind, _ in there):
+    kinds_and_states = set(_KINDS_AND_STATES.rows(work_item.pk))
+    upgrading_kinds = (*HEALTH_DETAIL_OF, OperationKind.CREATE)
+    if work_item.attempts == 1 and any(kind == OperationKind.RESTORE for kind, _ in kinds_and_states):
         _skip_rollbacks(work_item, now)
-    if work_item.attempts == 1 and any(kind == OperationKind.DELETE for kind, _ in there):
+    if work_item.attempts == 1 and any(kind == OperationKind.DELETE for kind, _ in kinds_and_states):
         _keep_replaced(work_item, now)
-    if not any(kind in kinds and state == InstanceUpgradeState.QUEUED for kind, state in there):
+    if not any(kind in upgrading_kinds and state == InstanceUpgradeState.QUEUED for kind, state in kinds_and_states):
         return
     queued = Instance.objects.filter(
-        work_item=work_item, member__state=InstanceUpgradeState.QUEUED, operation_kind__in=kinds
+        work_item=work_item, member__state=InstanceUpgradeState.QUEUED, operation_kind__in=upgrading_kinds
     )
     with writing(now, work_item.scale_set_id) as writer:
         rows = list(queued.select_related(*PAIR).order_by("number"))
@@ -72,7 +73,9 @@ def mark_begun(work_item: WorkItem, now: datetime) -> None:
         writer.wake()
 
 
-_KINDS = Prepared(lambda pk: Instance.objects.filter(work_item=pk).values_list("operation_kind", "member__state"))
+_KINDS_AND_STATES = Prepared(
+    lambda pk: Instance.objects.filter(work_item=pk).values_list("operation_kind", "member__state")
+)
 
 
 def _keep_replaced(work_item: WorkItem, now: datetime) -> None:
@@ -98,11 +101,12 @@ def _keep_replaced(work_item: WorkItem, now: datetime) -> None:
 
 
 def _is_still_ours(work_item: WorkItem) -> bool:
-    """Whether no other worker has taken the work item since. Locks its row, so that none can take it before this is committed."""
+    """Does this worker still have the work item? Locks its row, so that no other worker can take it before this transaction ends."""
     return WorkItem.objects.select_for_update().filter(pk=work_item.pk, claim_number=work_item.claim_number).exists()
 
 
 def _skip_rollbacks(work_item: WorkItem, now: datetime) -> None:
+    """Leave opted-out instances failed on their new OS disks, if their rollback has not begun."""
     opted_out = in_force(now).values("instance")
     waiting = Instance.objects.filter(work_item=work_item, operation_kind=OperationKind.RESTORE, pk__in=opted_out)
     if not waiting.exists():
@@ -119,13 +123,13 @@ def _skip_rollbacks(work_item: WorkItem, now: datetime) -> None:
 
 
 def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: datetime) -> bool:
-    """Write how operations ended: `outcomes` is {operation id: outcome}. Ids that are no instance's current operation are ignored.
+    """Write how operations ended. `outcomes`: {operation id: outcome}; ids that are no instance's current operation are ignored.
 
-    True where verdicts on the health of the new OS disks must come before any step can follow from it.
+    Returns whether no step can follow before there are verdicts on the health of the new OS disks.
     """
     ids = [uuid.UUID(id) for id in outcomes]
     with writing(now, scale_set_id) as writer:
-        rows = _WAITING.rows(scale_set_id, ids)
+        rows = _INSTANCES_BY_OPERATION.rows(scale_set_id, ids)
         gone = [row for row in rows if _is_deleted(row, outcomes[str(row.operation_id)])]
         writer.removed(*gone)
         if gone:
@@ -135,12 +139,12 @@ def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: dat
             _end_operation(row, outcomes[str(row.operation_id)], now)
         _save(writer, left)
         awaits_verdicts = not gone and all(_awaits_a_verdict(row) for row in left)
-        writer.wake(at=_soon(writer) if awaits_verdicts else None)
+        writer.wake(at=_reconcile_at_latest(writer) if awaits_verdicts else None)
     return awaits_verdicts
 
 
 def _awaits_a_verdict(row: Instance) -> bool:
-    """Whether its OS disk was just replaced. A surge instance may be let go instead, as soon as it is made."""
+    """Does any step need a verdict on the instance first? Not for a surge instance, which may be skipped as soon as it is created."""
     return (
         row.member is not None
         and row.member.state == InstanceUpgradeState.VERIFYING
@@ -148,12 +152,12 @@ def _awaits_a_verdict(row: Instance) -> bool:
     )
 
 
-def _soon(writer: Writer) -> datetime:
-    """When to reconcile if no verdict does so before; not later than was decided before."""
+def _reconcile_at_latest(writer: Writer) -> datetime:
+    """When to reconcile if no verdict causes it before. Not later than is planned already."""
     return min(writer.scale_set.reconcile_at, writer.now + timedelta(seconds=VERDICT_SECONDS))
 
 
-_WAITING = Prepared(
+_INSTANCES_BY_OPERATION = Prepared(
     lambda pk, ids: Instance.objects.filter(scale_set=pk, operation_id__in=ids).select_related(*PAIR).order_by("number")
 )
 
@@ -166,7 +170,7 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     if outcome.progress is Progress.FAILED:
         log.warning("%s of %s failed: %s: %s", row.operation_kind, row.name, outcome.code, outcome.message)
     if row.operation_kind == OperationKind.DELETE:
-        # The machine must still be deleted: that is tried again, as a new operation, when the lease has expired.
+        # The machine must still be deleted: a new operation tries it again when the lease has expired.
         row.operation_id = uuid.uuid4()
         return
     if outcome.view is not None:
@@ -184,7 +188,7 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
 
 
 def _note_gone(row: Instance, now: datetime) -> None:
-    """Note that the provider has no such machine: the version is not blamed, and the machine is made again.
+    """Note that the provider has no such machine. The version is not blamed, and the machine is created again.
 
     An instance whose old OS disk was being put back stays failed; it cannot be rolled back any more.
     """
@@ -197,21 +201,21 @@ def _note_gone(row: Instance, now: datetime) -> None:
 
 
 def _belongs_to_upgrade(row: Instance) -> bool:
-    """Whether the operation is that of the instance upgrade. Creations of surge instances are; other creations are for the capacity."""
+    """Is it the operation of the instance upgrade? A creation is if it creates a surge instance; other creations are for the capacity."""
     return row.member is not None and row.operation_id == row.member.pk
 
 
-def creations_for_the_capacity(ids: Iterable[str]) -> set[str]:
+def capacity_creations(ids: Iterable[str]) -> set[str]:
     """The ids of those operations that create machines for the capacity, not as surge instances.
 
-    Where the provider refuses one of these only for now, it counts as failed and is tried again by a new operation.
+    Such an operation has failed as soon as the provider refuses it, even if only for now: a new operation tries again.
     """
     rows = Instance.objects.filter(operation_id__in=ids, operation_kind=OperationKind.CREATE).select_related("member")
     return {str(row.operation_id) for row in rows if not _belongs_to_upgrade(row)}
 
 
 def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
-    """Record whether the machine was made. For a surge instance, the instance upgrade that it belongs to moves on too."""
+    """Record whether the machine was created. For a surge instance, its instance upgrade moves on too."""
     if outcome.progress is Progress.FAILED:
         row.note_not_made(outcome.code, outcome.message, now)
     if row.member is None or not _belongs_to_upgrade(row):
@@ -227,14 +231,14 @@ def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
     _finish_member(row, InstanceUpgradeState.FAILED, now)
     row.member.error_code, row.member.error_message = outcome.code[:100], outcome.message
     if old and outcome.code in NO_QUOTA_CODES:
-        # The image was never tried, so this is no failure that counts towards a quarantine.
+        # The image was never tried, so this does not count towards a quarantine.
         old.failed_version = row.operation_version
     elif old:
         old.note_failure(row.operation_version)
 
 
 def _end_upgrade_of(row: Instance, outcome: Outcome, now: datetime) -> None:
-    """Record whether its OS disk was replaced, or its extensions were run. Only a failed image is remembered on the instance."""
+    """Record whether the OS disk was replaced, or the extensions were run. Only a failed image is noted on the instance."""
     if row.member is None:
         return
     is_reimage = row.operation_kind == OperationKind.REIMAGE
@@ -249,7 +253,7 @@ def _end_upgrade_of(row: Instance, outcome: Outcome, now: datetime) -> None:
 
 
 def _end_restore(row: Instance, outcome: Outcome) -> None:
-    """Record whether its old OS disk was put back. If not, the instance stays on the new version, failed."""
+    """Record whether the old OS disk was put back. If not, the instance stays failed on the new version."""
     if row.member is None:
         return
     if outcome.progress is Progress.FAILED:
@@ -271,7 +275,7 @@ def _set_member_state(row: Instance, state: InstanceUpgradeState) -> None:
 
 
 def _void_health(row: Instance, now: datetime, detail: str) -> None:
-    """Set its health to initializing: what was known of it is void, since an operation changes the machine."""
+    """Set the health to initializing: an operation has changed the machine, so what was known of it is void."""
     row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, detail
 
 
@@ -293,7 +297,7 @@ def _save(writer: Writer, rows: Iterable[Instance]) -> None:
 
 
 def _other_of_pair(row: Instance) -> list[Instance]:
-    """The other instance of a pair of old instance and surge instance, since both show the state of their shared instance upgrade."""
+    """The old instance of a surge instance, or the reverse: both show the state of their common instance upgrade. [] for none."""
     if row.member is None or row.member.replacement_number is None:
         return []
     return [

@@ -1,4 +1,4 @@
-"""How long batches take."""
+"""How long past batches took."""
 
 from upgrades.core.preview import Pace, pace_of
 from upgrades.core.states import UpgradeKind

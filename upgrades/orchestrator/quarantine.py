@@ -1,4 +1,4 @@
-"""Quarantine: the platform leaves alone instances that fail where others succeed. A bad version quarantines nobody (core/suspicion.py)."""
+"""Quarantines instances that fail where others succeed, so that the platform leaves them alone. core/suspicion.py has the rules."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -62,7 +62,7 @@ def _quarantined(scale_set_id: int) -> QuerySet[Instance]:
 
 
 def _end_notes(row: ScaleSet) -> dict[str, str]:
-    """{failed version: the note that says why quarantines for it are over}, only for versions where they are."""
+    """{version: why quarantines for failures on it are over}, for those versions of which that is so."""
     versions = set(_quarantined(row.pk).exclude(failed_version="").values_list("failed_version", flat=True))
     target, results_by_version = _wanted_version(row), version_results_of(row) if versions else {}
     notes = {}

@@ -1,4 +1,4 @@
-"""How many more machines the provider would make now: asked before each batch that surges (Z-1.10)."""
+"""Asks the provider how many more machines it would create now, before each surge batch (Z-1.10)."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def with_available_quota(row: ScaleSet, facts: Facts) -> Facts:
-    """The facts with the provider's available quota; where the provider gives no answer, with `available_quota_is_known=False`."""
+    """The facts with the provider's available quota, or without it where the provider gives no answer."""
     try:
         return replace(facts, available_quota=asyncio.run(_ask(row)), available_quota_is_known=True)
     except (TimeoutError, ProviderError) as error:

@@ -1,6 +1,6 @@
-"""Reconciles one scale set: observe, decide, record, until nothing is left to do now. Returns the outside work and does none of it.
+"""Reconciles one scale set: observe, decide and record until nothing is left to do now. Returns the outside work and does none of it.
 
-Only one question is put to the provider here: its available quota, before a batch of surge instances.
+The provider is asked only one question here: its available quota, before a surge batch.
 """
 
 import logging
@@ -35,23 +35,23 @@ from upgrades.feed.writing import Writer, writing
 from upgrades.models import ScaleSet, WorkItem, bulk, clock
 from upgrades.models.prepared import Prepared, PreparedUpdate, PreparedUpdateOfOne
 from upgrades.orchestrator import jumps, leases
-from upgrades.orchestrator.boards import Boards, boards_of, store
-from upgrades.orchestrator.known_rows import Known
+from upgrades.orchestrator.boards import BoardUpdate, board_update, store_board
 from upgrades.orchestrator.leases import Lease, LeaseLost
 from upgrades.orchestrator.observe import Observation, observe, possible_actions
 from upgrades.orchestrator.opt_outs import end_expired_opt_outs
 from upgrades.orchestrator.quarantine import end_outdated_quarantines
 from upgrades.orchestrator.quota import with_available_quota
 from upgrades.orchestrator.record import Outdated, record
+from upgrades.orchestrator.row_cache import RowCache
 from upgrades.orchestrator.work import WORK_LEASE
 
 log = logging.getLogger(__name__)
-MAX_STEPS = 50  # in one call of `reconcile`; the scale set stays due, so that the rest follows at once
+MAX_STEPS = 50  # in one call of `reconcile`; the scale set stays due, so the next call follows at once
 
 
 @dataclass(frozen=True, slots=True)
 class WorkClaim:
-    """A work item for one task. `claim_number` is the right to take it up: it is the item's own while nobody else has it."""
+    """A work item for one task. `claim_number`: the right to take it up, as long as the item has this number."""
 
     work_item_id: int
     claim_number: int
@@ -61,26 +61,26 @@ def reconcile(
     scale_set_id: int,
     now: Callable[[], datetime],
     wake_again: Callable[[int], None] | None = None,
-    known: Known | None = None,
+    cache: RowCache | None = None,
 ) -> list[WorkClaim]:
     """Take every step that can be taken now, and claim the work items that nobody is working on.
 
-    `now` is the clock. It is read only after the lease was taken, since taking it may have to wait for a lock of the database.
-    `wake_again(scale set id)` is called where something changed while this call came to its end; it must have it reconciled again.
-    Where it is None, this call goes on itself. That is mostly done twice then, because the change has caused a wake of its own.
-    `known` is what this process has read before, so that it need not read all of it again.
+    `now`: the clock. It is read only when the lease is taken, because taking it may have to wait for a lock of the database.
+    `wake_again(scale set id)`: called where something changed just as this call came to its end; it must wake the scale set. Without it,
+    this call makes another pass itself, mostly in vain, because the change has caused a wake of its own.
+    `cache`: what this process has read before, so that it need not read everything again.
     """
     lease = leases.take(scale_set_id)
     if lease is None:
         return []
     try:
         for _ in range(MAX_STEPS):
-            end = _reconcile_once(lease, now(), known)
+            end = _reconcile_once(lease, now(), cache)
             if end is _PassEnd.FACTS_CHANGED and wake_again is not None:
-                leases.give_back_for_another(lease, now())
+                leases.give_back_and_make_due(lease, now())
                 wake_again(scale_set_id)
                 return claim_work(scale_set_id)
-            if end is _PassEnd.AT_REST:
+            if end is _PassEnd.WAITING:
                 return claim_work(scale_set_id)
         leases.give_back(lease)
         return claim_work(scale_set_id)
@@ -96,117 +96,118 @@ class _PassEnd(Enum):
 
     STEP_TAKEN = auto()  # a step was recorded: another pass follows
     FACTS_CHANGED = auto()  # nothing was left to do, but the facts have changed meanwhile; the lease is still held
-    AT_REST = auto()  # nothing is left to do, and the lease was given back
+    WAITING = auto()  # nothing is left to do, and the lease was given back
 
 
-def _reconcile_once(lease: Lease, now: datetime, known: Known | None) -> _PassEnd:
-    """Observe, decide, and record one step."""
-    observation = _observe(lease.scale_set_id, now, known)
+def _reconcile_once(lease: Lease, now: datetime, cache: RowCache | None) -> _PassEnd:
+    """Observe, decide and record one step."""
+    observation = _observe_after_expiries(lease.scale_set_id, now, cache)
     if jumps.shift_waits(lease, observation.scale_set, now):
-        observation = observe(lease.scale_set_id, now, known)
+        observation = observe(lease.scale_set_id, now, cache)
     if _is_fully_deleted(observation):
         _delete(lease, observation, now)
-        return _PassEnd.AT_REST
+        return _PassEnd.WAITING
     step = _decide(observation.facts, now)
     if isinstance(step, StartBatch) and step.surge:
         observation = replace(observation, facts=with_available_quota(observation.scale_set, observation.facts))
         step = _decide(observation.facts, now)
     if isinstance(step, Wait):
-        return _PassEnd.AT_REST if _rest(lease, observation, step, now) else _PassEnd.FACTS_CHANGED
-    with suppress(Outdated):  # the facts have changed meanwhile: the next pass observes again
-        if isinstance(step, Settle) and _settle_and_rest(lease, observation, step, now):
-            return _PassEnd.AT_REST
+        return _PassEnd.WAITING if _store_wait(lease, observation, step, now) else _PassEnd.FACTS_CHANGED
+    with suppress(Outdated):  # the facts have changed meanwhile, so the next pass observes again
+        if isinstance(step, Settle) and _settle_and_wait(lease, observation, step, now):
+            return _PassEnd.WAITING
         ended = record_of(observation.facts, now) if isinstance(step, Fault | Cancel | Complete) else None
         record(lease, observation.seq, step, now, ended)
     return _PassEnd.STEP_TAKEN
 
 
-def _observe(scale_set_id: int, now: datetime, known: Known | None) -> Observation:
+def _observe_after_expiries(scale_set_id: int, now: datetime, cache: RowCache | None) -> Observation:
     """Observe the scale set, after ending opt-outs and quarantines that are over."""
-    observation = observe(scale_set_id, now, known)
+    observation = observe(scale_set_id, now, cache)
     if observation.has_expired:
         end_expired_opt_outs(scale_set_id, now)
-        observation = observe(scale_set_id, now, known)
+        observation = observe(scale_set_id, now, cache)
     is_due = any(instance.is_quarantined for instance in observation.facts.instances)
     if is_due and end_outdated_quarantines(scale_set_id, now):
-        observation = observe(scale_set_id, now, known)
+        observation = observe(scale_set_id, now, cache)
     return observation
 
 
 def _decide(facts: Facts, now: datetime) -> Step:
-    """Call `decide`. An unexpected error in it stops the upgrade (Z-1.6: InternalExecutionError), but never in the middle of a batch.
+    """Call `decide`. An unexpected error in it stops the upgrade (Z-1.6: InternalExecutionError), but not in the middle of a batch.
 
-    While a batch is in flight, or no upgrade runs, the error is raised, and nothing begins.
+    While instances are in flight, or no upgrade runs, the error is raised, and nothing begins.
     """
     try:
         return decide(facts, now)
     except Exception as error:
         if facts.upgrade is None or any(member.state in IN_FLIGHT for member in facts.upgrade.members):
             raise
-        of = facts.upgrade.target.version or facts.upgrade.kind
-        log.exception("cannot decide how the upgrade (%s) goes on; it is stopped", of)
+        target = facts.upgrade.target.version or facts.upgrade.kind
+        log.exception("cannot decide how the upgrade (%s) goes on; it is stopped", target)
         return Fault(Breach(FaultCode.INTERNAL, say("upgrade.internal", error=type(error).__name__), ()))
 
 
 @dataclass(frozen=True, slots=True)
-class _Rest:
-    """What is stored when nothing is left to do: why, for people, and when to reconcile again."""
+class _StoredWait:
+    """What is stored when nothing is left to do: the decision and the board for people, and when to reconcile again."""
 
     decision: dict[str, Any]
-    boards: Boards
+    update: BoardUpdate
     reconcile_at: datetime
 
 
-def _rest_on(row: ScaleSet, facts: Facts, step: Wait, now: datetime) -> _Rest:
-    """What to store for this wait. While there is outside work it is short, so that the work of a dead worker is claimed again soon."""
+def _wait_to_store(row: ScaleSet, facts: Facts, step: Wait, now: datetime) -> _StoredWait:
+    """Make what is stored for this wait. While there is outside work it is short, so that a dead worker's work is claimed again soon."""
     decision = _decision(row, facts, step, now)
-    boards = boards_of(row, facts, decision["code"], now)
-    at_most = WORK_POLL_INTERVAL if _WORK.rows(row.pk) else RESYNC_INTERVAL
-    return _Rest(decision, boards, min([step.until, now + at_most, *_ends_of_waits(facts, now)]))
+    update = board_update(row, facts, decision["code"], now)
+    max_wait = WORK_POLL_INTERVAL if _ANY_WORK_ITEM.rows(row.pk) else RESYNC_INTERVAL
+    return _StoredWait(decision, update, min([step.until, now + max_wait, *_ends_of_waits(facts, now)]))
 
 
-def _rest(lease: Lease, observation: Observation, step: Wait, now: datetime) -> bool:
-    """Store why nothing is done, and when to reconcile again. False, with nothing stored, where something changed meanwhile.
+def _store_wait(lease: Lease, observation: Observation, step: Wait, now: datetime) -> bool:
+    """Store the wait and give back the lease. False, with nothing stored, where something changed meanwhile.
 
-    The same UPDATE gives back the lease: a change after it finds the lease free, and a change before it has raised the seq.
+    Both are one UPDATE: a change before it has raised the seq, and a change after it finds the lease free.
     """
     row = observation.scale_set
-    rest = _rest_on(row, observation.facts, step, now)
-    if rest.decision == row.decision and not rest.boards.is_to_store:
-        return bool(_GIVE_BACK(row.pk, lease.number, row.seq, rest.reconcile_at, now))
+    wait_to_store = _wait_to_store(row, observation.facts, step, now)
+    if wait_to_store.decision == row.decision and not wait_to_store.update.is_to_store:
+        return bool(_GIVE_BACK_IF_UNCHANGED(row.pk, lease.number, row.seq, wait_to_store.reconcile_at, now))
     with writing(now, row.pk) as writer:
         leases.check(lease)
-        if not _GIVE_BACK(row.pk, lease.number, row.seq, rest.reconcile_at, now):
+        if not _GIVE_BACK_IF_UNCHANGED(row.pk, lease.number, row.seq, wait_to_store.reconcile_at, now):
             return False
-        _store_decision(writer, rest.decision, rest.boards)
+        _store_decision(writer, wait_to_store.decision, wait_to_store.update)
     return True
 
 
-def _settle_and_rest(lease: Lease, observation: Observation, step: Settle, now: datetime) -> bool:
-    """Record results and, in the same transaction, what is waited for after them. False, with nothing written, where no wait follows.
+def _settle_and_wait(lease: Lease, observation: Observation, step: Settle, now: datetime) -> bool:
+    """Record results and the wait that follows them in one transaction. False, with nothing written, where no wait follows.
 
-    An error in decision or board must not keep results from being recorded: they are recorded alone then, and `_rest` meets the error.
+    An error in the decision or the board must not prevent recording: the caller then records the results alone, and the next pass meets
+    the error.
     """
     row, facts = observation.scale_set, with_results(observation.facts, step)
     try:
         wait = decide(facts, now) if facts else None
-        rest = _rest_on(row, facts, wait, now) if facts and isinstance(wait, Wait) else None
+        wait_to_store = _wait_to_store(row, facts, wait, now) if facts and isinstance(wait, Wait) else None
     except Exception:
         return False
-    if rest is None:
+    if wait_to_store is None:
         return False
 
-    def store_rest(writer: Writer) -> None:
-        _store_decision(writer, rest.decision, rest.boards)
-        _GIVE_BACK(row.pk, lease.number, row.seq, rest.reconcile_at, now)
+    def store_wait(writer: Writer) -> None:
+        _store_decision(writer, wait_to_store.decision, wait_to_store.update)
+        _GIVE_BACK_IF_UNCHANGED(row.pk, lease.number, row.seq, wait_to_store.reconcile_at, now)
 
-    record(lease, observation.seq, step, now, then=store_rest)
+    record(lease, observation.seq, step, now, write_more=store_wait)
     return True
 
 
-_WORK = Prepared(lambda pk: WorkItem.objects.filter(scale_set=pk).values_list("pk", flat=True)[:1])
-# Updates no row where something has changed since (another seq).
-_GIVE_BACK = PreparedUpdate(
+_ANY_WORK_ITEM = Prepared(lambda pk: WorkItem.objects.filter(scale_set=pk).values_list("pk", flat=True)[:1])
+# Updates no row where something has changed since the facts were observed (another seq).
+_GIVE_BACK_IF_UNCHANGED = PreparedUpdate(
     lambda pk, number, seq, reconcile_at, now: (
         ScaleSet.objects.filter(pk=pk, lease_number=number, seq=seq),
         {"reconcile_at": reconcile_at, "reconciled_at": now, "lease_until": None},
@@ -215,21 +216,21 @@ _GIVE_BACK = PreparedUpdate(
 
 
 def _ends_of_waits(facts: Facts, now: datetime) -> list[datetime]:
-    """The coming times at which time alone changes something: an opt-out ends, a machine may be made again, or the board changes."""
+    """The coming times at which something changes without an event: an opt-out ends, a machine may be created again, a health wait ends."""
     ends = [instance.opt_out.until for instance in facts.instances if instance.opt_out]
     others = (missing.first_creation_at(facts, now), next_overdue_at(facts, now))
     return [until for until in (*ends, *others) if until and until > now]
 
 
 def _decision(row: ScaleSet, facts: Facts, step: Wait, now: datetime) -> dict[str, Any]:
-    """What is waited for, every reason why something is waiting and since when, and which actions people have now."""
+    """The decision as it is stored: what is waited for, all reasons and since when they hold, and which actions people have now."""
     found = reason_shapes.reasons(reasons(facts, now), row.decision.get("reasons", ()), now)
-    said = reason_shapes.decision(step.why, step.text, found, row.decision, now)
-    return {**said, "actions": _actions(row, facts, now)}
+    decision = reason_shapes.decision(step.why, step.text, found, row.decision, now)
+    return {**decision, "actions": _actions(row, facts, now)}
 
 
 def _actions(row: ScaleSet, facts: Facts, now: datetime) -> Any:
-    """Which actions people have now. An error in here is logged and must not stop the upgrade: the last answer stays."""
+    """Which actions people have now. An error in finding them is logged and must not stop the upgrade: the last answer stays."""
     try:
         return reason_shapes.actions(possible_actions(row, facts, now))
     except Exception:
@@ -237,15 +238,15 @@ def _actions(row: ScaleSet, facts: Facts, now: datetime) -> Any:
         return row.decision.get("actions", {})
 
 
-def _store_decision(writer: Writer, decision: dict[str, Any], boards: Boards) -> None:
-    """Store the decision and the board, in one event where either is new. A new forecast alone is no event."""
+def _store_decision(writer: Writer, decision: dict[str, Any], update: BoardUpdate) -> None:
+    """Store the decision and the board, with one event where either is new. A new forecast alone causes no event."""
     row = writer.scale_set
     if decision != row.decision:
         row.decision = decision
         bulk.update([row], "decision")
         writer.changed(row)
-    store(row, boards)
-    if boards.is_new:
+    store_board(row, update)
+    if update.is_new:
         writer.board_changed()
 
 
@@ -259,9 +260,9 @@ def _delete(lease: Lease, observation: Observation, now: datetime) -> None:
 
 
 def claim_work(scale_set_id: int) -> list[WorkClaim]:
-    """Claim the work items that nobody is working on: each gets a new claim number, and a lease for the task that takes it up."""
+    """Claim the work items that nobody works on: each gets a new claim number, and a lease for the task that takes it up."""
     claims = []
-    for pk in _IDLE.rows(scale_set_id):
+    for pk in _UNCLAIMED.rows(scale_set_id):
         number = _CLAIM.value(pk)
         if number is not None:
             claims.append(WorkClaim(pk, number))
@@ -275,7 +276,7 @@ _CLAIM = PreparedUpdateOfOne(
     ),
     returning="claim_number",
 )
-_IDLE = Prepared(
+_UNCLAIMED = Prepared(
     lambda pk: WorkItem.objects.filter(clock.is_over("worked_until", WORK_LEASE), scale_set=pk).values_list(
         "pk", flat=True
     )

@@ -1,4 +1,4 @@
-"""Steps -> rows. Each step is one short transaction, committed before any provider is asked to do anything."""
+"""Writes steps into the database. Each step is one short transaction, committed before a provider is asked to do anything."""
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -47,11 +47,11 @@ from upgrades.orchestrator.quarantine import quarantine_failing
 
 MAX_OPERATIONS = 100  # operations that one task begins and polls together
 OPERATION_OF = {UpgradeKind.IMAGE: OperationKind.REIMAGE, UpgradeKind.EXTENSIONS: OperationKind.EXTENSIONS}
-OPERATION = ("operation_id", "operation_kind", "operation_version", "operation_at")
+OPERATION_COLUMNS = ("operation_id", "operation_kind", "operation_version", "operation_at")
 
 
 class Outdated(Exception):
-    """Something changed between observing and recording: observe again."""
+    """Something has changed since the facts were observed: observe again."""
 
 
 def record(
@@ -60,11 +60,11 @@ def record(
     step: RecordedStep,
     now: datetime,
     ended: Record | None = None,
-    then: Callable[[Writer], None] = lambda _: None,
+    write_more: Callable[[Writer], None] = lambda _: None,
 ) -> None:
-    """Commit the step. `ended` is the record of the upgrade, where the step ends it. `then` writes more, in the same transaction.
+    """Write the step. `ended`: the record of the upgrade, where the step ends it. `write_more`: called in the same transaction.
 
-    Raises LeaseLost or Outdated, with nothing written, where the facts it was decided on have changed.
+    Raises LeaseLost or Outdated, with nothing written, where the facts that the step was decided on have changed.
     """
     with writing(now, lease.scale_set_id) as writer:
         leases.check(lease)
@@ -73,7 +73,7 @@ def record(
         if ended is not None:  # written first: once the step has ended the upgrade, this filter no longer finds it
             writer.scale_set.upgrades.filter(ended_at=None).update(record=ended)
         _write(step, writer)
-        then(writer)
+        write_more(writer)
 
 
 @singledispatch
@@ -90,16 +90,16 @@ def _add_instances(step: AddInstances, writer: Writer) -> None:
     first = _next_number(row)
     rows = [_new_instance(row, number, step.image.version, writer.now) for number in range(first, first + step.count)]
     Instance.objects.bulk_create(rows)
-    _hand_to_work_items(row, rows)
+    _create_work_items(row, rows)
     writer.changed(*rows)
 
 
 def _next_number(row: ScaleSet) -> int:
-    """One above all numbers in use, and above those that the running upgrade has used: no number means two instances in one upgrade."""
-    there = row.instances.order_by("-number").values_list("number", flat=True).first()
-    taken = InstanceUpgrade.objects.filter(upgrade__scale_set=row, upgrade__ended_at=None)
-    were = taken.aggregate(Max("instance_number"), Max("replacement_number")).values()
-    return max((number + 1 for number in (there, *were) if number is not None), default=0)
+    """The next free number: above all in use, and above those that the running upgrade has used, so that it means one instance there."""
+    highest = row.instances.order_by("-number").values_list("number", flat=True).first()
+    members = InstanceUpgrade.objects.filter(upgrade__scale_set=row, upgrade__ended_at=None)
+    used = members.aggregate(Max("instance_number"), Max("replacement_number")).values()
+    return max((number + 1 for number in (highest, *used) if number is not None), default=0)
 
 
 def _new_instance(row: ScaleSet, number: int, version: str, now: datetime) -> Instance:
@@ -118,15 +118,15 @@ def _new_instance(row: ScaleSet, number: int, version: str, now: datetime) -> In
 
 @_write.register
 def _recreate_machines(step: RecreateMachines, writer: Writer) -> None:
-    """Create missing machines again, each with a new operation: the refused or failed one is over."""
+    """Begin to create missing machines again, each with a new operation, because the refused or failed one has ended."""
     rows = _instances(writer, step.instances)
     for row in rows:
         if row.operation_id is not None or row.missing_since is None:
             raise Outdated
         row.operation_id, row.operation_kind = uuid.uuid4(), OperationKind.CREATE
         row.operation_version, row.operation_at = step.image.version, writer.now
-    bulk.update(rows, *OPERATION)
-    _hand_to_work_items(writer.scale_set, rows)
+    bulk.update(rows, *OPERATION_COLUMNS)
+    _create_work_items(writer.scale_set, rows)
     writer.changed(*rows)
 
 
@@ -141,7 +141,7 @@ def _begin_removal(rows: Sequence[Instance], writer: Writer) -> None:
     for row in rows:
         row.operation_id, row.operation_kind, row.operation_at = uuid.uuid4(), OperationKind.DELETE, writer.now
     bulk.update(rows, "operation_id", "operation_kind", "operation_at")
-    _hand_to_work_items(writer.scale_set, rows)
+    _create_work_items(writer.scale_set, rows)
 
 
 # --- the upgrade ------------------------------------------------------------------------------------------------------
@@ -187,12 +187,12 @@ def _begin_reimages(
     for row, member in zip(rows, members, strict=True):
         row.operation_id, row.operation_kind = member.pk, OPERATION_OF[UpgradeKind(upgrade.kind)]
         row.operation_version, row.operation_at = upgrade.target_version or row.version, writer.now
-    bulk.update(rows, "member", *OPERATION)
-    _hand_to_work_items(writer.scale_set, rows)
+    bulk.update(rows, "member", *OPERATION_COLUMNS)
+    _create_work_items(writer.scale_set, rows)
 
 
 def _begin_surge(upgrade: RollingUpgrade, rows: list[Instance], members: list[InstanceUpgrade], writer: Writer) -> None:
-    """Begin a batch of surge instances: one is made for each of `rows`; the old instances are not touched before theirs are healthy."""
+    """Begin to create a surge instance for each of `rows`, which are not touched before their surge instances are healthy."""
     new = new_surge_instances(writer.scale_set, rows, upgrade.target_version, writer.now)
     Instance.objects.bulk_create(new)
     for member, surge in zip(members, new, strict=True):
@@ -202,13 +202,14 @@ def _begin_surge(upgrade: RollingUpgrade, rows: list[Instance], members: list[In
         surge.member, surge.operation_id = member, member.pk
     bulk.update(rows, "member")
     bulk.update(new, "member", "operation_id")
-    _hand_to_work_items(writer.scale_set, new)
+    _create_work_items(writer.scale_set, new)
     writer.changed(*new)
 
 
 def new_surge_instances(row: ScaleSet, old: Sequence[Instance], version: str, now: datetime) -> list[Instance]:
     """A surge instance for each old one, with a free number that puts it into the same zone (the number decides the zone)."""
-    zones, number, new = zones_of(row.document), _next_number(row), list[Instance]()
+    zones, number = zones_of(row.document), _next_number(row)
+    new: list[Instance] = []
     for instance in old:
         number = next(free for free in count(number) if zone_of(zones, free) == zone_of(zones, instance.number))
         new.append(_new_instance(row, number, version, now))
@@ -260,9 +261,9 @@ def _settle_member(row: Instance, state: InstanceUpgradeState, now: datetime) ->
 
 
 def _note_result(row: Instance, upgrade: RollingUpgrade) -> None:
-    """Note on the instance how the image did; skipped instances tell nothing. For upgrades of an image only.
+    """Note on the instance whether the image succeeded or failed, unless the instance was skipped. For upgrades of an image only.
 
-    A failure is noted for the version on the instance, or for the target version where a surge instance failed and the old one stayed.
+    A failure counts for the version on the instance; for the target version where a surge instance failed and the old one stayed.
     """
     if row.member is None or row.member.state == InstanceUpgradeState.SKIPPED:
         return
@@ -273,9 +274,9 @@ def _note_result(row: Instance, upgrade: RollingUpgrade) -> None:
 
 
 def _remove_replaced(rows: Sequence[Instance], writer: Writer) -> None:
-    """Begin to delete replaced instances, in the transaction in which their surge instances take over: never do both count, or neither.
+    """Begin to delete replaced instances, in the same transaction in which their surge instances begin to count.
 
-    Scale-in protection of the old instance passes to the new one.
+    The new instance gets the scale-in protection of the old one.
     """
     pairs = {row: row.member for row in rows if row.member and row.member.replacement_number is not None}
     kept = {member.replacement_number: row.protected_from_scale_in for row, member in pairs.items()}
@@ -290,7 +291,7 @@ def _remove_replaced(rows: Sequence[Instance], writer: Writer) -> None:
 
 @_write.register
 def _roll_back(step: RollBack, writer: Writer) -> None:
-    """Begin to put the old OS disks back. Each restore gets an id of its own, for the instance upgrade's id is that of the reimage."""
+    """Begin to put the old OS disks back. Each restore has an id of its own, because the instance upgrade's id is that of the reimage."""
     upgrade, rows = _running(writer), _instances(writer, step.instances)
     if step.breach is not None:
         upgrade.status, upgrade.error = UpgradeStatus.ROLLING_BACK, _error(step.breach, writer)
@@ -300,8 +301,8 @@ def _roll_back(step: RollBack, writer: Writer) -> None:
     for row in rows:
         _begin_restore(row, writer.now)
     bulk.update([row.member for row in rows if row.member], "state")
-    bulk.update(rows, *OPERATION, "health", "health_since", "health_detail")
-    _hand_to_work_items(writer.scale_set, rows)
+    bulk.update(rows, *OPERATION_COLUMNS, "health", "health_since", "health_detail")
+    _create_work_items(writer.scale_set, rows)
     writer.changed(*rows)
 
 
@@ -329,7 +330,7 @@ def _fault(step: Fault, writer: Writer) -> None:
 
 
 def _error(breach: Breach, writer: Writer) -> dict[str, Any]:
-    """The error in Azure's shape: code, message, and in `details` each instance of the breach with what was wrong with it (Z-1.6)."""
+    """The error in Azure's shape: code, message, and in `details` what was wrong with each instance of the breach (Z-1.6)."""
     return {
         "code": breach.code.value,
         "message": breach.message,
@@ -362,7 +363,7 @@ def _end(writer: Writer, status: UpgradeStatus, *, note: str, breach: Breach | N
 
 
 def _end_opt_outs_of_this_upgrade(upgrade: RollingUpgrade, writer: Writer) -> None:
-    """End the opt-outs that were meant for this upgrade. They stay after a failed or cancelled upgrade of the image: it is tried again."""
+    """End the opt-outs for this upgrade alone. After a failed or cancelled upgrade of the image they stay, since it may be tried again."""
     if upgrade.kind == UpgradeKind.IMAGE and upgrade.status != UpgradeStatus.COMPLETED:
         return
     over = open_for_an_upgrade(writer.scale_set).filter(version__in=("", upgrade.target_version))
@@ -375,7 +376,7 @@ def _end_opt_outs_of_this_upgrade(upgrade: RollingUpgrade, writer: Writer) -> No
 
 
 _RUNNING = Prepared(lambda pk: RollingUpgrade.objects.filter(scale_set=pk, ended_at=None))
-_NUMBERED = Prepared(
+_INSTANCES_BY_NUMBER = Prepared(
     lambda pk, numbers: (
         Instance.objects.filter(scale_set=pk, number__in=numbers).select_related("member").order_by("number")
     )
@@ -391,13 +392,13 @@ def _running(writer: Writer) -> RollingUpgrade:
 def _instances(writer: Writer, numbers: Iterable[int]) -> list[Instance]:
     """The instances with these numbers, in ascending order. Raises Outdated where one of them is gone."""
     wanted = set(numbers)
-    found = _NUMBERED.rows(writer.scale_set.pk, sorted(wanted))
+    found = _INSTANCES_BY_NUMBER.rows(writer.scale_set.pk, sorted(wanted))
     if len(found) != len(wanted):
         raise Outdated
     return found
 
 
-def _hand_to_work_items(scale_set: ScaleSet, rows: Sequence[Instance]) -> None:
+def _create_work_items(scale_set: ScaleSet, rows: Sequence[Instance]) -> None:
     for start in range(0, len(rows), MAX_OPERATIONS):
         work_item = WorkItem.objects.create(scale_set=scale_set)
         for row in rows[start : start + MAX_OPERATIONS]:

@@ -1,6 +1,7 @@
-"""Wakes: scale sets to reconcile soon. Wakes that come together are one reconciling, begun within 0.1 s while a thread is free.
+"""Wakes: scale sets to reconcile soon, in threads of this process. Wakes of one scale set that come together cause one reconcile.
 
-A wake is a hint. Losing one is harmless, for the row says when to reconcile (`ScaleSet.reconcile_at`), and the tick finds it.
+It begins within 0.1 s, if a thread is free. A wake may be lost: the row says when to reconcile (`ScaleSet.reconcile_at`), and the tick
+finds it.
 """
 
 import logging
@@ -12,14 +13,16 @@ from contextlib import suppress
 
 from django.db import close_old_connections
 
-SPACING_SECONDS = 0.08  # from one start to the next for one scale set; with the work itself still below 0.1
+SPACING_SECONDS = (
+    0.08  # at least, from one reconcile of a scale set to the next; together with the reconcile itself below 0.1
+)
 MAX_AT_ONCE = 8  # scale sets reconciled at once, in one process
 
 log = logging.getLogger(__name__)
 
 
 class Wakes:
-    """The scale sets that are to be reconciled, each with its time. `clock`: monotonic seconds."""
+    """When each scale set is to be reconciled, and which are being reconciled now. `clock`: monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -28,16 +31,16 @@ class Wakes:
         self._busy: set[int] = set()
 
     def wake(self, scale_set_id: int, *, within: float = 0.0) -> None:
-        """Note that the scale set is to be reconciled, at once or in `within` seconds (where more wakes are likely to follow).
+        """Note that the scale set is to be reconciled: at once, or in `within` seconds, where more wakes are likely to follow.
 
-        It is later only where SPACING_SECONDS since its last start are not over.
+        It waits longer only until SPACING_SECONDS have passed since its last reconcile began.
         """
         now = self._clock()
         at = max(now + within, self._began.get(scale_set_id, float("-inf")) + SPACING_SECONDS)
         self._due[scale_set_id] = min(at, self._due.get(scale_set_id, at))
 
     def take(self) -> list[int]:
-        """The scale sets whose time has come and that are not being reconciled. From now on they count as being reconciled."""
+        """Take the scale sets whose time has come and that are not being reconciled. From now on they count as being reconciled."""
         now = self._clock()
         taken = [pk for pk, at in self._due.items() if at <= now and pk not in self._busy]
         self._began = {pk: at for pk, at in self._began.items() if now - at < SPACING_SECONDS}
@@ -48,17 +51,17 @@ class Wakes:
         return taken
 
     def done(self, scale_set_id: int) -> None:
-        """Note that reconciling the scale set is over."""
+        """Note that the reconcile of the scale set has ended."""
         self._busy.discard(scale_set_id)
 
     def next_in(self) -> float | None:
-        """Seconds until `take` may return something; None where only a wake, or a call of `done`, can change that."""
+        """Seconds until `take` may return something; None where it will not before the next wake or `done`."""
         waiting = [at for pk, at in self._due.items() if pk not in self._busy]
         return max(0.0, min(waiting) - self._clock()) if waiting else None
 
 
 class Reconciler:
-    """Calls `reconcile` for the scale sets that were woken, in threads of this process. Its errors are logged; the tick tries again."""
+    """Calls `reconcile` for the scale sets that were woken, in threads of this process. Errors are logged, and the tick tries again."""
 
     def __init__(self, reconcile: Callable[[int], None]) -> None:
         self._reconcile = reconcile

@@ -1,7 +1,7 @@
-"""Outside work: begins the operations of a work item at the provider and polls them, for a few seconds at a time.
+"""Does outside work: begins the operations of a work item at the provider and polls them, for a few seconds at a time.
 
-No ORM inside the loop, a time-out around every await. The work item's lease is renewed each second. A dead worker's lease lapses, and
-`reconcile` then claims the work item again with the same operation ids. Beginning an operation twice is harmless.
+The event loop uses no ORM, and every await has a time-out. The work item's lease is renewed between polls. If the worker dies, the lease
+expires, and `reconcile` claims the work item again with the same operation ids. Beginning an operation twice is harmless.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from upgrades.core.states import OperationKind
 from upgrades.models import WorkItem, clock
 from upgrades.models.prepared import Prepared, PreparedUpdate
 from upgrades.orchestrator.operations import operations_of
-from upgrades.orchestrator.outcomes import creations_for_the_capacity, mark_begun, record_outcomes
+from upgrades.orchestrator.outcomes import capacity_creations, mark_begun, record_outcomes
 from upgrades.providers.base import Operation, Outcome, Progress, Provider, ProviderError
 
 WORK_LEASE = timedelta(seconds=3)
-ATTEMPT_SECONDS = 3.0  # then other work items have their turn: the worker has few threads
+ATTEMPT_SECONDS = 3.0  # then other work items have their turn, because the worker has few threads
 ROUND_SECONDS = 0.8  # of one poll; below a second, since the lease is renewed between polls
-# From the first outcome of a poll until it is written, with those that come within that time; a step may be 0.1 s late.
+# How long the first outcome of a poll waits for others to be written with it. A step may be 0.1 s late.
 GATHER_SECONDS = 0.09
 RENEW_SECONDS = 0.4  # with ANSWER_TIMEOUT_SECONDS still below the length of the lease
 ANSWER_TIMEOUT_SECONDS = 2.5  # for an answer of the provider; below the length of the lease
-TOO_LATE, EXTENSIONS_TOO_LATE = "OSProvisioningTimedOut", "VMExtensionProvisioningTimeout"  # Z-4.10
+TIMEOUT_CODE, EXTENSIONS_TIMEOUT_CODE = "OSProvisioningTimedOut", "VMExtensionProvisioningTimeout"  # Z-4.10
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
@@ -44,17 +44,17 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WorkResult:
-    """How one attempt at a work item ended. `claim_number` is the right to go on at once; None: done, or left to be claimed again."""
+    """How one attempt at a work item ended. `claim_number`: the right to go on at once; None if it is done, or is to be claimed again."""
 
     scale_set_id: int
     claim_number: int | None
 
 
 def work(work_item_id: int, claim_number: int, now: Clock, on_change: OnChange) -> WorkResult | None:
-    """Work on a work item for one attempt. Calls `on_change(scale set id, awaits verdicts)` after each commit that should be reconciled:
-    soon, or where no step can follow before there are verdicts, when these come.
+    """Work on a work item for one attempt. Returns None where another task has taken the work item, or it is done.
 
-    None where another task has taken the work item, or it is done.
+    `on_change(scale set id, awaits verdicts)`: called after each commit. It must have the scale set reconciled soon; where verdicts are
+    awaited, when these come.
     """
     work_item = _take_up(work_item_id, claim_number)
     if work_item is None:
@@ -71,7 +71,7 @@ def work(work_item_id: int, claim_number: int, now: Clock, on_change: OnChange) 
 
 
 def _take_up(work_item_id: int, claim_number: int) -> WorkItem | None:
-    """Take the work item by giving it the next number, so that a second delivery of the same message finds another number: None."""
+    """Take the work item by giving it the next claim number. None where it has another number, as for a message that is delivered twice."""
     with transaction.atomic():
         return _ITEM.first(work_item_id) if _TAKE_UP(work_item_id, claim_number) else None
 
@@ -132,9 +132,9 @@ class _Attempt:
         return WorkResult(self.work_item.scale_set_id, None)
 
     def _give_up(self, operations: dict[str, Operation]) -> dict[str, Operation]:
-        """Fail operations that have gone on for OPERATION_TIMEOUT_SECONDS; deletions are never given up. Returns the operations left.
+        """Fail operations that have taken OPERATION_TIMEOUT_SECONDS, except deletions. Returns the operations that are left.
 
-        The time is counted in attempts, not by a clock: a clock that jumps gives up nothing.
+        The time is counted in attempts, not by a clock, because clocks jump.
         """
         if self.work_item.attempts * ATTEMPT_SECONDS < settings.OPERATION_TIMEOUT_SECONDS:
             return operations
@@ -142,23 +142,27 @@ class _Attempt:
         late = {
             id: operation.kind for id, operation in operations.items() if operation.kind is not OperationKind.DELETE
         }
-        codes = {id: EXTENSIONS_TOO_LATE if kind is OperationKind.EXTENSIONS else TOO_LATE for id, kind in late.items()}
+        codes = {
+            id: EXTENSIONS_TIMEOUT_CODE if kind is OperationKind.EXTENSIONS else TIMEOUT_CODE
+            for id, kind in late.items()
+        }
         failed = {id: Outcome(Progress.FAILED, code=code, message=message) for id, code in codes.items()}
-        return self._settle(operations, failed)
+        return self._record_ended(operations, failed)
 
     def _begin(self, operations: dict[str, Operation]) -> dict[str, Operation]:
-        """Begin the operations. Returns those that go on: what the provider refuses for good has failed, what it refuses for now is polled.
+        """Begin the operations. Returns those that have not failed.
 
-        A creation for the capacity has failed either way: its instance says why, and it is tried again by a new operation.
+        An operation that the provider refuses has failed, unless it refuses it only for now: then it is polled, and begun again by a later
+        attempt. A creation for the capacity has failed in both cases (`capacity_creations`).
         """
         refused = self._ask(self.provider.begin(list(operations.values()))) if operations else {}
-        over = creations_for_the_capacity(refused) if refused else set()
+        for_capacity = capacity_creations(refused) if refused else set()
         failed = {
             id: Outcome(Progress.FAILED, code=error.code, message=error.message)
             for id, error in refused.items()
-            if error.permanent or id in over
+            if error.permanent or id in for_capacity
         }
-        return self._settle(operations, failed)
+        return self._record_ended(operations, failed)
 
     def _poll(self, operations: dict[str, Operation]) -> dict[str, Operation]:
         pause = self.provider.capabilities.poll_seconds
@@ -167,12 +171,12 @@ class _Attempt:
             self.runner.run(asyncio.sleep(min(pause, ROUND_SECONDS)))
         if ended and not pause:
             ended |= self._gather({id: operation for id, operation in operations.items() if id not in ended})
-        return self._settle(operations, ended)
+        return self._record_ended(operations, ended)
 
     def _gather(self, operations: dict[str, Operation]) -> dict[str, Outcome]:
         """Wait a little for more outcomes, so that those that come close together are written together.
 
-        Each write costs a transaction, an event, a verdict and a reconcile. Where no operation is left, there is nothing to wait for.
+        Each write costs a transaction, an event and a reconcile. Where no operation is left, nothing is waited for.
         """
         if not operations:
             return {}
@@ -180,11 +184,11 @@ class _Attempt:
         try:
             return self._ended(operations, 0)
         except Unanswered:
-            # What is known already is written all the same; the next poll meets the same trouble.
+            # The outcomes that are known already are written all the same; the next poll meets the same error.
             return {}
 
     def _ended(self, operations: dict[str, Operation], wait_seconds: float) -> dict[str, Outcome]:
-        """The outcomes of those operations that have ended. Raises Unanswered."""
+        """Poll the operations: the outcomes of those that have ended. Raises Unanswered."""
         outcomes = self._ask(self.provider.poll(list(operations), wait_seconds=wait_seconds))
         if any(outcome.progress is Progress.UNKNOWN for outcome in outcomes.values()):
             raise Unanswered("it does not know an operation yet")
@@ -192,7 +196,7 @@ class _Attempt:
             id: outcome for id, outcome in outcomes.items() if outcome.progress in (Progress.SUCCEEDED, Progress.FAILED)
         }
 
-    def _settle(self, operations: dict[str, Operation], ended: Mapping[str, Outcome]) -> dict[str, Operation]:
+    def _record_ended(self, operations: dict[str, Operation], ended: Mapping[str, Outcome]) -> dict[str, Operation]:
         if ended:
             awaits_verdicts = record_outcomes(self.work_item.scale_set_id, ended, self.now())
             self.on_change(self.work_item.scale_set_id, awaits_verdicts)
@@ -208,7 +212,7 @@ class _Attempt:
             raise Unanswered(f"{error.code}: {error.message}") from error
 
     def _is_held(self) -> bool:
-        """Whether the lease will hold until the next answer. It is renewed where it was not just before."""
+        """Will the lease hold until the next answer? Renews it unless that was done just before."""
         return time.monotonic() - self.renewed_at < RENEW_SECONDS or self._renew()
 
     def _renew(self) -> bool:

@@ -7,8 +7,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+from tests.orchestrator.checked_cache import CheckedCache
 from tests.orchestrator.cloud import Cloud
-from tests.orchestrator.known import CheckedKnown
 from tests.orchestrator.model.clocks import Clocks
 from tests.orchestrator.model.evidence import Evidence
 from tests.orchestrator.model.faults import Ambush, Statements
@@ -66,7 +66,7 @@ class World:
         self.watch = Watch(Evidence(cloud, clocks, self.witness, timeout, retry))
         self.statements = Statements(self.watch.hooks())
         self.probers: list[Prober] = []
-        self.known = CheckedKnown(self.statements.aside)
+        self.row_cache = CheckedCache(self.statements.aside)
         self._open = ExitStack()
 
     def open(self) -> None:
@@ -137,7 +137,7 @@ class World:
             self.do(lambda: self._work(*message.args), ambush)
 
     def _look(self, pk: int) -> None:
-        for handed in reconcile(pk, self.clocks.wall, known=self.known):
+        for handed in reconcile(pk, self.clocks.wall, cache=self.row_cache):
             self.send("work", handed.work_item_id, handed.claim_number)
 
     def _work(self, work_item_id: int, number: int) -> None:

@@ -1,6 +1,6 @@
 """What a worker knows of a scale set is refreshed from the events since then: always the same as reading everything, for less.
 
-All tests that drive a `Fleet`, and the model, know rows that are compared with the database each time (tests/orchestrator/known.py).
+All tests that drive a `Fleet`, and the model, have a row cache that is compared with the database each time (checked_cache.py).
 """
 
 from collections.abc import Callable
@@ -18,10 +18,10 @@ from upgrades.commands.protection import protect
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import InstanceUpgradeState, StartedBy
 from upgrades.models import Instance, RollingUpgrade, ScaleSet
-from upgrades.orchestrator import known_rows
-from upgrades.orchestrator.known_rows import MAX_AGE_SECONDS, Known
+from upgrades.orchestrator import row_cache
 from upgrades.orchestrator.observe import Observation, observe
 from upgrades.orchestrator.reconcile import reconcile
+from upgrades.orchestrator.row_cache import MAX_AGE_SECONDS, RowCache
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(seconds=1)
@@ -66,11 +66,11 @@ def go_on_in_a_batch(row: ScaleSet) -> None:
     a_batch(upgrade, {2: InstanceUpgradeState.ROLLED_BACK}, number=2, now=LATER)
 
 
-MEMORY: list[Known] = []
+MEMORY: list[RowCache] = []
 
 
-def observed(row: ScaleSet, known: Known | None = None) -> Observation:
-    return observe(row.pk, LATER, known)
+def observed(row: ScaleSet, cache: RowCache | None = None) -> Observation:
+    return observe(row.pk, LATER, cache)
 
 
 @pytest.mark.parametrize(
@@ -82,77 +82,77 @@ def observed(row: ScaleSet, known: Known | None = None) -> Observation:
     ids=lambda change: change.__name__,
 )
 def test_known_rows_equal_rows_read_anew(happens: Callable[[ScaleSet], None]) -> None:
-    row, known = a_scale_set(instances=8), Known()
-    MEMORY[:] = [known]
-    before = observed(row, known)
+    row, cache = a_scale_set(instances=8), RowCache()
+    MEMORY[:] = [cache]
+    before = observed(row, cache)
     happens(row)
-    after = observed(row, known)
+    after = observed(row, cache)
     assert after.facts == observed(row).facts
     assert after.seq > before.seq
 
 
 def test_only_the_rows_that_changed_are_read() -> None:
-    row, known = a_scale_set(instances=50), Known()
-    before = observed(row, known)
+    row, cache = a_scale_set(instances=50), RowCache()
+    before = observed(row, cache)
     fall_ill(row)
-    after = observed(row, known)
+    after = observed(row, cache)
     assert (
         sum(first is second for first, second in zip(before.facts.instances, after.facts.instances, strict=True)) == 48
     )
 
 
 def test_an_opt_out_that_is_replaced_by_the_same_is_as_old_as_the_new_one() -> None:
-    row, known = a_scale_set(instances=4), Known()
+    row, cache = a_scale_set(instances=4), RowCache()
     be_opted_out(row)
-    observed(row, known)
+    observed(row, cache)
     later = LATER + timedelta(hours=1)
     opt_out(str(row), ["2"], reason="busy", owner="ann", now=later, for_ever=True)
-    held = observed(row, known).facts.instances[2].opt_out
+    held = observed(row, cache).facts.instances[2].opt_out
     assert held and held.since == later
 
 
 def test_a_recreated_scale_set_with_the_same_id_is_read_anew() -> None:
     """As after a backup was put back: what is known was of rows that are no longer there."""
-    row, known = a_scale_set(instances=2), Known()
-    observed(row, known)
+    row, cache = a_scale_set(instances=2), RowCache()
+    observed(row, cache)
     Instance.objects.filter(scale_set=row, number=1).update(version="16.04.7")
     ScaleSet.objects.filter(pk=row.pk).update(stream="00000000-0000-0000-0000-000000000007")
-    assert observed(row, known).facts == observed(row).facts
+    assert observed(row, cache).facts == observed(row).facts
 
 
 def test_an_older_seq_is_read_anew() -> None:
-    row, known = a_scale_set(instances=2), Known()
-    observed(row, known)
+    row, cache = a_scale_set(instances=2), RowCache()
+    observed(row, cache)
     Instance.objects.filter(scale_set=row, number=1).update(version="16.04.7")
     ScaleSet.objects.filter(pk=row.pk).update(seq=row.seq - 1)
-    assert observed(row, known).facts == observed(row).facts
+    assert observed(row, cache).facts == observed(row).facts
 
 
 def test_changes_without_an_event_are_seen_after_a_while() -> None:
     clock = Clock()
-    row, known = a_scale_set(instances=2), Known(clock)
-    observed(row, known)
+    row, cache = a_scale_set(instances=2), RowCache(clock)
+    observed(row, cache)
     Instance.objects.filter(scale_set=row, number=1).update(version="16.04.7")
     clock.at += MAX_AGE_SECONDS
-    assert observed(row, known).facts == observed(row).facts
+    assert observed(row, cache).facts == observed(row).facts
 
 
 def test_only_the_last_scale_sets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known_rows, "MAX_SCALE_SETS", 2)
-    row, known = a_scale_set(instances=2), Known()
+    monkeypatch.setattr(row_cache, "MAX_SCALE_SETS", 2)
+    row, cache = a_scale_set(instances=2), RowCache()
     for scale_set in (row, a_scale_set("second", instances=1), a_scale_set("third", instances=1)):
-        observed(scale_set, known)
+        observed(scale_set, cache)
     Instance.objects.filter(scale_set=row, number=1).update(version="16.04.7")
-    assert observed(row, known).facts == observed(row).facts
+    assert observed(row, cache).facts == observed(row).facts
 
 
 def test_the_statements_of_a_reconcile_do_not_grow_with_unchanged_rows() -> None:
     def statements(name: str, instances: int) -> int:
-        row, known = a_scale_set(name, instances=instances), Known()
-        reconcile(row.pk, lambda: LATER, known=known)
+        row, cache = a_scale_set(name, instances=instances), RowCache()
+        reconcile(row.pk, lambda: LATER, cache=cache)
         fall_ill(row)
         with CaptureQueriesContext(connection) as asked:
-            reconcile(row.pk, lambda: LATER, known=known)
+            reconcile(row.pk, lambda: LATER, cache=cache)
         return len(asked)
 
     assert statements("few", 8) == statements("many", 60)
