@@ -45,16 +45,19 @@ export function legend({ instances }, view) {
   const shown = entries.filter(
     ({ code, count }) => !RARE.has(code) || count || view.filter.states.includes(code),
   );
-  return html`${shown.map((face) => entry(face, view.filter.states.includes(face.code)))}`;
+  const digits = number(instances.length).length;
+  return html`${shown.map((face) => entry(face, view.filter.states.includes(face.code), digits))}`;
 }
 
 /**
+ * Each count has the room of the largest, so that nothing beside it moves when it changes.
  * @param {Omit<Face, "glyph"> & { glyph?: string, count: number }} face
  * @param {boolean} isPressed
+ * @param {number} digits
  */
-const entry = ({ code, word, fill, glyph: name = code, count }, isPressed) =>
+const entry = ({ code, word, fill, glyph: name = code, count }, isPressed, digits) =>
   html`<button type="button" class="${count ? "" : "none"}" aria-pressed="${isPressed}" data-act="legend"
-    data-key="${code}">${mark(fill, name)}${word} <b>${number(count)}</b></button>`;
+    data-key="${code}">${mark(fill, name)}${word} <b data-vars="digits:${digits}">${number(count)}</b></button>`;
 
 /**
  * @param {Set<string>} selected

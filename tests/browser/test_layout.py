@@ -121,6 +121,14 @@ def test_a_dialog_is_no_wider_than_a_phone(sign_in: SignIn) -> None:
     assert dialog.evaluate("(dialog) => dialog.scrollWidth <= dialog.clientWidth")
 
 
+def test_the_counts_of_the_legend_have_equal_room_whatever_they_are(sign_in: SignIn) -> None:
+    page = live(sign_in(SET_PAGE))
+    counts = page.locator("#legend b")
+    expect(counts.first).to_be_visible()
+    assert len(set(counts.all_inner_texts())) > 1
+    assert len(set(counts.evaluate_all("all => all.map((one) => Math.round(one.getBoundingClientRect().width))"))) == 1
+
+
 @pytest.mark.parametrize(("address", "words"), [("/audit/", ".trail .who a"), ("/images/", ".sku tbody th[scope=row]")])
 def test_names_and_versions_are_not_broken_on_a_phone(sign_in: SignIn, address: str, words: str) -> None:
     page = sign_in(address, width=390)
