@@ -1,6 +1,7 @@
 """Names that the field's words took the place of stay away (docs/glossary.md)."""
 
 import ast
+import builtins
 import re
 from pathlib import Path
 
@@ -114,6 +115,17 @@ def test_variables_of_the_product_are_whole_words() -> None:
     product = [path for path in PYTHON if path.relative_to(ROOT).parts[0] in ("upgrades", "dashboard")]
     found = {f"{path.relative_to(ROOT)}: {name}" for path in product for name in cryptic(path.read_text())}
     assert not found
+
+
+def test_every_exception_that_a_docstring_names_exists() -> None:
+    trees = {path: ast.parse(path.read_text()) for path in PYTHON if path.relative_to(ROOT).parts[0] != "tests"}
+    nodes = [node for tree in trees.values() for node in ast.walk(tree)]
+    imports = [name.name for node in nodes if isinstance(node, ast.ImportFrom) for name in node.names]
+    known = {*vars(builtins), *imports, *(node.name for node in nodes if isinstance(node, ast.ClassDef))}
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = " ".join(ast.get_docstring(node) or "" for node in nodes if isinstance(node, documented))
+    named = set(re.findall(r"\b[Rr]aises ([A-Z]\w+)", docstrings))
+    assert len(named) > 20 and named <= known
 
 
 def test_a_test_is_named_after_its_subject() -> None:
