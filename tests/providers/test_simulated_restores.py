@@ -160,7 +160,7 @@ def test_a_simulator_killed_during_restores_goes_on_where_it_was(
         return views
 
     old = simulator.play(before)
-    slow = _tagged(scale_set, {"boot-seconds": "1"})
+    slow = _tagged(scale_set, {"boot-seconds": "4"})
     backs = [restore(slow, view.instance, view.os_disk) for view in old]
     assert simulator.play(lambda provider: provider.begin(backs)) == {}
     simulator.kill()
