@@ -62,7 +62,9 @@ def test_ending_the_opt_out_of_another_asks_and_can_be_taken_back(up: Installati
     expect(count_of(page, "Up to date")).to_have_text("10", timeout=90_000)
 
 
-def test_restoring_a_version_asks_and_says_whom_it_upgrades(up: Installation, ten: str, sign_in: SignIn) -> None:
+def test_restoring_a_version_asks_and_lists_the_affected_scale_sets(
+    up: Installation, ten: str, sign_in: SignIn
+) -> None:
     up.manage("withdraw_image", *WINDOWS, FIRST_VERSION, "--reason", "it panics")
     page = sign_in("/images/")
     restore = page.get_by_role("button", name=re.compile(f"^Restore version {FIRST_VERSION} of {':'.join(WINDOWS)}$"))
