@@ -1,8 +1,9 @@
 """Waiting for what another process does: on a condition with a deadline, never for a length of time."""
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -16,3 +17,10 @@ def wait_until(condition: Callable[[], T], *, seconds: float = 10, what: str = "
         assert time.monotonic() < deadline, f"{what or condition} still {answer!r} after {seconds} seconds"
         pause.wait(BETWEEN_SECONDS)
     return answer
+
+
+async def until(condition: Callable[[], Awaitable[object]], *, seconds: float = 10) -> None:
+    """The same in an event loop, which goes on meanwhile."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(BETWEEN_SECONDS)

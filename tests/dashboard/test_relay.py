@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from dashboard.listener import TOO_SLOW, Listener
 from dashboard.relay import MAX_RECENT_BYTES, RECENT_SECONDS, FeedStream, Relay
+from tests import waiting
 from tests.feed_client import validator
 from tests.stories import NOW, a_batch, a_scale_set, publish
 from tests.threads import in_thread
@@ -71,9 +72,7 @@ def clock() -> datetime:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
-        while not await in_thread(condition):
-            await asyncio.sleep(0.01)
+    await waiting.until(lambda: in_thread(condition), seconds=ANSWER_TIMEOUT_SECONDS)
 
 
 @pytest.fixture

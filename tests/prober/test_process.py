@@ -13,6 +13,7 @@ from tests.providers.conftest import simulator as simulator
 from tests.providers.simulator import Simulator
 from tests.stories import document
 from tests.threads import in_thread
+from tests.waiting import until
 from upgrades.commands.scale_sets import set_model
 from upgrades.core.states import Health
 from upgrades.models import Instance, ScaleSet
@@ -59,9 +60,7 @@ def probe(fleet: Fleet, story: Callable[[Callable[..., Any]], Coroutine[Any, Any
 
 
 async def _until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
-        while not await in_thread(condition):
-            await asyncio.sleep(0)  # no hurry: the condition itself takes a moment in its thread
+    await until(lambda: in_thread(condition), seconds=ANSWER_TIMEOUT_SECONDS)
 
 
 def _healths(fleet: Fleet) -> list[str]:

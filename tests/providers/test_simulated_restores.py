@@ -162,12 +162,16 @@ def test_a_simulator_killed_during_restores_goes_on_where_it_was(
     old = simulator.play(before)
     slow = _tagged(scale_set, {"boot-seconds": "4"})
     backs = [restore(slow, view.instance, view.os_disk) for view in old]
-    assert simulator.play(lambda provider: provider.begin(backs)) == {}
+
+    async def begun(provider: Provider) -> None:
+        assert await provider.begin(backs) == {}
+        assert {view.power for view in (await provider.views(slow)).values()} == {Power.STARTING}
+
+    simulator.play(begun)
     simulator.kill()
     simulator.start()
 
     async def after(provider: Provider) -> None:
-        assert {view.power for view in (await provider.views(slow)).values()} == {Power.STARTING}
         assert _all_unaddressed(await done(provider, *backs)) == _all_unaddressed(old)
 
     simulator.play(after)
