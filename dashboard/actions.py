@@ -110,14 +110,14 @@ def undo_opt_out(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
 
 @action("opt_in")
 def opt_in(request: HttpRequest, group: str, name: str) -> dict[str, Any]:
-    """End opt-outs. They still hold for some seconds (UNDO_FOR), so that nothing begins in the time in which this can be undone."""
+    """End opt-outs. They still hold for some seconds (OPT_IN_DELAY), so that nothing begins in the time in which this can be undone."""
     sent = read(Ids(request.POST))
     now = timezone.now()
-    rows = opt_outs.opt_in(f"{group}/{name}", sent["ids"], owner=_by(request), now=now, after=opt_outs.UNDO_FOR)
+    rows = opt_outs.opt_in(f"{group}/{name}", sent["ids"], owner=_by(request), now=now, delay=opt_outs.OPT_IN_DELAY)
     if not rows:
         return {"said": _("Already opted in.")}
     said = _("{instances} opted in again. Nothing starts for {seconds} s.")
-    said = said.format(instances=named(rows), seconds=opt_outs.UNDO_FOR.seconds)
+    said = said.format(instances=named(rows), seconds=opt_outs.OPT_IN_DELAY.seconds)
     return {"said": said, "undo": _undo("undo opt in", group, name, rows)}
 
 

@@ -25,7 +25,7 @@ from dashboard import rights
 from dashboard.actions import error, named, not_signed_in
 from upgrades import plans
 from upgrades.commands.errors import Refused
-from upgrades.commands.opt_outs import UNDO_FOR, find_instances
+from upgrades.commands.opt_outs import OPT_IN_DELAY, find_instances
 from upgrades.core import consequences, documents, what_if
 from upgrades.core.actions import Action
 from upgrades.core.extensions import key_of_model
@@ -249,7 +249,7 @@ def _opt_in(asked: Asked) -> Consequence:
         _("Opt in again"),
         "opt in",
         partial(what_if.with_opt_outs_ended, ids=asked.ids),
-        (says.format(seconds=UNDO_FOR.seconds),),
+        (says.format(seconds=OPT_IN_DELAY.seconds),),
         asks=others,
         values={"ids": asked.sent.get("ids", "")},
         opt_outs=tuple(_opt_out(opt_out) for opt_out in held),

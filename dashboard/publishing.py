@@ -13,7 +13,7 @@ from dashboard import rights
 from dashboard.actions import error, not_signed_in, read, reference_of
 from dashboard.forms import PublishForm, UndoWithdrawalForm
 from upgrades.commands.errors import Refused
-from upgrades.commands.images import find_version, would_publish, would_undo_withdrawal
+from upgrades.commands.images import find_version, preview_publication, would_undo_withdrawal
 from upgrades.core.sentences import shaped
 
 Answering = Callable[[HttpRequest], dict[str, Any]]
@@ -40,7 +40,7 @@ def _question(answer: Answering) -> Callable[[HttpRequest], JsonResponse]:
 @_question
 def would_publish_it(request: HttpRequest) -> dict[str, Any]:
     sent = read(PublishForm(request.GET))
-    found = would_publish(reference_of(sent), locations=sent["locations"])
+    found = preview_publication(reference_of(sent), locations=sent["locations"])
     values = {"sku": sent["sku"], "version": sent["version"], "locations": ",".join(sent["locations"])}
     says: list[str] = [*found.says]
     if sent["locations"]:

@@ -42,6 +42,12 @@ OLD = {
     r"trials?|trials_of|said_by|changes_at|extensions_started|without_vain_action|way_out|since_when|core\.waiting": "target_results, "
     "version_results_of, instance_messages, next_overdue_at, with_extension_upgrade_started, with_useful_action, "
     "replacement_of_withdrawn, ids_and_since, reason_context",
+    r"spelled_word|counting_spelling|in_type|kept_short|without_idle_identities|check_not_taken_away|at_the_terminal": "enum_spelling, "
+    "effective_spelling, converted, shortened, without_excluded_identities, check_not_removed, terminal_actor",
+    r"KnownRows|known_rows|give_back_for_another|settle_and_rest|rest_on|creations_for_the_capacity|boards_of": "CachedRows, row_cache, "
+    "give_back_and_make_due, settle_and_wait, wait_to_store, capacity_creations, board_update",
+    r"make_client|user_made|would_publish|UNDO_FOR|UNDONE_WITHIN|tell_users|rolls_blindly|is_retried": "create_client, user_added, "
+    "preview_publication, OPT_IN_DELAY, OPT_OUT_UNDO_TIME, update_users, lacks_health_source, would_be_retried",
 }
 NAMES = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in OLD))
 FOLDERS = (

@@ -13,7 +13,7 @@ from django.urls import reverse
 from dashboard.content_policy import POLICY
 from tests.admin.people import Admitting, act, page
 from tests.stories import NOW, a_batch, a_scale_set, nothing_changes, publish
-from upgrades.commands.access import make_client
+from upgrades.commands.access import create_client
 from upgrades.commands.fleet_stops import stop_fleet
 from upgrades.commands.load_balancers import put_load_balancer
 from upgrades.commands.opt_outs import opt_out
@@ -33,7 +33,7 @@ def a_fleet(names: str = "ab", instances: int = 3) -> None:
     """Something of everything."""
     stop_fleet(reason="why", owner="me", now=NOW)
     put_load_balancer("fleet/lb", {"location": "westeurope"}, NOW)
-    make_client("pipeline", ApiClient.Role.ADMIN, NOW)
+    create_client("pipeline", ApiClient.Role.ADMIN, NOW)
     sets = [a_scale_set(name, instances=instances) for name in names]
     publish("1.0.0")
     for row in sets:
@@ -180,7 +180,7 @@ def test_filters_search_and_dates_of_the_history(ada: Client) -> None:
 
 
 def test_clients_of_the_api_are_shown_without_secrets_and_revoked(ada: Client, admitting: Admitting) -> None:
-    row, secret = make_client("pipeline", ApiClient.Role.OPERATOR, NOW)
+    row, secret = create_client("pipeline", ApiClient.Role.OPERATOR, NOW)
     shown = page(ada, "apiclient/") + page(ada, f"apiclient/{row.pk}/change/")
     assert str(row.pk) in shown and secret not in shown and row.secret_hash not in shown
     with nothing_changes():

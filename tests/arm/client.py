@@ -9,7 +9,7 @@ from django.test import Client
 
 from tests.stories import NOW
 from upgrades.arm import clock, tokens
-from upgrades.commands.access import make_client
+from upgrades.commands.access import create_client
 from upgrades.commands.token_keys import signing_key
 from upgrades.models import ApiClient, Subscription, TokenKey
 
@@ -62,7 +62,7 @@ class Api:
     def __post_init__(self) -> None:
         there_is_a_key()
         self.name = self.name or f"{self.role.value}-1"
-        self.client, self.secret = make_client(self.name, self.role, NOW)
+        self.client, self.secret = create_client(self.name, self.role, NOW)
         self.subscription = str(Subscription.objects.get().pk)
         self.tenant = str(Subscription.objects.get().tenant_id)
         self.token = self.issue_token()

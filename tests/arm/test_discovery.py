@@ -15,7 +15,7 @@ from tests.stories import NOW
 from upgrades.arm import clock, tokens
 from upgrades.arm.tokens import Issuer
 from upgrades.commands import token_keys
-from upgrades.commands.access import make_client, renew_secret
+from upgrades.commands.access import create_client, renew_secret
 from upgrades.models import ApiClient, TokenKey
 from upgrades.models.token_keys import KEPT_AFTER_RENEWAL, in_force
 
@@ -256,7 +256,7 @@ def test_ending_all_tokens(api: Api) -> None:
 
 def test_no_secret_begins_like_an_option(db: None) -> None:
     """One in 64 random texts begins with "-", which `az login --password` takes for an option."""
-    row, secret = make_client("many", ApiClient.Role.VIEWER, NOW)
+    row, secret = create_client("many", ApiClient.Role.VIEWER, NOW)
     for _ in range(500):
         assert secret[0].isalnum() and len(secret) == 43
         _, secret = renew_secret(row.name)

@@ -109,7 +109,7 @@ def _opted_out() -> Callable[[], Any]:
 
 def _is_being_opted_in() -> Callable[[], Any]:
     _opted_out()
-    opt_outs.opt_in(WEB, ["1"], owner="me", now=NOW, after=timedelta(seconds=10))
+    opt_outs.opt_in(WEB, ["1"], owner="me", now=NOW, delay=timedelta(seconds=10))
     return partial(opt_outs.undo_opt_in, WEB, ["1"], by="ada", now=LATER)
 
 
@@ -155,7 +155,7 @@ def _has_group() -> Callable[[], Any]:
 
 
 def _client() -> None:
-    access.make_client("terraform", ApiClient.Role.OPERATOR, NOW)
+    access.create_client("terraform", ApiClient.Role.OPERATOR, NOW)
 
 
 def _renews() -> Callable[[], Any]:
@@ -188,10 +188,10 @@ def _withdrawn() -> Callable[[], Any]:
 
 PUBLISH = partial(images.publish_image, ImageReference(*UBUNTU, "16.04.9"), LATER)
 OPT_OUT = partial(opt_outs.opt_out, WEB, ["1", "2"], reason="debugging", owner="ada", now=LATER)
-CREATE = partial(access.make_client, "terraform", ApiClient.Role.OPERATOR, LATER)
+CREATE = partial(access.create_client, "terraform", ApiClient.Role.OPERATOR, LATER)
 
 STORIES = {
-    "access.make_client": Story(lambda: CREATE, "ApiClientCreated", "terraform"),
+    "access.create_client": Story(lambda: CREATE, "ApiClientCreated", "terraform"),
     "access.renew_secret": Story(_renews, "ApiClientSecretRenewed", "terraform"),
     "access.revoke_client": Story(_revokes, "ApiClientRevoked", "terraform"),
     "approvals.approve": Story(_waits_for_approval, "InstancesApproved"),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from tests.stories import NOW, a_scale_set, publish, refused, snapshot_equals_events
-from upgrades.commands.opt_outs import UNDO_FOR, opt_in, opt_out, undo_opt_in, undo_opt_out
+from upgrades.commands.opt_outs import OPT_IN_DELAY, opt_in, opt_out, undo_opt_in, undo_opt_out
 from upgrades.commands.protection import protect
 from upgrades.commands.upgrades import start
 from upgrades.feed import read
@@ -102,7 +102,7 @@ def test_an_opt_in_that_is_taken_back_leaves_the_opt_out_as_it_was() -> None:
     row = a_scale_set()
     publish("16.04.9")
     out(*(str(number) for number in range(10)), owner="bob", until=LATER + timedelta(days=3))
-    opt_in("fleet/web", ["3"], owner="me", now=LATER, after=UNDO_FOR)
+    opt_in("fleet/web", ["3"], owner="me", now=LATER, delay=OPT_IN_DELAY)
     shape = read.snapshot(row.pk)["instances"]["3"]["opt_out"]
     assert (shape["owner"], shape["ending_by"], shape["until"]) == ("bob", "me", "2018-09-25T12:01:10.000Z")
     with snapshot_equals_events():
@@ -121,20 +121,20 @@ def test_an_opt_in_that_is_taken_back_leaves_the_opt_out_as_it_was() -> None:
 def test_an_opt_in_takes_effect_if_it_is_not_undone_in_time() -> None:
     row = a_scale_set()
     out("3", owner="bob")
-    opt_in("fleet/web", ["3"], owner="me", now=LATER, after=UNDO_FOR)
-    assert opt_in("fleet/web", ["3"], owner="you", now=LATER, after=UNDO_FOR) == [], "it ends already"
+    opt_in("fleet/web", ["3"], owner="me", now=LATER, delay=OPT_IN_DELAY)
+    assert opt_in("fleet/web", ["3"], owner="you", now=LATER, delay=OPT_IN_DELAY) == [], "it ends already"
     with snapshot_equals_events():
-        reconcile(row.pk, lambda: LATER + UNDO_FOR)
+        reconcile(row.pk, lambda: LATER + OPT_IN_DELAY)
     assert OptOut.objects.get().ended_by == "me"
     assert Transition.objects.filter(note="Opted in again.").exists()
     with refused("OperationNotAllowed", "the opt-outs of instances 3 have ended already"):
-        undo_opt_in("fleet/web", ["3"], by="me", now=LATER + UNDO_FOR)
+        undo_opt_in("fleet/web", ["3"], by="me", now=LATER + OPT_IN_DELAY)
 
 
 def test_an_opt_out_that_is_about_to_end_need_not_be_ended() -> None:
     a_scale_set()
     out("3", until=LATER + timedelta(seconds=5))
-    assert opt_in("fleet/web", ["3"], owner="me", now=LATER, after=UNDO_FOR) == []
+    assert opt_in("fleet/web", ["3"], owner="me", now=LATER, delay=OPT_IN_DELAY) == []
     assert OptOut.objects.get().until == LATER + timedelta(seconds=5)
 
 
@@ -161,7 +161,7 @@ def test_protection_by_a_client_outlasts_a_pending_opt_in() -> None:
     """Caution is never forgotten: the opt-out that is about to end does not count for it."""
     row = a_scale_set()
     out("0", owner="bob")
-    opt_in("fleet/web", ["0"], owner="me", now=LATER, after=UNDO_FOR)
+    opt_in("fleet/web", ["0"], owner="me", now=LATER, delay=OPT_IN_DELAY)
     protect(row, 0, from_actions=True, from_scale_in=None, owner="client", now=LATER)
     assert OptOut.objects.get(ended_at=None).until is None
 

@@ -28,7 +28,7 @@ from upgrades.admin.base import (
     now,
 )
 from upgrades.commands.errors import Refused
-from upgrades.commands.images import publish_image, undo_withdrawal, withdraw_image, would_publish
+from upgrades.commands.images import preview_publication, publish_image, undo_withdrawal, withdraw_image
 from upgrades.commands.opt_outs import MAX_REASON_LENGTH
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.facts import ImageReference
@@ -129,7 +129,7 @@ class VersionForm(ModelForm[ImageVersion]):
         sku, places = cleaned["sku"], [place.name for place in cleaned["limited_to"]]
         with suppress(Refused):
             reference = ImageReference(sku.publisher, sku.offer, sku.sku, cleaned["version"])
-            found = would_publish(reference, locations=places)
+            found = preview_publication(reference, locations=places)
             self.add_error("agreed", [*found.says, _("Check this box and save again to publish it.")])
 
     def _get_validation_exclusions(self) -> set[str]:

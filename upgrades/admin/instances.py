@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from upgrades.admin.base import MAX_SHOWN, MomentField, ReadOnlyAdmin, ask, each, name_of, now, without_documents
-from upgrades.commands.opt_outs import MAX_REASON_LENGTH, described, opt_in, opt_out
+from upgrades.commands.opt_outs import MAX_REASON_LENGTH, opt_in, opt_out, opt_out_text
 from upgrades.commands.steering import release
 from upgrades.models import Instance, OptOut
 from upgrades.models.instance import in_force
@@ -134,7 +134,7 @@ def _opt_in(
     others = in_force(now()).filter(instance__in=instances).exclude(owner=name_of(request))
     if "agreed" not in request.POST and others.exists():
         says = [
-            described(opt_out)
+            opt_out_text(opt_out)
             for opt_out in others.select_related("instance").order_by("instance__number")[: MAX_SHOWN + 1]
         ]
         lead = _("{count} selected. Opted out by somebody else:").format(count=chosen.count())

@@ -156,11 +156,11 @@ def patch(call: Call, group: str, name: str) -> Answer:
 def _change(call: Call, group: str, name: str, *, removes: bool) -> Answer:
     body = typed.without_read_only(without_read_only(call.object_body()), azure_types.SCALE_SET)
     given = versions.incoming(body, call.version)
-    without = secrets.removed_places(given) if removes else frozenset()
-    if without:
+    removed_secrets = secrets.removed_places(given) if removes else frozenset()
+    if removed_secrets:
         call.require(ADMIN)  # what they were does not show in the document
     edit = partial(_edited, call, given, removes=removes)
-    done = change_model(f"{group}/{name}", edit, call.now, without=without)
+    done = change_model(f"{group}/{name}", edit, call.now, removed_secrets=removed_secrets)
     row = done.scale_set
     headers = {"ETag": etag(row), "Retry-After": "1"}
     if done.changed:

@@ -16,8 +16,8 @@ MAX_NAME_LENGTH = 150
 
 
 @audited("ApiClientCreated", ObjectKind.API_CLIENT)
-def make_client(name: str, role: ApiClient.Role, now: datetime) -> tuple[ApiClient, str]:
-    """Create a client. Returns (client, secret); the secret cannot be read again later. Raises Refused where the name is bad or in use."""
+def create_client(name: str, role: ApiClient.Role, now: datetime) -> tuple[ApiClient, str]:
+    """Create a client. Returns (client, secret); the secret cannot be read again. Raises Refused where the name is bad or in use."""
     name = name.strip()
     if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable():
         message = (
@@ -26,17 +26,17 @@ def make_client(name: str, role: ApiClient.Role, now: datetime) -> tuple[ApiClie
         raise Refused("InvalidParameter", message, target="name")
     secret = _new_secret()
     if ApiClient.objects.filter(name=name).exists():
-        raise _there_already(name)
+        raise _name_in_use(name)
     try:
         with transaction.atomic():
             row = ApiClient.objects.create(name=name, role=role, secret_hash=_hash(secret), created_at=now)
             note(f"Created the API client {name}, which {row.role_says}.", after={"role": row.role}, object_id=row.pk)
     except IntegrityError:  # somebody else has created it since the check above
-        raise _there_already(name) from None
+        raise _name_in_use(name) from None
     return row, secret
 
 
-def _there_already(name: str) -> Refused:
+def _name_in_use(name: str) -> Refused:
     message = f"there is a client {name!r} already; give it a new secret, or revoke it"
     return Refused("Conflict", message, target="name")
 
@@ -46,9 +46,9 @@ def renew_secret(name: str) -> tuple[ApiClient, str]:
     """Give a client a new secret. Returns (client, secret). The old secret and all its tokens end; a revoked client is let in again."""
     with transaction.atomic():
         row, secret = _find(name), _new_secret()
-        says = f"Gave the API client {name} a new secret; the old one and its tokens ended."
+        summary = f"Gave the API client {name} a new secret; the old one and its tokens ended."
         note(
-            says,
+            summary,
             before={"revoked": row.revoked_at, "secret": row.token_number},
             after={"revoked": None, "secret": row.token_number + 1},
             object_id=row.pk,
@@ -67,20 +67,21 @@ def revoke_client(name: str, now: datetime) -> ApiClient:
         before, row.revoked_at = row.revoked_at, row.revoked_at or now
         row.token_number += 1
         row.save(update_fields=["revoked_at", "token_number"])
-        says = f"Revoked the API client {name} with its tokens."
-        note(says, before={"revoked": before}, after={"revoked": row.revoked_at}, object_id=row.pk)
+        summary = f"Revoked the API client {name} with its tokens."
+        note(summary, before={"revoked": before}, after={"revoked": row.revoked_at}, object_id=row.pk)
     return row
 
 
 def _find(name: str) -> ApiClient:
     row = ApiClient.objects.filter(name=name).first()
     if row is None:
-        there_are = ", ".join(ApiClient.objects.values_list("name", flat=True)[:10]) or "none yet"
-        raise Refused("ResourceNotFound", f"there is no client {name!r}; there are: {there_are}", target="name")
+        names = ", ".join(ApiClient.objects.values_list("name", flat=True)[:10]) or "none yet"
+        raise Refused("ResourceNotFound", f"there is no client {name!r}; there are: {names}", target="name")
     return row
 
 
 def is_secret_of(row: ApiClient, secret: str) -> bool:
+    """Is this the client's secret? Never that of a revoked client."""
     return row.revoked_at is None and hmac.compare_digest(row.secret_hash, _hash(secret))
 
 
@@ -92,5 +93,5 @@ def _new_secret() -> str:
 
 
 def _hash(secret: str) -> str:
-    """A fast hash on purpose: slow ones protect passwords that people choose, but 256 random bits cannot be guessed at any speed."""
+    """The SHA-256 of the secret. A fast hash is enough: nobody guesses 256 random bits, unlike a password that a person chose."""
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()

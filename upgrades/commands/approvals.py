@@ -1,4 +1,4 @@
-"""Approvals, instance by instance, that deferred upgrades wait for (A-24): giving them and taking them back."""
+"""Gives and withdraws the approvals that deferred upgrades wait for, instance by instance (A-24)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ ANOTHER = "{row} waits for the approval of {version} by now, not of {given}: not
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A version, and the instances that were approved for it by this call; those that were approved before are not among them."""
+    """The version, and the instances that this call has approved for it, without those that were approved before."""
 
     version: str
     instances: list[Instance]
@@ -35,11 +35,11 @@ class Approval:
 
 @audited("InstancesApproved", ObjectKind.SCALE_SET)
 def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime, version: str = "") -> Approval:
-    """Approve the version that waits for approval (of the running upgrade; else the latest) for the instances `ids`.
+    """Approve instances for the target version of the running upgrade, or else for the latest version.
 
-    `ids=None` means all instances that wait for it and are not opted out. Instances that have the version, or its approval, stay as they
-    are. `version`: the version that the person wants to approve, "" for whichever waits. Raises Refused, with nothing approved, where
-    another version waits by now, none does, or there is no such instance.
+    `ids`: the instances; None for all that wait for approval and are not opted out. Instances that have the version, or its approval, stay
+    as they are. `version`: the version that the person means to approve, "" for whichever it is. Raises Refused, with nothing approved,
+    where it is another one by now, none waits for approval, or there is no such instance.
     """
     with lookup.writing_to(path, now) as writer:
         named = None if ids is None else find_instances(writer.scale_set, ids)
@@ -50,7 +50,7 @@ def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: dateti
         behind = _behind(writer.scale_set, awaited)
         wanted = _not_opted_out(writer, behind) if named is None else named
         rows = [row for row in wanted if row in behind and row.approved_version != awaited]
-        _set(writer, rows, awaited, f"Approved for {awaited} by {by}.")
+        _set_approval(writer, rows, awaited, f"Approved for {awaited} by {by}.")
         if rows:
             numbers = ranges(row.number for row in rows)
             note(f"Approved {awaited} for instances {numbers}.", after={"approved": awaited, "instances": numbers})
@@ -59,7 +59,7 @@ def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: dateti
 
 @audited("ApprovalWithdrawn", ObjectKind.SCALE_SET)
 def withdraw_approval(path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime) -> list[Instance]:
-    """Take back the approval of the instances `ids` (None: of all). Instances that a batch has in flight go on. Raises Refused."""
+    """Withdraw the approval of the instances `ids` (None: of all). Instances that are in flight go on. Raises Refused."""
     with lookup.writing_to(path, now) as writer:
         named = find_instances(writer.scale_set, ids) if ids is not None else list(writer.scale_set.instances.all())
         running = InstanceUpgrade.objects.filter(upgrade__scale_set=writer.scale_set, upgrade__ended_at=None)
@@ -70,15 +70,15 @@ def withdraw_approval(path: str, ids: Sequence[str] | None = None, *, by: str, n
             numbers = ranges(row.number for row in rows)
             before = {"approved": sorted({row.approved_version for row in rows}), "instances": numbers}
             note(f"Withdrew the approval of instances {numbers}.", before=before)
-        _set(writer, rows, "", f"Its approval was withdrawn by {by}.")
+        _set_approval(writer, rows, "", f"Its approval was withdrawn by {by}.")
     return rows
 
 
-def _set(writer: Writer, rows: Sequence[Instance], version: str, note: str) -> None:
+def _set_approval(writer: Writer, rows: Sequence[Instance], version: str, why: str) -> None:
     if not rows:
         return
     Instance.objects.filter(pk__in=[row.pk for row in rows]).update(approved_version=version)
-    writer.changed(*rows, note=note)
+    writer.changed(*rows, note=why)
     writer.wake()
 
 

@@ -1,4 +1,4 @@
-"""Asynchronous operations of the API: what clients have started and poll until it is over (Azure-AsyncOperation)."""
+"""Asynchronous operations of the API (Azure-AsyncOperation), which clients poll until they are over."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,10 +11,10 @@ from upgrades.models.async_operation import RequestKind, Status
 from upgrades.models.resource_group import existing
 
 KEPT = timedelta(days=7)
-MIN_KEPT = 100  # the latest ones stay, however far a clock is set forward: clients may still be polling them
+MIN_KEPT = 100  # the latest ones, however far a clock is set forward: clients may still be polling them
 
 
-@unaudited("what a client asks after; the command that it stands for is audited")
+@unaudited("clients only poll it; the command that it belongs to is audited")
 def begin(
     kind: RequestKind,
     key: str,
@@ -33,9 +33,9 @@ def begin(
     )
 
 
-@unaudited("notices that something is over")
+@unaudited("only notes that an operation is over")
 def settle(row: AsyncOperation, now: datetime) -> AsyncOperation:
-    """Bring an operation up to date: store its outcome where it is over by now. An outcome never changes afterwards."""
+    """Store the outcome of an operation that is over by now. An outcome never changes afterwards."""
     if row.status:
         return row
     outcome = _OUTCOMES[RequestKind(row.kind)](row, now)
@@ -70,8 +70,8 @@ def _delete(row: AsyncOperation, now: datetime) -> Ending:
 
 
 def _delete_group(row: AsyncOperation, now: datetime) -> Ending:
-    is_there = existing().filter(key=row.key, deleting=True).exists()
-    return None if is_there else (Status.SUCCEEDED, None)
+    still_exists = existing().filter(key=row.key, deleting=True).exists()
+    return None if still_exists else (Status.SUCCEEDED, None)
 
 
 def _upgrade(row: AsyncOperation, now: datetime) -> Ending:
@@ -89,13 +89,13 @@ def _upgrade(row: AsyncOperation, now: datetime) -> Ending:
 
 
 def _cancel(row: AsyncOperation, now: datetime) -> Ending:
-    """Cancelling is over when the upgrade has ended, in whatever way."""
+    """A cancellation is over when the upgrade has ended, in whatever way."""
     is_running = RollingUpgrade.objects.filter(pk=row.upgrade_id or row.pk, ended_at=None).exists()
     return None if is_running else (Status.SUCCEEDED, None)
 
 
 def _approve(row: AsyncOperation, now: datetime) -> Ending:
-    """Approving is over at once; it does not wait for the upgrade."""
+    """An approval is over at once; it does not wait for the upgrade."""
     return Status.SUCCEEDED, None
 
 

@@ -6,9 +6,9 @@
             ...
             note("Paused the upgrade.", before={"paused_by": ""}, after={"paused_by": by})
 
-Every public command that writes is marked with `audited` (a test looks for it) and calls `note` with what it changed; a command that
-changed nothing writes no entry. A refused command is written too. The entry points say who acts (`as_actor`), once for each request;
-otherwise it is whoever runs this process.
+Every public command that writes is marked with `audited` (a test checks that) and calls `note` with what it changed. A command that changed
+nothing writes no entry; a refused one does. The entry points say who acts, once for each request (`as_actor`); otherwise the actor is the
+user who runs this process.
 """
 
 import inspect
@@ -41,7 +41,7 @@ MAX_REFUSALS_OF_NOBODY = 1_000  # in an hour, of all actors together who have no
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
-# The first of these arguments that a command has says what it acts on.
+# A command's first argument with one of these names says what it acts on.
 NAMES_OF_PATHS = ("path", "name", "reference", "row")
 
 
@@ -69,7 +69,7 @@ _scope: ContextVar[Scope | None] = ContextVar("_scope", default=None)
 
 @contextmanager
 def as_actor(actor: Callable[[], Actor]) -> Iterator[Scope]:
-    """Make `actor` the actor of every entry written inside. It is called only when there is something to write."""
+    """Make `actor` the actor of every entry written inside. `actor` is called only when there is something to write."""
     with as_actor_until_written(actor) as scope:
         try:
             yield scope
@@ -79,7 +79,7 @@ def as_actor(actor: Callable[[], Actor]) -> Iterator[Scope]:
 
 @contextmanager
 def as_actor_until_written(actor: Callable[[], Actor]) -> Iterator[Scope]:
-    """As `as_actor`, but the caller calls `write_refusals`."""
+    """As `as_actor`, but the caller has to call `write_refusals`."""
     scope = Scope(actor)
     token = _scope.set(scope)
     try:
@@ -89,6 +89,7 @@ def as_actor_until_written(actor: Callable[[], Actor]) -> Iterator[Scope]:
 
 
 def actor() -> Actor:
+    """Who acts now."""
     scope = _scope.get()
     return scope.actor() if scope else terminal_actor(EntryPoint.SCRIPT)
 
@@ -100,9 +101,9 @@ def audited(code: str, kind: ObjectKind) -> Callable[[Callable[Given, Answer]], 
         signature = inspect.signature(command)
 
         @wraps(command)
-        def called(*args: Given.args, **options: Given.kwargs) -> Answer:
+        def wrapper(*args: Given.args, **options: Given.kwargs) -> Answer:
             outer = _audited_command.get()
-            audited_command = _AuditedCommand(code, kind, *_named(signature.bind(*args, **options).arguments))
+            audited_command = _AuditedCommand(code, kind, *_path_and_time(signature.bind(*args, **options).arguments))
             token = _audited_command.set(audited_command)
             try:
                 return command(*args, **options)
@@ -113,7 +114,7 @@ def audited(code: str, kind: ObjectKind) -> Callable[[Callable[Given, Answer]], 
             finally:
                 _audited_command.reset(token)
 
-        return called
+        return wrapper
 
     return decorate
 
@@ -128,9 +129,10 @@ def unaudited(why: str) -> Callable[[Callable[Given, Answer]], Callable[Given, A
     return decorate
 
 
-def _named(given: Mapping[str, Any]) -> tuple[str, datetime | None]:
-    found = next((str(given[name]) for name in NAMES_OF_PATHS if name in given), "")
-    return found, given.get("now")
+def _path_and_time(given: Mapping[str, Any]) -> tuple[str, datetime | None]:
+    """(what a command with these arguments acts on, its time)."""
+    path = next((str(given[name]) for name in NAMES_OF_PATHS if name in given), "")
+    return path, given.get("now")
 
 
 def note(
@@ -143,7 +145,7 @@ def note(
     path: str = "",
     object_id: object = "",
 ) -> None:
-    """Write to the audit trail what the running command did. Nothing is written where `before` and `after` are given and equal.
+    """Write to the audit trail what the running command did, unless `before` and `after` are given and equal.
 
     `code`, `kind` and `path` replace the command's own. Raises RuntimeError outside an `audited` command or outside its transaction.
     """
@@ -175,7 +177,7 @@ def write_entry(
 def record_refusal(
     code: str, kind: ObjectKind, path: str, error_code: str, message: str, *, now: datetime, by: Actor | None = None
 ) -> None:
-    """Write an attempt that was refused before any command was called."""
+    """Record an attempt that was refused before any command was called."""
     _refused(_AuditedCommand(code, kind, path, now), error_code, message, by)
 
 
@@ -188,12 +190,12 @@ def write(
     by: Actor | None = None,
     object_id: object = "",
 ) -> None:
-    was, is_now = differences(before or {}, after or {})
-    if (before or after) and not was and not is_now:
+    old, new = differences(before or {}, after or {})
+    if (before or after) and not old and not new:
         return
     row = _entry(audited_command, by or actor())
     row.says, row.object_id = one_line(masked(summary), 500), str(object_id)[:64]
-    row.before, row.after = was, is_now
+    row.before, row.after = old, new
     row.save()
 
 

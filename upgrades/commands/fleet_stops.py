@@ -1,4 +1,4 @@
-"""The fleet stop: stopping all automatic upgrades of the fleet at once, and letting them go on."""
+"""Begins and ends the fleet stop, which holds all automatic upgrades of the fleet."""
 
 from datetime import datetime, timedelta
 
@@ -25,13 +25,15 @@ def stop_fleet(*, reason: str, owner: str, now: datetime, until: datetime | None
     reason = checked_reason(reason, "a stop of the fleet")
     checked_until(until, now, "a stop of the fleet")
     with writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as writer:
-        before = _described(open_fleet_stop())
+        before = _audit_values(open_fleet_stop())
         _end(owner, now)
         row = FleetStop.objects.create(owner=owner, reason=reason, created_at=now, until=until or now + DEFAULT_LENGTH)
         writer.changed(*writer.scale_sets)
         writer.wake()
-        says = f"Stopped all automatic upgrades until {in_utc(row.until) if row.until else 'further notice'}: {reason}"
-        note(says, before=before, after=_described(row), object_id=row.pk)
+        summary = (
+            f"Stopped all automatic upgrades until {in_utc(row.until) if row.until else 'further notice'}: {reason}"
+        )
+        note(summary, before=before, after=_audit_values(row), object_id=row.pk)
     return row
 
 
@@ -43,7 +45,7 @@ def end_fleet_stop(*, by: str, now: datetime) -> FleetStop:
         row = open_fleet_stop()
         if row is None:
             raise Refused("Conflict", "automatic upgrades are not stopped")
-        note("Let all automatic upgrades go on.", before=_described(row), object_id=row.pk)
+        note("Let all automatic upgrades go on.", before=_audit_values(row), object_id=row.pk)
         _end(by, now)
         row.refresh_from_db()
         writer.changed(*writer.scale_sets)
@@ -51,7 +53,7 @@ def end_fleet_stop(*, by: str, now: datetime) -> FleetStop:
     return row
 
 
-def _described(row: FleetStop | None) -> dict[str, object]:
+def _audit_values(row: FleetStop | None) -> dict[str, object]:
     return {"owner": row.owner, "reason": row.reason, "since": row.created_at, "until": row.until} if row else {}
 
 

@@ -1,4 +1,4 @@
-"""Creating a resource group by putting something into it."""
+"""Creates a resource group when something is put into it."""
 
 from upgrades.commands.errors import Refused
 from upgrades.models import Location, ResourceGroup, ScaleSet

@@ -1,4 +1,4 @@
-"""Publishing image versions, and withdrawing them."""
+"""Publishes image versions, and withdraws them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,9 +37,9 @@ def publish_image(reference: ImageReference, now: datetime, *, locations: Sequen
     """
     places = _locations(locations)
     with transaction.atomic():
-        sku = _sku(reference)
+        sku = _locked_sku(reference)
         _check_version(sku, reference.version, places)
-        with writing(now, *_users(sku, places)) as writer:
+        with writing(now, *_ids_of_users(sku, places)) as writer:
             _store(sku, reference.version, places, now)
             followers = [row for row in writer.scale_sets if _follows(row)]
             writer.changed(*writer.scale_sets)  # scale sets that are pinned to a version show the latest one too
@@ -80,12 +80,12 @@ def _listed(what: str, rows: Sequence[ScaleSet]) -> Sentence:
     return say(f"publication.{what}", sets=", ".join(names), more=max(0, len(rows) - MAX_LISTED))
 
 
-def would_publish(reference: ImageReference, *, locations: Sequence[str] = ()) -> Publication:
+def preview_publication(reference: ImageReference, *, locations: Sequence[str] = ()) -> Publication:
     """What `publish_image` would do, with nothing written. Raises Refused where that would."""
     places = _locations(locations)
     sku = _supported(reference)
     _check_version(sku, reference.version, places)
-    rows = ScaleSet.objects.filter(pk__in=_users(sku, places)).order_by("key")
+    rows = ScaleSet.objects.filter(pk__in=_ids_of_users(sku, places)).order_by("key")
     return Publication(tuple(row for row in rows if _follows(row)))
 
 
@@ -94,7 +94,7 @@ def _follows(row: ScaleSet) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Withdrawn:
+class WithdrawalResult:
     """The result of withdrawing a version, or of undoing that.
 
     `changed`: whether anything was changed. `scale_sets`: those that run the version, are being upgraded to it, or are pinned to it.
@@ -109,7 +109,7 @@ class Withdrawn:
 
 @lookup.retry_on_conflict
 @audited("ImageWithdrawn", ObjectKind.IMAGE)
-def withdraw_image(reference: ImageReference, now: datetime, *, by: str, reason: str) -> Withdrawn:
+def withdraw_image(reference: ImageReference, now: datetime, *, by: str, reason: str) -> WithdrawalResult:
     """Withdraw a published version in all locations: no instance gets it any more.
 
     Instances that run it run on; an upgrade to it stops at the end of its batch. Withdrawing again changes nothing: the first reason
@@ -117,32 +117,32 @@ def withdraw_image(reference: ImageReference, now: datetime, *, by: str, reason:
     """
     reason = checked_reason(reason, "a withdrawal")
     with transaction.atomic():
-        sku = _sku(reference)
+        sku = _locked_sku(reference)
         row = _published_version(sku, reference.version)
         changed = row.withdrawn_at is None
         if changed:
             row.withdrawn_at, row.withdrawn_by, row.withdrawn_reason = now, by, reason
             _save_withdrawal(row, sku, now)
             note(f"Withdrew {reference}: {reason}", before={"withdrawn": False}, after={"withdrawn": True})
-        return _withdrawn(row, sku, changed=changed)
+        return _withdrawal_result(row, sku, changed=changed)
 
 
 @lookup.retry_on_conflict
 @audited("ImageWithdrawalUndone", ObjectKind.IMAGE)
-def undo_withdrawal(reference: ImageReference, now: datetime, *, by: str) -> Withdrawn:
+def undo_withdrawal(reference: ImageReference, now: datetime, *, by: str) -> WithdrawalResult:
     """Undo the withdrawal of a version; upgrades that were stopped because of it are tried again at once.
 
     A version that is not withdrawn stays as it is. Raises Refused: no such version.
     """
     with transaction.atomic():
-        sku = _sku(reference)
+        sku = _locked_sku(reference)
         row = _published_version(sku, reference.version)
         changed = row.withdrawn_at is not None
         if changed:
             row.withdrawn_at, row.withdrawn_by, row.withdrawn_reason = None, "", ""
             _save_withdrawal(row, sku, now, tried_again_by=by)
             note(f"Put {reference} back.", before={"withdrawn": True}, after={"withdrawn": False})
-        return _withdrawn(row, sku, changed=changed)
+        return _withdrawal_result(row, sku, changed=changed)
 
 
 def find_version(reference: ImageReference) -> ImageVersion:
@@ -158,7 +158,7 @@ def would_undo_withdrawal(reference: ImageReference) -> Publication:
     row = find_version(reference)
     sku = row.sku
     is_on_another = Instance.objects.filter(scale_set=OuterRef("pk")).exclude(version=row.version)
-    rows = ScaleSet.objects.filter(Exists(is_on_another), pk__in=_users(sku, list(row.limited_to.all())))
+    rows = ScaleSet.objects.filter(Exists(is_on_another), pk__in=_ids_of_users(sku, list(row.limited_to.all())))
     latest = {place: sku.latest_in(place) for place in Location.objects.filter(scaleset__in=rows).distinct()}
     newest_in = {place for place, known in latest.items() if known is None or versions.is_older(known, row.version)}
     following = [scale_set for scale_set in rows.select_related("location").order_by("key") if _follows(scale_set)]
@@ -168,16 +168,16 @@ def would_undo_withdrawal(reference: ImageReference) -> Publication:
 def _published_version(sku: ImageSku, version: str) -> ImageVersion:
     row = sku.versions.filter(version=version).first()
     if row is None:
-        there_are = sorted(sku.versions.values_list("version", flat=True), key=versions.parse, reverse=True)
-        some = ", ".join(there_are[:MAX_NAMED]) or "none"
+        newest_first = sorted(sku.versions.values_list("version", flat=True), key=versions.parse, reverse=True)
+        some = ", ".join(newest_first[:MAX_NAMED]) or "none"
         raise Refused("ImageNotFound", f"{sku} has no version {version!r}. Its newest are: {some}", target=version)
     return row
 
 
 def _save_withdrawal(row: ImageVersion, sku: ImageSku, now: datetime, tried_again_by: str = "") -> None:
-    """Save the row; every scale set that uses the SKU gets an event and is reconciled at once."""
+    """Save the row, with an event and a wake for every scale set that uses the SKU."""
     row.save(update_fields=["withdrawn_at", "withdrawn_by", "withdrawn_reason"])
-    with writing(now, *_users(sku, [])) as writer:
+    with writing(now, *_ids_of_users(sku, [])) as writer:
         writer.changed(*writer.scale_sets)
         if tried_again_by:
             _try_again(writer, row.version, tried_again_by)
@@ -186,7 +186,7 @@ def _save_withdrawal(row: ImageVersion, sku: ImageSku, now: datetime, tried_agai
 
 
 def _try_again(writer: Writer, version: str, by: str) -> None:
-    """End the wait before the next try where it was the withdrawal that stopped the last attempt, not a limit."""
+    """End the wait before the next attempt of scale sets whose last attempt was stopped by the withdrawal, not by a limit."""
     for row in writer.scale_sets:
         last = row.upgrades.filter(kind=UpgradeKind.IMAGE).first()
         was_stopped = last and last.target_version == version and (last.error or {}).get("code") == FaultCode.WITHDRAWN
@@ -196,12 +196,12 @@ def _try_again(writer: Writer, version: str, by: str) -> None:
             writer.changed(last, note=f"To be tried again at once: {by} put {version} back.")
 
 
-def _withdrawn(row: ImageVersion, sku: ImageSku, *, changed: bool) -> Withdrawn:
+def _withdrawal_result(row: ImageVersion, sku: ImageSku, *, changed: bool) -> WithdrawalResult:
     runs_it = Q(instances__version=row.version)
     is_on_its_way = Q(upgrades__ended_at=None, upgrades__target_version=row.version)
     sets = ScaleSet.objects.filter(runs_it | is_on_its_way | Q(image_version=row.version), sku=sku).distinct()
     left = versions.newest(sku.versions.filter(withdrawn_at=None).values_list("version", flat=True))
-    return Withdrawn(row, changed, tuple(sets.order_by("key")), left or "")
+    return WithdrawalResult(row, changed, tuple(sets.order_by("key")), left or "")
 
 
 def _store(sku: ImageSku, version: str, places: Sequence[Location], now: datetime) -> None:
@@ -213,15 +213,15 @@ def _store(sku: ImageSku, version: str, places: Sequence[Location], now: datetim
 
 
 def lock_sku(sku: ImageSku | None) -> ImageSku | None:
-    """Lock the SKU until the transaction ends: nobody else publishes a version of it, or creates a scale set with it.
+    """Lock the SKU until the transaction ends, so that nobody else publishes a version of it, or creates a scale set with it.
 
-    To be locked before any scale set.
+    It must be locked before any scale set.
     """
     return sku and ImageSku.objects.select_for_update(no_key=True).get(pk=sku.pk)
 
 
-def _sku(reference: ImageReference) -> ImageSku:
-    """The SKU's row, locked. Raises Refused where it is not supported."""
+def _locked_sku(reference: ImageReference) -> ImageSku:
+    """Lock the SKU of the reference. Raises Refused where it is not supported."""
     sku = _supported(reference)
     return lock_sku(sku) or sku
 
@@ -283,6 +283,6 @@ def _published(sku: ImageSku, version: str, places: Sequence[Location]) -> Itera
         yield "", list(others.values_list("version", flat=True))
 
 
-def _users(sku: ImageSku, places: Sequence[Location]) -> list[int]:
+def _ids_of_users(sku: ImageSku, places: Sequence[Location]) -> list[int]:
     rows = ScaleSet.objects.filter(sku=sku)
     return list((rows.filter(location__in=places) if places else rows).values_list("pk", flat=True))

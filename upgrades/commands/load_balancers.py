@@ -1,4 +1,4 @@
-"""Load balancers and their probes (Z-3.2)."""
+"""Creates, changes and deletes load balancers, and finds their probes (Z-3.2)."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ INTERVAL = (15, 5, 3600)  # default, minimum, maximum, in seconds
 THRESHOLD = (2, 100)  # default, maximum
 Edit = Callable[[LoadBalancer | None], Mapping[str, Any]]
 _PROBES = ("properties", "probes")
-# Lists of named things that have an id of their own.
+# The lists of a load balancer whose elements have names, and so an id of their own.
 PARTS = (
     "frontendIPConfigurations",
     "backendAddressPools",
@@ -61,22 +61,23 @@ def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalance
     """Create or replace a load balancer. Scale sets that use one of its probes are probed with the new settings. Raises Refused."""
     group, name = lookup.split(path)
     before = LoadBalancer.objects.filter(key=ScaleSet.key_of(group, name)).values_list("document", flat=True).first()
-    location = _location(_checked(document, before))
+    location = _location(_check_document(document, before))
     changes = {"location": location, "document": typed.cleaned(document, azure_types.LOAD_BALANCER, before)}
     with transaction.atomic():
-        before = _check_place(ScaleSet.key_of(group, name), location)  # locks the load balancer, before its group
+        # The load balancer is locked before its group.
+        before = _lock_and_check_location(ScaleSet.key_of(group, name), location)
         groups.ensure_group(group, location)
         row, _ = LoadBalancer.objects.update_or_create(
             key=ScaleSet.key_of(group, name),
             defaults=changes,
             create_defaults={**changes, "resource_group": group, "name": name},
         )
-        _tell_users(row, now)
+        _update_users(row, now)
         _note_put(row, before)
     return row
 
 
-def _check_place(key: str, location: Location) -> Mapping[str, Any] | None:
+def _lock_and_check_location(key: str, location: Location) -> Mapping[str, Any] | None:
     """Lock the load balancer and return its document; None where there is none. Raises Refused where it is in another location."""
     rows = LoadBalancer.objects.select_for_update(of=("self",)).select_related("location")
     row = rows.filter(key=key).first()
@@ -111,7 +112,7 @@ def change_load_balancer(path: str, edit: Edit, now: datetime) -> tuple[LoadBala
 
 def _create(group: str, name: str, document: Mapping[str, Any]) -> LoadBalancer:
     """Create a load balancer. Raises IntegrityError where somebody else has created it meanwhile: `retry_on_conflict` tries again."""
-    location = _location(_checked(document, None))
+    location = _location(_check_document(document, None))
     groups.ensure_group(group, location)
     named = {"key": ScaleSet.key_of(group, name), "resource_group": group, "name": name}
     row = LoadBalancer.objects.create(
@@ -133,6 +134,7 @@ def delete_load_balancer(path: str) -> None:
 
 
 def remove(row: LoadBalancer) -> None:
+    """Delete a locked load balancer. Raises Refused where a scale set uses one of its probes."""
     user = next((user for user in _users(row) if not user.deleting), None)
     if user is not None:
         message = f"{row} cannot be deleted: the scale set {user} uses its probe {_probe_name(user.probe_id)!r}"
@@ -156,7 +158,7 @@ def _location(name: str) -> Location:
     return location
 
 
-def _checked(document: object, before: Mapping[str, Any] | None) -> str:
+def _check_document(document: object, before: Mapping[str, Any] | None) -> str:
     """Check the document and return the name of its location. Raises Refused where anything in it is wrong."""
     with refusing():
         check_shape(document, azure_types.LOAD_BALANCER, LOAD_BALANCERS, "load balancer")
@@ -201,7 +203,8 @@ def _read(probe: object, parent: str = "") -> ProbeModel:
     return documents.read_probe(settings, interval=INTERVAL, threshold=THRESHOLD, parent=f"{parent}.properties")
 
 
-def _tell_users(row: LoadBalancer, now: datetime) -> None:
+def _update_users(row: LoadBalancer, now: datetime) -> None:
+    """Give the scale sets that use its probes the new settings. Raises Refused where a probe that is used is missing."""
     for user in _users(row):
         if _probe_of(row, user.probe_id) is None:
             message = f"{row} must keep the probe {_probe_name(user.probe_id)!r}: the scale set {user} uses it"
@@ -214,8 +217,9 @@ def _tell_users(row: LoadBalancer, now: datetime) -> None:
 
 
 def _users(row: LoadBalancer) -> list[ScaleSet]:
-    of_it = f"/resourcegroups/{row.resource_group}/providers/microsoft.network/loadbalancers/{row.name}/probes/"
-    return list(ScaleSet.objects.filter(probe_id__contains=of_it.lower()))
+    """The scale sets that use one of its probes."""
+    probe_id_part = f"/resourcegroups/{row.resource_group}/providers/microsoft.network/loadbalancers/{row.name}/probes/"
+    return list(ScaleSet.objects.filter(probe_id__contains=probe_id_part.lower()))
 
 
 PROBE_FIELDS = [

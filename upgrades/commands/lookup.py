@@ -1,4 +1,4 @@
-"""Finding the scale sets that people name, and opening the transaction of a command on one."""
+"""Finds the scale sets that people name, and opens the transaction of a command on one."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -26,13 +26,13 @@ def scale_set(path: str) -> ScaleSet:
     group, name = split(path)
     row = ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).first()
     if row is None or row.deleting:
-        raise _not_there(path)
+        raise _not_found(path)
     return row
 
 
-def _not_there(path: str) -> Refused:
-    there_are = ", ".join(str(scale_set) for scale_set in ScaleSet.objects.filter(deleting=False)[:10]) or "none yet"
-    return Refused("ResourceNotFound", f"there is no scale set {path!r}; there are: {there_are}", target=path)
+def _not_found(path: str) -> Refused:
+    names = ", ".join(str(scale_set) for scale_set in ScaleSet.objects.filter(deleting=False)[:10]) or "none yet"
+    return Refused("ResourceNotFound", f"there is no scale set {path!r}; there are: {names}", target=path)
 
 
 @contextmanager
@@ -42,10 +42,10 @@ def writing_to(path: str, now: datetime) -> Iterator[Writer]:
     try:
         with writing(now, found.pk) as writer:
             if writer.scale_set.deleting:
-                raise _not_there(path)
+                raise _not_found(path)
             yield writer
     except ScaleSet.DoesNotExist:
-        raise _not_there(path) from None
+        raise _not_found(path) from None
 
 
 def split(path: str) -> tuple[str, str]:
@@ -65,10 +65,10 @@ def retry_on_conflict(command: Callable[Given, Answer]) -> Callable[Given, Answe
     """Call a command once more if somebody created or deleted what it works on between its lookup and its lock."""
 
     @wraps(command)
-    def trying(*args: Given.args, **options: Given.kwargs) -> Answer:
+    def wrapper(*args: Given.args, **options: Given.kwargs) -> Answer:
         try:
             return command(*args, **options)
         except (IntegrityError, ScaleSet.DoesNotExist):
             return command(*args, **options)
 
-    return trying
+    return wrapper

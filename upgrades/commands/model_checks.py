@@ -1,4 +1,4 @@
-"""Checks of a scale set's document beyond reading it. What is stored already and comes back unchanged passes."""
+"""Checks a scale set's document beyond reading it. What is stored already and comes back unchanged passes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ MODE = "properties.upgradePolicy.mode"
 
 
 def check_known(document: object, before: Document | None) -> None:
-    """Check, before the document is read, that it is a scale set and has no field that no version of the API knows. Raises Refused."""
+    """Check a document before it is read: it must be a scale set's, without fields that no version of the API knows. Raises Refused."""
     with refusing():
         check_shape(document, azure_types.SCALE_SET, SCALE_SETS, "scale set")
         assert isinstance(document, Mapping)
@@ -46,19 +46,20 @@ def check_model(document: Document, model: Model, before: Document | None) -> No
 
 
 def check_rolling(model: Model, location: Location, before: Document | None) -> None:
-    """A-6: today's Azure refuses Rolling upgrade mode without a source of health. Raises Refused."""
-    if location.rules != Location.Rules.CURRENT or not _rolls_blindly(model):
+    """Refuse Rolling upgrade mode without a source of health, as today's Azure does (A-6)."""
+    if location.rules != Location.Rules.CURRENT or not _lacks_health_source(model):
         return
-    if before is None or not _rolled_blindly(before):
+    if before is None or not _lacked_health_source(before):
         raise Refused("BadRequest", ROLLING_WITHOUT_SOURCE, target=MODE)
 
 
-def _rolls_blindly(model: Model) -> bool:
+def _lacks_health_source(model: Model) -> bool:
+    """Is the mode Rolling although nothing reports health?"""
     return model.is_rolling and not (model.probe_id or model.extension_probe or model.is_service_fabric)
 
 
-def _rolled_blindly(before: Document) -> bool:
+def _lacked_health_source(before: Document) -> bool:
     try:
-        return _rolls_blindly(documents.read(before))
+        return _lacks_health_source(documents.read(before))
     except BadDocument:
         return False

@@ -1,4 +1,4 @@
-"""Opting instances out of upgrades, and in again."""
+"""Opts instances out of upgrades, and in again."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,12 +17,12 @@ from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.instance import in_force
 
 DEFAULT_LENGTH = timedelta(days=14)  # no opt-out lasts for ever just because nobody gave an end
-LONGEST = timedelta(days=3650)
+MAX_LENGTH = timedelta(days=3650)
 MAX_REASON_LENGTH = 500  # characters
-# For how much longer an opt-out holds that is ended on a page, so that ending it can be undone.
-UNDO_FOR = timedelta(seconds=10)
-# For how long opting out can be undone. Nothing begins on the instances meanwhile, because they are opted out.
-UNDONE_WITHIN = timedelta(minutes=1)
+# For how long opting in on a page is put off, so that it can be undone.
+OPT_IN_DELAY = timedelta(seconds=10)
+# For how long opting out can be undone. Meanwhile nothing begins on the instances, because they are opted out.
+OPT_OUT_UNDO_TIME = timedelta(minutes=1)
 TOO_LATE = "{row}: the opt-outs of instances {ids} have ended already; opt them out again"
 NOT_FRESH = "{row}: you did not opt instances {ids} out within the last minute; opt them in instead"
 
@@ -51,19 +51,19 @@ def opt_out(
     with lookup.writing_to(path, now) as writer:
         rows = find_instances(writer.scale_set, ids)
         version = which_upgrade.opt_out_version(writer) if scope == OptOut.Scope.UPGRADE else ""
-        before = _described(rows)
+        before = _audit_values(rows)
         _end(writer, rows, owner)
         said = {"owner": owner, "reason": reason, "scope": scope, "created_at": now, "until": end}
         OptOut.objects.bulk_create(OptOut(instance=row, version=version, **said) for row in rows)
         writer.changed(*rows, note=f"Opted out by {owner}: {reason}")
-        says = f"Opted out instances {ranges(row.number for row in rows)}: {reason}"
-        note(says, before=before, after=_described(rows))
+        summary = f"Opted out instances {ranges(row.number for row in rows)}: {reason}"
+        note(summary, before=before, after=_audit_values(rows))
         writer.wake()
     return rows
 
 
 def checked_reason(reason: str, what: str) -> str:
-    """The reason without blanks around it. Raises Refused where it is empty, too long or unprintable; `what` it is for, in the message."""
+    """The reason without blanks around it. Raises Refused where it is empty, too long or unprintable. `what`: what it is a reason for."""
     reason = reason.strip()
     if not reason:
         raise Refused("InvalidParameter", f"give a reason: {what} needs one", target="reason")
@@ -83,45 +83,45 @@ def checked_until(until: datetime | None, now: datetime, what: str) -> None:
     if until <= now:
         message = f"{what} ends in the future, not at {in_utc(until)}"
         raise Refused("InvalidParameter", message, target="until")
-    if until - now > LONGEST:
+    if until - now > MAX_LENGTH:
         message = f"{what} ends within ten years or never, not at {in_utc(until)}"
         raise Refused("InvalidParameter", message, target="until")
 
 
 @audited("InstancesOptedIn", ObjectKind.SCALE_SET)
 def opt_in(
-    path: str, ids: Sequence[str], *, owner: str, now: datetime, after: timedelta = timedelta(0)
+    path: str, ids: Sequence[str], *, owner: str, now: datetime, delay: timedelta = timedelta(0)
 ) -> list[Instance]:
     """End the opt-outs of these instances; instances without one stay as they are. Raises Refused; then none is ended.
 
-    `after`: for how much longer the opt-outs hold; until then `undo_opt_in` can keep them.
+    `delay`: for how long the opt-outs still hold; until then `undo_opt_in` can keep them.
     """
     with lookup.writing_to(path, now) as writer:
         rows = find_instances(writer.scale_set, ids)
         open_ones = OptOut.objects.filter(instance__in=rows, ended_at=None)
-        if after:
-            open_ones = open_ones.filter(Q(until=None) | Q(until__gt=now + after), ending_by="")
-        ended = _of(rows, open_ones)
+        if delay:
+            open_ones = open_ones.filter(Q(until=None) | Q(until__gt=now + delay), ending_by="")
+        ended = _instances_with(rows, open_ones)
         if ended:
-            note(f"Opted in instances {ranges(row.number for row in ended)}.", before=_described(ended))
-        if after:
-            open_ones.update(until_before=F("until"), until=now + after, ending_by=owner)
+            note(f"Opted in instances {ranges(row.number for row in ended)}.", before=_audit_values(ended))
+        if delay:
+            open_ones.update(until_before=F("until"), until=now + delay, ending_by=owner)
         else:
             _end(writer, rows, owner)
-        writer.changed(*ended, note=f"Opted in by {owner}{f', in {after.seconds} s' if after else ''}.")
+        writer.changed(*ended, note=f"Opted in by {owner}{f', in {delay.seconds} s' if delay else ''}.")
         writer.wake()
-    return ended if after else rows
+    return ended if delay else rows
 
 
 def opt_outs_of_others(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[OptOut]:
-    """The opt-outs of these instances that other people own; pages ask before these are ended. Raises Refused."""
+    """The opt-outs of these instances that belong to other people: pages ask before they end them. Raises Refused."""
     rows = find_instances(lookup.scale_set(path), ids)
     others = in_force(now).filter(instance__in=rows).exclude(owner=by)
     return list(others.select_related("instance").order_by("instance__number"))
 
 
-def described(row: OptOut) -> str:
-    """One opt-out in words: whose it is, until when, and why."""
+def opt_out_text(row: OptOut) -> str:
+    """Describe an opt-out: whose it is, until when, and why."""
     until = f"until {in_utc(row.until)}" if row.until else "with no end"
     end = "until the upgrade is complete" if row.scope == OptOut.Scope.UPGRADE else until
     return f"{row.instance.name}, opted out by {row.owner} {end}: {row.reason}"
@@ -129,16 +129,16 @@ def described(row: OptOut) -> str:
 
 @audited("OptInUndone", ObjectKind.SCALE_SET)
 def undo_opt_in(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
-    """Keep opt-outs that are being ended (`opt_in` with `after`), as they were. Raises Refused where one has ended; then none is kept."""
+    """Keep opt-outs that are being ended (`opt_in` with `delay`), as they were. Raises Refused where one has ended; then none is kept."""
     with lookup.writing_to(path, now) as writer:
         rows = find_instances(writer.scale_set, ids)
         ending = in_force(now).filter(instance__in=rows).exclude(ending_by="")
-        kept = _of(rows, ending)
+        kept = _instances_with(rows, ending)
         if len(kept) < len(rows):
             gone = ranges(row.number for row in rows if row not in kept)
             raise Refused("OperationNotAllowed", TOO_LATE.format(row=writer.scale_set, ids=gone), target="ids")
         ending.update(until=F("until_before"), until_before=None, ending_by="")
-        note(f"Kept the opt-outs of instances {ranges(row.number for row in kept)}.", after=_described(kept))
+        note(f"Kept the opt-outs of instances {ranges(row.number for row in kept)}.", after=_audit_values(kept))
         writer.changed(*kept, note=f"{by} took it back: it stays opted out.")
         writer.wake()
     return kept
@@ -149,19 +149,19 @@ def undo_opt_out(path: str, ids: Sequence[str], *, by: str, now: datetime) -> li
     """Undo what this person opted out within the last minute. An opt-out that was replaced by it holds again. Raises Refused."""
     with lookup.writing_to(path, now) as writer:
         rows = find_instances(writer.scale_set, ids)
-        fresh = in_force(now).filter(instance__in=rows, owner=by, created_at__gte=now - UNDONE_WITHIN)
+        fresh = in_force(now).filter(instance__in=rows, owner=by, created_at__gte=now - OPT_OUT_UNDO_TIME)
         mine = list(fresh.select_related("instance"))
         if len(mine) < len(rows):
             gone = ranges(row.number for row in rows if row.pk not in {opt_out.instance_id for opt_out in mine})
             raise Refused("OperationNotAllowed", NOT_FRESH.format(row=writer.scale_set, ids=gone), target="ids")
-        before = _described(rows)
+        before = _audit_values(rows)
         _end(writer, rows, by)
         for opt_out in mine:
             _reopen(opt_out)
         note(
             f"Took the opt-outs of instances {ranges(row.number for row in rows)} back.",
             before=before,
-            after=_described(rows),
+            after=_audit_values(rows),
         )
         writer.changed(*rows, note=f"{by} took the opt-out back.")
         writer.wake()
@@ -169,7 +169,7 @@ def undo_opt_out(path: str, ids: Sequence[str], *, by: str, now: datetime) -> li
 
 
 def _reopen(taken_back: OptOut) -> None:
-    """Open again the opt-out that the undone one had replaced, if any."""
+    """Reopen the opt-out that the undone one had replaced, if any."""
     replaced = OptOut.objects.filter(
         instance=taken_back.instance_id, ended_at=taken_back.created_at, ended_by=taken_back.owner
     ).exclude(pk=taken_back.pk)
@@ -178,20 +178,23 @@ def _reopen(taken_back: OptOut) -> None:
         last.save(update_fields=["ended_at", "ended_by"])
 
 
-def _of(rows: Sequence[Instance], opt_outs: QuerySet[OptOut]) -> list[Instance]:
+def _instances_with(rows: Sequence[Instance], opt_outs: QuerySet[OptOut]) -> list[Instance]:
     """The instances among `rows` that have one of these opt-outs."""
     found = set(opt_outs.values_list("instance_id", flat=True))
     return [row for row in rows if row.pk in found]
 
 
-def _described(rows: Sequence[Instance]) -> dict[str, object]:
-    """The open opt-outs of these instances for the audit trail, equal ones together, each with the numbers of its instances."""
-    found: dict[tuple[object, ...], list[int]] = {}
+def _audit_values(rows: Sequence[Instance]) -> dict[str, object]:
+    """The open opt-outs of these instances, for the audit trail: equal ones together, each with the numbers of its instances."""
+    numbers_by_values: dict[tuple[object, ...], list[int]] = {}
     open_ones = OptOut.objects.filter(instance__in=rows, ended_at=None).order_by("instance__number")
-    for number, *words in open_ones.values_list("instance__number", "owner", "reason", "scope", "created_at", "until"):
-        found.setdefault(tuple(words), []).append(number)
+    for number, *values in open_ones.values_list("instance__number", "owner", "reason", "scope", "created_at", "until"):
+        numbers_by_values.setdefault(tuple(values), []).append(number)
     names = ("owner", "reason", "scope", "since", "until")
-    opt_outs = [{"instances": ranges(its), **dict(zip(names, words, strict=True))} for words, its in found.items()]
+    opt_outs = [
+        {"instances": ranges(numbers), **dict(zip(names, values, strict=True))}
+        for values, numbers in numbers_by_values.items()
+    ]
     return {"opt-outs": opt_outs} if opt_outs else {}
 
 
@@ -204,7 +207,7 @@ def find_instances(scale_set: ScaleSet, ids: Sequence[str]) -> list[Instance]:
     rows = {str(row.number): row for row in scale_set.instances.all()}
     unknown = [id for id in ids if id not in rows]
     if unknown or not ids:
-        there_are = f"{min(rows, key=int)} to {max(rows, key=int)}" if rows else "none"
+        known_ids = f"{min(rows, key=int)} to {max(rows, key=int)}" if rows else "none"
         what = f"no instance {', '.join(unknown)}" if unknown else "no instance was named"
-        raise Refused("ResourceNotFound", f"{scale_set}: {what}; its instances: {there_are}", target=", ".join(unknown))
+        raise Refused("ResourceNotFound", f"{scale_set}: {what}; its instances: {known_ids}", target=", ".join(unknown))
     return [rows[id] for id in dict.fromkeys(ids)]

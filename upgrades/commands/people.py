@@ -1,4 +1,4 @@
-"""Records what Django does: signing in and out, and new passwords. All go to the audit trail, signing in and out also to the log."""
+"""Records what people do through Django: signing in and out, and new passwords. Signing in and out is logged, too."""
 
 import logging
 from datetime import datetime
@@ -25,7 +25,7 @@ def token_refused(name: str, by: Actor, now: datetime) -> None:
     audit.record_refusal("TokenRefused", ObjectKind.API_CLIENT, name, "InvalidCredentials", message, now=now, by=by)
 
 
-def user_made(name: str, user_id: object, by: Actor) -> None:
+def user_added(name: str, user_id: object, by: Actor) -> None:
     """Record a user that was added by the first start, or at the terminal. The admin records the users that it adds."""
     audit.write_entry("UserAdded", ObjectKind.USER, name, f"Added the user {name}.", by=by, object_id=user_id)
 
@@ -37,5 +37,5 @@ def signed_out(by: Actor, now: datetime) -> None:
 
 def password_changed(name: str, user_id: object) -> None:
     """Record a changed password, whichever way it was changed."""
-    says = f"Set the password of {name}."
-    audit.write_entry("PasswordChanged", ObjectKind.USER, name, says, object_id=user_id)
+    summary = f"Set the password of {name}."
+    audit.write_entry("PasswordChanged", ObjectKind.USER, name, summary, object_id=user_id)

@@ -1,4 +1,4 @@
-"""Changing single fields of a scale set's document: its upgrade policy and its capacity."""
+"""Changes single fields of a scale set's document: its upgrade policy and its capacity."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ _SWITCHES = {
     "use_rolling_upgrade_policy": (*AUTOMATIC_POLICY, "useRollingUpgradePolicy"),
 }
 
-# The fields that can be changed: {name: its place in the document}.
+# The fields that can be changed: {name: its path in the document}.
 EDITABLE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "capacity": _CAPACITY,
     **_SWITCHES,
@@ -36,14 +36,14 @@ EDITABLE_FIELDS: Mapping[str, tuple[str, ...]] = {
 @lookup.retry_on_conflict
 @audited("ScaleSetChanged", ObjectKind.SCALE_SET)
 def change_policy(path: str, changes: Mapping[str, object], now: datetime) -> Put:
-    """Change these fields of the document (names of EDITABLE_FIELDS, values as in the document) and put it again; the rest of it stays.
+    """Change these fields of the document, and put it: {name of EDITABLE_FIELDS: value as in the document}. The rest of it stays.
 
     Clients that get the document, change it and put it keep what was changed here. Raises Refused as `set_model` does.
     """
-    strange = ", ".join(sorted(set(changes) - set(EDITABLE_FIELDS)))
-    if strange:
+    unknown = ", ".join(sorted(set(changes) - set(EDITABLE_FIELDS)))
+    if unknown:
         raise Refused(
-            "InvalidParameter", f"a policy has no {strange}; it has: {', '.join(EDITABLE_FIELDS)}", target=strange
+            "InvalidParameter", f"a policy has no {unknown}; it has: {', '.join(EDITABLE_FIELDS)}", target=unknown
         )
     with transaction.atomic():
         document: Mapping[str, Any] = _locked(path).document
@@ -66,13 +66,14 @@ def _locked(path: str) -> ScaleSet:
 
 
 def policy_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document's value of each of EDITABLE_FIELDS, in force or not; Azure's default where it has none. Durations are in seconds."""
+    """{name of EDITABLE_FIELDS: its value}, in force or not; Azure's default where the document has none. Durations are in seconds."""
     read: dict[str, Any] = {"capacity": read_int(document, *_CAPACITY, default=20, minimum=0, maximum=MAX_INSTANCES)}
     read |= {name: read_bool(document, *place) for name, place in _SWITCHES.items()}
-    return read | {field.form_name: _as_said(read_policy_field(document, field), field) for field in FIELDS.values()}
+    return read | {field.form_name: _form_value(read_policy_field(document, field), field) for field in FIELDS.values()}
 
 
-def _as_said(value: Any, field: PolicyField) -> Any:
+def _form_value(value: Any, field: PolicyField) -> Any:
+    """The value of a policy field as the form and the terminal have it: durations in seconds, inverted switches negated."""
     if isinstance(value, timedelta):
         return value.total_seconds()
     return not value if field.is_inverted else value

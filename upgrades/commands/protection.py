@@ -1,4 +1,4 @@
-"""The API's `protectionPolicy` of single instances: from scale set actions (an opt-out without an end), and from scale-in."""
+"""Sets the API's `protectionPolicy` of an instance: against scale set actions (an opt-out without an end), and against scale-in."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from upgrades.core.auditing import ObjectKind
 from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.instance import in_force
 
-HALF = (
+SCALE_IN_IS_INCLUDED = (
     "protectFromScaleSetActions protects from being removed too: protectFromScaleIn cannot be false with it. Set both to true, or "
     "leave protectFromScaleIn out"
 )
@@ -23,7 +23,7 @@ def protect(
     """Set the protection of an instance; None leaves that part as it is. An opt-out already in force keeps its owner. Raises Refused."""
     if from_actions and from_scale_in is False:
         target = "properties.protectionPolicy.protectFromScaleIn"
-        raise Refused("InvalidParameter", HALF, target=target)
+        raise Refused("InvalidParameter", SCALE_IN_IS_INCLUDED, target=target)
     if from_actions is False or from_scale_in is False:
         Instance.objects.filter(scale_set=row, number=number).update(protection_asked=True)
     held = opt_out_of(row, number, now)
@@ -35,7 +35,7 @@ def protect(
         opt_in(str(row), [str(number)], owner=owner, now=now)
     is_covered = is_opted_out if from_actions is None else from_actions
     if from_scale_in is not None and not (from_scale_in and is_covered):
-        _keep(row, number, from_scale_in, owner, now)
+        _set_scale_in_protection(row, number, from_scale_in, owner, now)
 
 
 def opt_out_of(row: ScaleSet, number: int, now: datetime) -> OptOut | None:
@@ -43,7 +43,7 @@ def opt_out_of(row: ScaleSet, number: int, now: datetime) -> OptOut | None:
     return in_force(now).filter(instance__scale_set=row, instance__number=number).first()
 
 
-def _keep(row: ScaleSet, number: int, kept: bool, owner: str, now: datetime) -> None:
+def _set_scale_in_protection(row: ScaleSet, number: int, kept: bool, owner: str, now: datetime) -> None:
     rows = Instance.objects.filter(scale_set=row, number=number).exclude(protected_from_scale_in=kept)
     if not rows.exists():
         return
@@ -51,8 +51,8 @@ def _keep(row: ScaleSet, number: int, kept: bool, owner: str, now: datetime) -> 
         for instance in rows:
             instance.protected_from_scale_in = kept
             instance.save(update_fields=["protected_from_scale_in"])
-            says = f"Turned the protection from scale-in of instance {number} {'on' if kept else 'off'}."
-            note(says, before={"protected from scale-in": not kept}, after={"protected from scale-in": kept})
+            summary = f"Turned the protection from scale-in of instance {number} {'on' if kept else 'off'}."
+            note(summary, before={"protected from scale-in": not kept}, after={"protected from scale-in": kept})
             writer.changed(
                 instance, note=f"Its protection from scale-in was turned {'on' if kept else 'off'} by {owner}."
             )

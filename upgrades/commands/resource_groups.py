@@ -1,4 +1,4 @@
-"""Creating, changing and deleting resource groups."""
+"""Creates, changes and deletes resource groups."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ Edit = Callable[[ResourceGroup | None], Mapping[str, Any]]
 
 @audited("ResourceGroupChanged", ObjectKind.RESOURCE_GROUP)
 def change_resource_group(name: str, location: Location, edit: Edit) -> tuple[ResourceGroup, bool]:
-    """Put the document that `edit` makes of the present row (None where there is none). Returns (row, whether it is new).
+    """Put the document that `edit` makes of the present row, or of None where there is none. Returns (row, whether it is new).
 
     The row is locked meanwhile. Raises Refused: not a name, another location, being deleted; and what `edit` raises.
     """
@@ -44,21 +44,21 @@ def change_resource_group(name: str, location: Location, edit: Edit) -> tuple[Re
 def _note_put(row: ResourceGroup, before: ResourceGroup | None, document: Mapping[str, Any]) -> None:
     done = "Changed" if before else "Created"
     was = {"document": before.document} if before else None
-    after, code = {"document": document}, f"ResourceGroup{done}"
-    note(f"{done} the resource group.", before=was, after=after, code=code, object_id=row.pk)
+    after = {"document": document}
+    note(f"{done} the resource group.", before=was, after=after, code=f"ResourceGroup{done}", object_id=row.pk)
 
 
 @audited("ResourceGroupDeleted", ObjectKind.RESOURCE_GROUP)
 def delete_resource_group(name: str, now: datetime) -> None:
     """Begin to delete a group with all that is in it; it is gone after its last machine. Raises Refused while an upgrade runs in it."""
     with transaction.atomic():
-        in_it = {"key__startswith": ScaleSet.keys_in(name)}
+        in_group = {"key__startswith": ScaleSet.keys_in(name)}
         # Load balancers, groups, scale sets: locked in this order, as everywhere.
-        balancers = list(LoadBalancer.objects.select_for_update().filter(**in_it).order_by("pk"))
+        balancers = list(LoadBalancer.objects.select_for_update().filter(**in_group).order_by("pk"))
         lock_group(name)
         if not existing().filter(key=name.lower()).exists():
             raise Refused("ResourceGroupNotFound", f"Resource group '{name}' could not be found.", target=name)
-        for scale_set in ScaleSet.objects.filter(**in_it, deleting=False).order_by("pk"):
+        for scale_set in ScaleSet.objects.filter(**in_group, deleting=False).order_by("pk"):
             delete_scale_set(str(scale_set), now)
         for balancer in balancers:
             remove(balancer)

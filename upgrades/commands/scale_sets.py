@@ -1,4 +1,4 @@
-"""Creating, changing and deleting scale sets."""
+"""Creates, changes and deletes scale sets."""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
@@ -74,12 +74,12 @@ class Put:
 
 
 class StaleDocument(Exception):
-    """The scale set is no longer as the caller saw it: read it again."""
+    """The scale set is not as the caller expected it: read it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedState:
-    """A scale set as the caller of a change saw it: its document (None: there was no scale set) and its sealed secrets."""
+    """The document and the sealed secrets that the caller of a change read. `document`: None where there was no scale set."""
 
     document: Mapping[str, Any] | None = None
     sealed_secrets: str = ""
@@ -91,13 +91,18 @@ class ExpectedState:
 @lookup.retry_on_conflict
 @audited("ScaleSetChanged", ObjectKind.SCALE_SET)
 def set_model(
-    path: str, document: object, now: datetime, *, seen: ExpectedState | None = None, without: Set[str] = frozenset()
+    path: str,
+    document: object,
+    now: datetime,
+    *,
+    expected: ExpectedState | None = None,
+    removed_secrets: Set[str] = frozenset(),
 ) -> Put:
     """Create a scale set, or give it another model. The document is kept whole; its secrets are split off and sealed.
 
-    Secrets that it had before are kept where the document still has a place for them, except those at the places in `without`.
+    Its present secrets are kept where the document still has a place for them. `removed_secrets`: the places of secrets to remove.
     Raises Refused, with nothing changed: not a scale set's document, unknown location or image, version not "latest", dangling probe.
-    Raises StaleDocument where it is not, or no longer, as it was `seen`.
+    Raises StaleDocument where the scale set is not as `expected`.
     """
     group, name = lookup.split(path)
     before = ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).values_list("document", flat=True).first()
@@ -114,7 +119,7 @@ def set_model(
         probe = find_probe(model.probe_id) if model.probe_id else model.extension_probe
         _check_automatic(model, location)
         _check_sources(model)
-        derived = _Derived(model, location, sku, probe, *secrets.split(document), seen, without)
+        derived = _Derived(model, location, sku, probe, *secrets.split(document), expected, removed_secrets)
         created = not ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).exists()
         row = _create(group, name, derived, now) if created else _change(group, name, derived, now)
     return Put(row, created, warnings_of(model, row))
@@ -122,7 +127,7 @@ def set_model(
 
 @dataclass(frozen=True, slots=True)
 class _Derived:
-    """What is derived from a document that is put. `seen`, `without`: as in `set_model`."""
+    """What is derived from a document that is put. `expected`, `removed_secrets`: as in `set_model`."""
 
     model: Model
     location: Location
@@ -130,12 +135,14 @@ class _Derived:
     probe: ProbeModel | None
     document: Mapping[str, Any]  # without its secrets
     secrets: Mapping[str, Any]
-    seen: ExpectedState | None
-    without: Set[str]
+    expected: ExpectedState | None
+    removed_secrets: Set[str]
 
-    def secrets_after(self, was: Mapping[str, Any], before: Mapping[str, object]) -> dict[str, object]:
-        """The secrets after the change. `before`: the secrets until now; `was`: the document that they belong to."""
-        return secrets.secrets_to_store(self.document, before, self.secrets, self.without, old_document=was)
+    def secrets_after(self, old_document: Mapping[str, Any], old_secrets: Mapping[str, object]) -> dict[str, object]:
+        """The secrets after the change. `old_document`: the one that the old secrets belong to."""
+        return secrets.secrets_to_store(
+            self.document, old_secrets, self.secrets, self.removed_secrets, old_document=old_document
+        )
 
 
 def read_model(document: object) -> Model:
@@ -152,7 +159,7 @@ def _location(model: Model) -> Location:
 
 
 def _sku(model: Model, location: Location, key: str) -> ImageSku:
-    """The SKU of the model, locked, and checked: it is listed (S-23), supported here (S-21), and "latest" if automatic (S-24).
+    """Lock the SKU of the model, and check it: it is listed (S-23), supported here (S-21), and "latest" if automatic (S-24).
 
     A SKU that is no longer supported may stay while upgrades are not automatic, so that these can be turned off at any time (S-5).
     While the lock lasts nobody publishes a version, so that no scale set misses the wake of a new one. Raises Refused.
@@ -175,7 +182,7 @@ def _sku(model: Model, location: Location, key: str) -> ImageSku:
 
 
 def _check_withdrawn(sku: ImageSku, model: Model, location: Location, key: str) -> None:
-    """Raise Refused where the model is newly pinned to a withdrawn version. One pinned to it before may stay so, with a warning."""
+    """Refuse to pin a scale set to a withdrawn version. One that is pinned to it already may stay so, with a warning."""
     version = model.image.version
     withdrawal = sku.withdrawals().get(version)
     if withdrawal is None or _is_pinned_already(sku, version, key):
@@ -196,12 +203,12 @@ def _is_supported(sku: ImageSku, location: Location, model: Model, key: str) -> 
 
 
 def _keeps_current_sku(sku: ImageSku | None, model: Model, key: str) -> bool:
-    """Whether this is the scale set's SKU already, and its upgrades are not automatic."""
+    """Is this the scale set's SKU already, and are its upgrades not automatic?"""
     return not model.automatic_upgrade and sku is not None and ScaleSet.objects.filter(key=key, sku=sku).exists()
 
 
 def _check_gallery(model: Model, location: Location, key: str) -> None:
-    """S-22: by the rules of the document only platform images can be used; today's Azure upgrades images of galleries too."""
+    """Refuse an image of a gallery (S-22), unless the location has the rules of today's Azure, or the scale set has the image already."""
     image = model.image
     if not model.is_of_gallery or location.rules == Location.Rules.CURRENT:
         return
@@ -210,7 +217,7 @@ def _check_gallery(model: Model, location: Location, key: str) -> None:
 
 
 def _check_automatic(model: Model, location: Location) -> None:
-    """S-10, and what today's Azure demands of automatic upgrades beyond the document. Raises Refused."""
+    """Refuse automatic upgrades of encrypted disks (S-10) and, as today's Azure does, without a source of health."""
     if not model.automatic_upgrade:
         return
     if model.encrypted_by:
@@ -221,14 +228,14 @@ def _check_automatic(model: Model, location: Location) -> None:
 
 
 def _check_sources(model: Model) -> None:
-    """A-6: "one source per set" (Z-3.1), checked where upgrades would rely on it. Raises Refused."""
+    """Refuse a second source of health where upgrades rely on one: "one source per set" (A-6, Z-3.1)."""
     if model.probe_id and model.extension_probe and (model.automatic_upgrade or model.is_rolling):
         message = TWO_HEALTH_SOURCES.format(what="Remove one of them.")
         raise Refused("BadRequest", message, target=HEALTH_PROBE)
 
 
 def _create(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet:
-    if derived.seen and derived.seen.document is not None:
+    if derived.expected and derived.expected.document is not None:
         raise StaleDocument
     groups.ensure_group(group, derived.location)
     row = ScaleSet(
@@ -245,7 +252,7 @@ def _create(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
 def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet:
     with writing(now, ScaleSet.objects.get(key=ScaleSet.key_of(group, name)).pk) as writer:
         row = writer.scale_set
-        if derived.seen and not derived.seen.is_still(row):
+        if derived.expected and not derived.expected.is_still(row):
             raise StaleDocument
         before = _secrets_of(row, derived)
         if _check_change(row, derived, before or {}):
@@ -268,7 +275,7 @@ def _note_put(
     secrets_before: Mapping[str, object],
     secrets_after: Mapping[str, object],
 ) -> None:
-    """Write the PUT to the audit trail: the documents, and of secrets only the places at which they have changed."""
+    """Write the PUT to the audit trail: the documents, and only the places at which secrets have changed."""
     places = [*secrets_before, *(place for place in secrets_after if place not in secrets_before)]
     others = [place for place in places if not same(secrets_before.get(place), secrets_after.get(place))]
     after = {"document": row.document, "other values at": others}
@@ -277,7 +284,7 @@ def _note_put(
 
 
 def _secrets_of(row: ScaleSet, derived: _Derived) -> dict[str, object] | None:
-    """The scale set's secrets before the change; {} where they cannot be read any more and the document brings new ones.
+    """The scale set's secrets before the change; {} where they cannot be read any more and the document has new ones.
 
     None where they cannot be read and the change only turns automatic upgrades off, which must be possible at any time (S-5): then they
     stay sealed as they are. Raises Refused where they cannot be read otherwise.
@@ -289,13 +296,13 @@ def _secrets_of(row: ScaleSet, derived: _Derived) -> dict[str, object] | None:
             return {}
         is_turned_off = row.automatic_upgrade and not derived.model.automatic_upgrade
         is_same = same(_profile(row.document, {}), _profile(derived.document, {}))
-        if is_turned_off and not derived.without and is_same:
+        if is_turned_off and not derived.removed_secrets and is_same:
             return None
         raise Refused("BadRequest", f"the secrets of {row} cannot be kept: {error}") from error
 
 
 def _check_change(row: ScaleSet, derived: _Derived, before: Mapping[str, object]) -> bool:
-    """Whether the model of the machines changes. Raises Refused where the change is not allowed."""
+    """Does the model of the machines change? Raises Refused where the change is not allowed."""
     if row.deleting:
         raise Refused("Conflict", f"{row} is being deleted; put it again when it is gone")
     if row.location != derived.location:
@@ -325,7 +332,7 @@ def _plain(value: Any) -> Any:
 
 
 def _derive(row: ScaleSet, derived: _Derived, before: Mapping[str, object] | None) -> None:
-    """Set the document and all columns derived from it. `before`: the secrets until now; None: they stay sealed as they are."""
+    """Set the document and all columns that are derived from it. `before`: the present secrets; None where they stay sealed as they are."""
     model = derived.model
     if before is not None:
         row.sealed_secrets = sealing.seal(derived.secrets_after(row.document, before))
@@ -340,13 +347,13 @@ def _derive(row: ScaleSet, derived: _Derived, before: Mapping[str, object] | Non
 
 
 def _has_update_domains(derived: _Derived) -> bool:
-    """S-40: by the document only Service Fabric goes by update domains; in today's Azure every scale set without zones does (Z-1.4)."""
+    """Does the scale set have update domains? Service Fabric does (S-40), and in today's Azure every scale set without zones (Z-1.4)."""
     is_regional = derived.location.rules == Location.Rules.CURRENT and not zones_of(derived.document)
     return derived.model.is_service_fabric or is_regional
 
 
 def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
-    """Warnings, in words, of what is allowed and not recommended (S-25, S-34, S-38, A-6, A-18)."""
+    """Warnings about what is allowed but not recommended (S-25, S-34, S-38, A-6, A-18)."""
     loses_disks = model.policy_by_hand.max_surge and model.machine.data_disks
     found = [warning.text for warning in warnings.warnings_of(row.document)]
     found += [SURGE_LOSES_DISKS] if loses_disks else []

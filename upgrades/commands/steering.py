@@ -1,4 +1,4 @@
-"""Steering upgrades that are running, or were stopped (A-21): pause, resume, next batch, retry, release."""
+"""Steers upgrades that are running or were stopped (A-21): pause, resume, next batch, retry, release."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -88,7 +88,7 @@ def _pause_began(writer: Writer, upgrade: RollingUpgrade) -> datetime:
 
 @audited("UpgradeRetried", ObjectKind.SCALE_SET)
 def retry_now(path: str, by: str, now: datetime) -> RollingUpgrade | None:
-    """Have the platform try again at once: an upgrade that was stopped or cancelled, and machines that are missing. Raises Refused.
+    """Have the platform retry a stopped or cancelled upgrade, and create missing machines, at once. Raises Refused.
 
     Returns the upgrade; None where there are only missing machines.
     """
@@ -119,7 +119,7 @@ def _retry_upgrade(writer: Writer, by: str) -> RollingUpgrade:
 
 
 def end_creation_waits(writer: Writer, why: str) -> bool:
-    """End the wait of missing machines before they are made again. False where no machine is missing."""
+    """End the wait before missing machines are created again. False where no machine is missing."""
     rows = Instance.objects.filter(scale_set=writer.scale_set).exclude(missing_since=None)
     waiting = list(rows.exclude(creation_tried_at=None))
     rows.filter(pk__in=[row.pk for row in waiting]).update(creation_tried_at=None)
@@ -143,13 +143,13 @@ def _skip_wait(writer: Writer, upgrade: RollingUpgrade, by: str) -> None:
 
 @audited("InstancesReleased", ObjectKind.SCALE_SET)
 def release(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[Instance]:
-    """End the quarantine of these instances, and forget their failures; others stay as they are. Raises Refused; then none is released."""
+    """End the quarantine of these instances and forget their failures. Instances without either stay as they are. Raises Refused."""
     with lookup.writing_to(path, now) as writer:
         if writer.scale_set.upgrades.filter(ended_at=None, only_failed=True).exists():
             raise Refused("OperationNotAllowed", IS_TAKING_THEM.format(row=writer.scale_set))
         rows = [row for row in find_instances(writer.scale_set, ids) if row.quarantined_at or row.failed_version]
         if rows:
-            note(f"Released instances {ranges(row.number for row in rows)}.", before=_described(rows))
+            note(f"Released instances {ranges(row.number for row in rows)}.", before=_audit_values(rows))
         for row in rows:
             row.note_success()
             row.save(update_fields=list(FAILURE_FIELDS))
@@ -158,7 +158,7 @@ def release(path: str, ids: Sequence[str], *, by: str, now: datetime) -> list[In
     return rows
 
 
-def _described(rows: Sequence[Instance]) -> dict[str, object]:
+def _audit_values(rows: Sequence[Instance]) -> dict[str, object]:
     numbers = ranges(row.number for row in rows)
     failed = sorted({row.failed_version for row in rows if row.failed_version})
     return {"instances": numbers, "failed on": failed, "in quarantine": sum(bool(row.quarantined_at) for row in rows)}

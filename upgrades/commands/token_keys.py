@@ -1,4 +1,4 @@
-"""The keys that tokens are signed with: created when first needed, renewed automatically, deleted by hand."""
+"""Creates, renews and deletes the keys that tokens are signed with."""
 
 from datetime import datetime, timedelta
 
@@ -15,16 +15,16 @@ RENEW_AFTER = timedelta(days=90)
 BITS = 2048
 
 
-@unaudited("the platform makes its own keys, when it needs one")
+@unaudited("the platform creates its own keys when it needs one")
 def signing_key(now: datetime) -> TokenKey:
-    """The key to sign with. The first call makes one, and a call after RENEW_AFTER makes its successor.
+    """The key to sign with. The first call creates one, and the first call after RENEW_AFTER its successor.
 
-    Two callers at the same time may each make a key: both are valid, and the newer one signs from then on.
+    Two callers at the same time may each create a key: both are valid, and the newer one signs from then on.
     """
     rows = [row for row in TokenKey.objects.all() if is_readable(row)]
     if rows and now - rows[0].created_at < RENEW_AFTER:
         return rows[0]
-    return _make(now)
+    return _create(now)
 
 
 @audited("ApiTokensEnded", ObjectKind.TOKENS)
@@ -36,8 +36,8 @@ def end_all_tokens() -> int:
     return count
 
 
-def _make(now: datetime) -> TokenKey:
-    """Make a key, and delete the keys whose tokens have all run out by now."""
+def _create(now: datetime) -> TokenKey:
+    """Create a key, and delete the keys whose tokens have all expired."""
     private = rsa.generate_private_key(public_exponent=65537, key_size=BITS)
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     row = TokenKey.objects.create(sealed_key=sealing.seal({"pem": pem}), created_at=now)

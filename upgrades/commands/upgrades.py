@@ -1,4 +1,4 @@
-"""Starting and cancelling upgrades by hand (S-6)."""
+"""Starts and cancels upgrades by hand (S-6)."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ NOTHING_FAILED = (
     "no instance of {row} that is not opted out failed on {version}; start an upgrade of all of them instead"
 )
 NO_EXTENSIONS = "the extensions of {row} cannot be upgraded: its model has none"
-NOBODY = "the extensions of {row} cannot be upgraded: it has no instance that is not opted out"
+NO_INSTANCE_LEFT = "the extensions of {row} cannot be upgraded: it has no instance that is not opted out"
 
 
 @audited("UpgradeStarted", ObjectKind.SCALE_SET)
@@ -44,7 +44,7 @@ def start(
     unhealthy_first: bool = False,
     only_latest: bool = False,
 ) -> RollingUpgrade:
-    """Start an upgrade to the latest version, or to the pinned one, even where that is older than what runs.
+    """Start an upgrade to the latest version, or to the pinned one, even where that is older than the present one.
 
     Where the pinned version was withdrawn, the target is the newest version that is left. With nothing to upgrade, it completes at once.
     `only_failed`: upgrades only the instances that failed on that version, whatever version they have now. `unhealthy_first`: instances
@@ -55,7 +55,8 @@ def start(
         row = writer.scale_set
         _refuse_a_second(row)
         version = row.wanted_version()
-        candidates, is_pinned = _candidates(writer, version=version), row.image_version != LATEST
+        candidates = _candidates(writer, version=version)
+        is_pinned = row.image_version != LATEST
         if not row.instances.exists():
             raise Refused("OperationNotAllowed", NO_INSTANCES.format(row=row))
         if (is_pinned and only_latest) or not candidates.exists():
@@ -79,9 +80,9 @@ def start(
 
 @audited("ExtensionUpgradeStarted", ObjectKind.SCALE_SET)
 def start_extensions(path: str, by: str, now: datetime) -> RollingUpgrade:
-    """Start an upgrade that brings all instances' extensions to those of the model, and leaves their OS disks alone.
+    """Start an upgrade that gives all instances the extensions of the model, and leaves their OS disks alone.
 
-    Where all instances have them already it completes at once. Raises Refused.
+    Where all instances have them already, it completes at once. Raises Refused.
     """
     with lookup.writing_to(path, now) as writer:
         row = writer.scale_set
@@ -90,7 +91,7 @@ def start_extensions(path: str, by: str, now: datetime) -> RollingUpgrade:
         if not extensions:
             raise Refused("OperationNotAllowed", NO_EXTENSIONS.format(row=row))
         if not _candidates(writer).exists():
-            raise Refused("OperationNotAllowed", NOBODY.format(row=row))
+            raise Refused("OperationNotAllowed", NO_INSTANCE_LEFT.format(row=row))
         return _begin(writer, by, extensions=extensions)
 
 
@@ -128,15 +129,15 @@ def _begin(
     writer.changed(upgrade, note=f"Started by {by}.")
     if version:
         writer.changed(*retarget_opt_outs(row, version, writer.now), note=NOTE_OF_ANOTHER_VERSION)
-    whom = " of those that failed" if only_failed else ""
-    whom += f", unhealthy ones first: {ranges(upgraded_first)}" if upgraded_first else ""
-    note(f"Started the upgrade {upgrade.aim}{whom}.", after={"upgrade": str(upgrade.pk)}, object_id=upgrade.pk)
+    scope = " of those that failed" if only_failed else ""
+    scope += f", unhealthy ones first: {ranges(upgraded_first)}" if upgraded_first else ""
+    note(f"Started the upgrade {upgrade.aim}{scope}.", after={"upgrade": str(upgrade.pk)}, object_id=upgrade.pk)
     writer.wake()
     return upgrade
 
 
 def _candidates(writer: Writer, *, version: str | None = None) -> QuerySet[Instance]:
-    """The instances that are not opted out. An opt-out for the upgrade to another version than `version` does not count."""
+    """The instances that are not opted out of an upgrade to `version`; of any upgrade where that is None."""
     held = in_force(writer.now).filter(instance__scale_set=writer.scale_set)
     protected = (held.filter(version__in=("", version)) if version else held).values("instance")
     return Instance.objects.filter(scale_set=writer.scale_set).exclude(pk__in=protected)

@@ -1,4 +1,4 @@
-"""Which upgrade of a scale set a command means: the running one, or else the last attempt, if the platform would try it again."""
+"""Finds the upgrade that a command acts on: the running one, or else the last attempt, if the platform would try it again."""
 
 from upgrades.commands.errors import Refused
 from upgrades.core.states import UpgradeKind, UpgradeStatus
@@ -21,7 +21,7 @@ IS_PAUSED = "upgrades of {row} to {version} are paused by {by}; resume them firs
 
 
 def last_image_upgrade(writer: Writer) -> RollingUpgrade | None:
-    """The last upgrade of the image. Upgrades of extensions are left out: they are never tried again by themselves."""
+    """The last upgrade of the image. Upgrades of extensions do not count, because the platform never tries them again."""
     return writer.scale_set.upgrades.filter(kind=UpgradeKind.IMAGE).first()
 
 
@@ -43,7 +43,7 @@ def upgrade_to_pause(writer: Writer) -> RollingUpgrade:
     last = last_image_upgrade(writer)
     if (
         last
-        and _is_retried(writer, last)
+        and _would_be_retried(writer, last)
         and (last.status == UpgradeStatus.ROLLING_BACK or _was_stopped_last(writer, last))
     ):
         return last
@@ -62,20 +62,21 @@ def upgrade_to_resume(writer: Writer) -> RollingUpgrade:
 
 
 def opt_out_version(writer: Writer) -> str:
-    """The target version of "this upgrade", for opt-outs: of the running one ("" for extensions), else of the last attempt.
+    """The version that an opt-out "of this upgrade" is for: that of the running upgrade ("" for extensions), or of the last attempt.
 
     The last attempt counts only where the platform would try it again. Raises Refused where there is neither.
     """
-    last, now = last_image_upgrade(writer), writer.scale_set.upgrades.filter(ended_at=None).first()
-    if now:
-        return now.target_version
-    if last and _was_stopped_last(writer, last) and _is_retried(writer, last):
+    running = writer.scale_set.upgrades.filter(ended_at=None).first()
+    if running:
+        return running.target_version
+    last = last_image_upgrade(writer)
+    if last and _was_stopped_last(writer, last) and _would_be_retried(writer, last):
         return last.target_version
     raise Refused("OperationNotAllowed", NO_UPGRADE.format(row=writer.scale_set), target="scope")
 
 
 def refuse_while_paused(writer: Writer, version: str) -> None:
-    """Raise Refused where a person has paused the attempts at this version: they wait until resumed, whoever asks for another."""
+    """Refuse another attempt at this version while the attempts at it are paused, whoever asks for it."""
     last = last_image_upgrade(writer)
     is_paused = last is not None and last.paused_by and last.target_version == version and not last.cancel_requested_by
     if last and is_paused and last.status in STOPPED:
@@ -83,12 +84,12 @@ def refuse_while_paused(writer: Writer, version: str) -> None:
 
 
 def _was_stopped_last(writer: Writer, last: RollingUpgrade) -> bool:
-    """Whether the last upgrade was stopped, and none is running now."""
+    """Was the last upgrade stopped, and is none running now?"""
     return last.status in STOPPED and not writer.scale_set.upgrades.filter(ended_at=None).exists()
 
 
-def _is_retried(writer: Writer, upgrade: RollingUpgrade) -> bool:
-    """Whether the platform would try this upgrade again by itself, once it is stopped."""
+def _would_be_retried(writer: Writer, upgrade: RollingUpgrade) -> bool:
+    """Would the platform try this upgrade again by itself once it is stopped?"""
     row = writer.scale_set
     is_automatic = row.automatic_upgrade and row.image_version == LATEST and not upgrade.cancel_requested_by
     return is_automatic and upgrade.target_version == row.sku.latest_in(row.location)

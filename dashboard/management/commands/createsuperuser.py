@@ -16,7 +16,7 @@ class Command(createsuperuser.Command):
 
         def write(instance: Any, *, created: bool, **_: object) -> None:
             if created:
-                people.user_made(instance.get_username(), instance.pk, by)
+                people.user_added(instance.get_username(), instance.pk, by)
 
         # Django's command asks questions on its way: a transaction around all of it would lock the database meanwhile.
         post_save.connect(write, sender=self.UserModel)

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from upgrades.commands.access import make_client, renew_secret, revoke_client
+from upgrades.commands.access import create_client, renew_secret, revoke_client
 from upgrades.installation import PROGRAM
 from upgrades.management.base import UpgradeCommand
 from upgrades.models import ApiClient, Subscription
@@ -32,7 +32,7 @@ class Command(UpgradeCommand):
             self.stdout.write(f"revoked {name}: its secret and its tokens are no longer valid")
             return
         renewed = options["new_secret"]
-        row, secret = renew_secret(name) if renewed else make_client(name, ApiClient.Role(options["role"]), now)
+        row, secret = renew_secret(name) if renewed else create_client(name, ApiClient.Role(options["role"]), now)
         self._say(row, secret, as_json=options["json"])
 
     def _say(self, row: ApiClient, secret: str, *, as_json: bool) -> None:

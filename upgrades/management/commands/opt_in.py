@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from upgrades.commands.opt_outs import described, opt_in, opt_outs_of_others
+from upgrades.commands.opt_outs import opt_in, opt_out_text, opt_outs_of_others
 from upgrades.management.base import UpgradeCommand, add_yes, agree, user_name
 
 
@@ -23,7 +23,7 @@ class Command(UpgradeCommand):
         path, ids, now = options["path"], options["ids"], timezone.now()
         if others := opt_outs_of_others(path, ids, by=user_name(), now=now):
             agree(
-                [described(opt_out) for opt_out in others],
+                [opt_out_text(opt_out) for opt_out in others],
                 "End them? The instances can be upgraded at once.",
                 yes=options["yes"],
             )

@@ -61,7 +61,7 @@ class Command(BaseCommand):
         password = kept_password(path)
         with transaction.atomic():
             user = users.create_superuser(FIRST_USER, password=password)
-            people.user_made(
+            people.user_added(
                 FIRST_USER, user.pk, Actor(Who.PLATFORM, "the first start", entry_point=EntryPoint.TERMINAL)
             )
         self.stdout.write(f"sign in as {FIRST_USER} with {password} (kept in {path})")

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from upgrades.commands.images import publish_image, would_publish
+from upgrades.commands.images import preview_publication, publish_image
 from upgrades.core.facts import ImageReference
 from upgrades.management.base import UpgradeCommand, add_yes, agree, is_at_a_terminal
 
@@ -28,7 +28,7 @@ class Command(UpgradeCommand):
         reference = ImageReference(*(options[name] for name in ("publisher", "offer", "sku", "version")))
         places = options["location"]
         if is_at_a_terminal():
-            agree(would_publish(reference, locations=places).says, f"Publish {reference}?", yes=options["yes"])
+            agree(preview_publication(reference, locations=places).says, f"Publish {reference}?", yes=options["yes"])
         followers = publish_image(reference, timezone.now(), locations=places)
         where = ", ".join(places) or "all locations"
         self.stdout.write(f"published {reference} in {where}; scale sets that follow it: {len(followers)}")

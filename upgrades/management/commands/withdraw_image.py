@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from upgrades.commands.images import Withdrawn, undo_withdrawal, withdraw_image
+from upgrades.commands.images import WithdrawalResult, undo_withdrawal, withdraw_image
 from upgrades.core.facts import ImageReference
 from upgrades.installation import PROGRAM
 from upgrades.management.base import UpgradeCommand, user_name
@@ -39,7 +39,7 @@ class Command(UpgradeCommand):
             self.stdout.write(line)
 
 
-def _told(reference: ImageReference, found: Withdrawn) -> Iterator[str]:
+def _told(reference: ImageReference, found: WithdrawalResult) -> Iterator[str]:
     row = found.row
     if found.changed:
         yield f"withdrawn {reference}; the newest version that is left: {found.left or 'none: no new instance can be made'}"
