@@ -252,7 +252,7 @@ def test_a_set_that_is_being_deleted(api: Api) -> None:
 def test_a_failed_creation_has_the_providers_message(api: Api) -> None:
     a_scale_set(instances=3)
     row = Instance.objects.get(number=1)
-    row.note_not_made("QuotaExceeded", "instance 1 is beyond the quota", NOW)
+    row.note_creation_failed("QuotaExceeded", "instance 1 is beyond the quota", NOW)
     row.os_disk, row.version = "", ""
     row.save()
     Instance.objects.filter(number=2).update(operation_kind="create")

@@ -130,7 +130,7 @@ def _afflict(luck: random.Random, instance: Instance) -> None:
         case 6:
             instance.failed_version, instance.approved_version = NEW, NEW
         case 7:
-            instance.note_not_made("OutOfQuota", "no quota", NOW)
+            instance.note_creation_failed("OutOfQuota", "no quota", NOW)
             instance.version = ""
 
 

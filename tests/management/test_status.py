@@ -278,7 +278,7 @@ def run_quietly(*words: str) -> None:
 def test_status_counts_machines_and_explains_missing_instances() -> None:
     row = a_scale_set(instances=6)
     for instance in Instance.objects.filter(number__gte=4):
-        instance.note_not_made("QuotaExceeded", f"instance {instance.number} is beyond the quota", NOW)
+        instance.note_creation_failed("QuotaExceeded", f"instance {instance.number} is beyond the quota", NOW)
         instance.os_disk, instance.version = "", ""
         instance.save()
     reconcile(row.pk, lambda: NOW)

@@ -12,7 +12,7 @@ from upgrades.feed.writing import writing
 from upgrades.models import FleetStop, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
 
-DEFAULT_LENGTH = timedelta(days=1)  # nothing is stopped for ever just because nobody gave an end
+DEFAULT_DURATION = timedelta(days=1)  # nothing is stopped for ever just because nobody gave an end
 
 
 @lookup.retry_on_conflict
@@ -27,7 +27,9 @@ def stop_fleet(*, reason: str, owner: str, now: datetime, until: datetime | None
     with writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as writer:
         before = _audit_values(open_fleet_stop())
         _end(owner, now)
-        row = FleetStop.objects.create(owner=owner, reason=reason, created_at=now, until=until or now + DEFAULT_LENGTH)
+        row = FleetStop.objects.create(
+            owner=owner, reason=reason, created_at=now, until=until or now + DEFAULT_DURATION
+        )
         writer.changed(*writer.scale_sets)
         writer.wake()
         summary = (

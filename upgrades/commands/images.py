@@ -35,17 +35,17 @@ def publish_image(reference: ImageReference, now: datetime, *, locations: Sequen
     A version that is published in some locations can be published in further ones, and then in all.
     Raises Refused: unknown SKU or location, not a version, not newer than what is published.
     """
-    places = _locations(locations)
+    published_in = _find_locations(locations)
     with transaction.atomic():
-        sku = _locked_sku(reference)
-        _check_version(sku, reference.version, places)
-        with writing(now, *_ids_of_users(sku, places)) as writer:
-            _store(sku, reference.version, places, now)
+        sku = _lock_supported_sku(reference)
+        _check_version(sku, reference.version, published_in)
+        with writing(now, *_ids_of_users(sku, published_in)) as writer:
+            _store_version(sku, reference.version, published_in, now)
             followers = [row for row in writer.scale_sets if _follows(row)]
             writer.changed(*writer.scale_sets)  # scale sets that are pinned to a version show the latest one too
             if followers:
                 writer.wake(*followers)
-            where = ", ".join(place.name for place in places) or "all locations"
+            where = ", ".join(location.name for location in published_in) or "all locations"
             after = {"published in": where, "scale sets that follow it": len(followers)}
             note(f"Published {reference} in {where}.", after=after)
     return followers
@@ -64,14 +64,14 @@ class Publication:
         begin = [row for row in rows if row.automatic_upgrade and not row.policy.deferral]
         approve = [row for row in rows if row.automatic_upgrade and row.policy.deferral]
         off = [row for row in rows if not row.automatic_upgrade]
-        said = [_listed("automatic", begin) if begin else say("publication.none_automatic")]
+        sentences = [_listed("automatic", begin) if begin else say("publication.none_automatic")]
         if begin and (stop := open_fleet_stop()):
-            said.append(say("publication.fleet_stopped", owner=stop.owner))
+            sentences.append(say("publication.fleet_stopped", owner=stop.owner))
         if approve:
-            said.append(_listed("approval", approve))
+            sentences.append(_listed("approval", approve))
         if off:
-            said.append(_listed("automatic_off", off))
-        return said
+            sentences.append(_listed("automatic_off", off))
+        return sentences
 
 
 def _listed(what: str, rows: Sequence[ScaleSet]) -> Sentence:
@@ -82,14 +82,15 @@ def _listed(what: str, rows: Sequence[ScaleSet]) -> Sentence:
 
 def preview_publication(reference: ImageReference, *, locations: Sequence[str] = ()) -> Publication:
     """What `publish_image` would do, with nothing written. Raises Refused where that would."""
-    places = _locations(locations)
-    sku = _supported(reference)
-    _check_version(sku, reference.version, places)
-    rows = ScaleSet.objects.filter(pk__in=_ids_of_users(sku, places)).order_by("key")
+    published_in = _find_locations(locations)
+    sku = _supported_sku(reference)
+    _check_version(sku, reference.version, published_in)
+    rows = ScaleSet.objects.filter(pk__in=_ids_of_users(sku, published_in)).order_by("key")
     return Publication(tuple(row for row in rows if _follows(row)))
 
 
 def _follows(row: ScaleSet) -> bool:
+    """Does the scale set follow the latest version?"""
     return row.image_version == versions.LATEST and not row.deleting
 
 
@@ -117,7 +118,7 @@ def withdraw_image(reference: ImageReference, now: datetime, *, by: str, reason:
     """
     reason = checked_reason(reason, "a withdrawal")
     with transaction.atomic():
-        sku = _locked_sku(reference)
+        sku = _lock_supported_sku(reference)
         row = _published_version(sku, reference.version)
         changed = row.withdrawn_at is None
         if changed:
@@ -135,7 +136,7 @@ def undo_withdrawal(reference: ImageReference, now: datetime, *, by: str) -> Wit
     A version that is not withdrawn stays as it is. Raises Refused: no such version.
     """
     with transaction.atomic():
-        sku = _locked_sku(reference)
+        sku = _lock_supported_sku(reference)
         row = _published_version(sku, reference.version)
         changed = row.withdrawn_at is not None
         if changed:
@@ -147,7 +148,7 @@ def undo_withdrawal(reference: ImageReference, now: datetime, *, by: str) -> Wit
 
 def find_version(reference: ImageReference) -> ImageVersion:
     """The published version. Raises Refused: no such version."""
-    return _published_version(_supported(reference), reference.version)
+    return _published_version(_supported_sku(reference), reference.version)
 
 
 def would_undo_withdrawal(reference: ImageReference) -> Publication:
@@ -159,8 +160,10 @@ def would_undo_withdrawal(reference: ImageReference) -> Publication:
     sku = row.sku
     is_on_another = Instance.objects.filter(scale_set=OuterRef("pk")).exclude(version=row.version)
     rows = ScaleSet.objects.filter(Exists(is_on_another), pk__in=_ids_of_users(sku, list(row.limited_to.all())))
-    latest = {place: sku.latest_in(place) for place in Location.objects.filter(scaleset__in=rows).distinct()}
-    newest_in = {place for place, known in latest.items() if known is None or versions.is_older(known, row.version)}
+    latest = {location: sku.latest_in(location) for location in Location.objects.filter(scaleset__in=rows).distinct()}
+    newest_in = {
+        location for location, known in latest.items() if known is None or versions.is_older(known, row.version)
+    }
     following = [scale_set for scale_set in rows.select_related("location").order_by("key") if _follows(scale_set)]
     return Publication(tuple(scale_set for scale_set in following if scale_set.location in newest_in))
 
@@ -204,10 +207,10 @@ def _withdrawal_result(row: ImageVersion, sku: ImageSku, *, changed: bool) -> Wi
     return WithdrawalResult(row, changed, tuple(sets.order_by("key")), left or "")
 
 
-def _store(sku: ImageSku, version: str, places: Sequence[Location], now: datetime) -> None:
+def _store_version(sku: ImageSku, version: str, locations: Sequence[Location], now: datetime) -> None:
     row, _ = ImageVersion.objects.get_or_create(sku=sku, version=version, defaults={"published_at": now})
-    if places:
-        row.limited_to.add(*places)
+    if locations:
+        row.limited_to.add(*locations)
     else:
         row.limited_to.clear()
 
@@ -220,13 +223,13 @@ def lock_sku(sku: ImageSku | None) -> ImageSku | None:
     return sku and ImageSku.objects.select_for_update(no_key=True).get(pk=sku.pk)
 
 
-def _locked_sku(reference: ImageReference) -> ImageSku:
+def _lock_supported_sku(reference: ImageReference) -> ImageSku:
     """Lock the SKU of the reference. Raises Refused where it is not supported."""
-    sku = _supported(reference)
+    sku = _supported_sku(reference)
     return lock_sku(sku) or sku
 
 
-def _supported(reference: ImageReference) -> ImageSku:
+def _supported_sku(reference: ImageReference) -> ImageSku:
     sku = catalog.find_sku(reference.publisher, reference.offer, reference.sku)
     if sku is None:
         name = f"{reference.publisher}:{reference.offer}:{reference.sku}"
@@ -236,11 +239,11 @@ def _supported(reference: ImageReference) -> ImageSku:
     return sku
 
 
-def _locations(names: Sequence[str]) -> list[Location]:
-    return list(dict.fromkeys(_location(name) for name in names))
+def _find_locations(names: Sequence[str]) -> list[Location]:
+    return list(dict.fromkeys(_find_location(name) for name in names))
 
 
-def _location(name: str) -> Location:
+def _find_location(name: str) -> Location:
     location = catalog.find_location(name)
     if location is None:
         message = f"there is no location {name!r}; the admin site lists them"
@@ -248,7 +251,7 @@ def _location(name: str) -> Location:
     return location
 
 
-def _check_version(sku: ImageSku, version: str, places: Sequence[Location]) -> None:
+def _check_version(sku: ImageSku, version: str, locations: Sequence[Location]) -> None:
     """Raise Refused unless the version is newer than all others in these locations: otherwise "latest" would never mean it."""
     try:
         versions.parse(version)
@@ -260,7 +263,7 @@ def _check_version(sku: ImageSku, version: str, places: Sequence[Location]) -> N
         message = f"{version} of {sku} was withdrawn by {withdrawal.by} ({withdrawal.reason}); publish another number, or undo that "
         undo = f"({PROGRAM} withdraw_image {sku.publisher} {sku.offer} {sku.sku} {version} --undo)"
         raise Refused("InvalidParameter", message + undo, target=version)
-    for where, known in _published(sku, version, places):
+    for where, known in _published(sku, version, locations):
         latest = versions.newest(known)
         if latest and not versions.is_older(latest, version):
             message = (
@@ -271,18 +274,19 @@ def _check_version(sku: ImageSku, version: str, places: Sequence[Location]) -> N
             raise Refused("InvalidParameter", message, target=version)
 
 
-def _published(sku: ImageSku, version: str, places: Sequence[Location]) -> Iterator[tuple[str, list[str]]]:
-    """(" in LOCATION" or "" for all, the versions published there), for each place that the version is to be published in.
+def _published(sku: ImageSku, version: str, locations: Sequence[Location]) -> Iterator[tuple[str, list[str]]]:
+    """(" in LOCATION" or "" for all, the versions published there), for each location that the version is to be published in.
 
     Where the version itself is published in some locations already and now goes to all, it is left out.
     """
-    for place in places:
-        yield f" in {place.name}", sku.versions_in(place)
-    if not places:
+    for location in locations:
+        yield f" in {location.name}", sku.versions_in(location)
+    if not locations:
         others = sku.versions.filter(withdrawn_at=None).exclude(version=version, limited_to__isnull=False)
         yield "", list(others.values_list("version", flat=True))
 
 
-def _ids_of_users(sku: ImageSku, places: Sequence[Location]) -> list[int]:
+def _ids_of_users(sku: ImageSku, locations: Sequence[Location]) -> list[int]:
+    """The primary keys of the scale sets that use the SKU, in these locations; in all where none are given."""
     rows = ScaleSet.objects.filter(sku=sku)
-    return list((rows.filter(location__in=places) if places else rows).values_list("pk", flat=True))
+    return list((rows.filter(location__in=locations) if locations else rows).values_list("pk", flat=True))

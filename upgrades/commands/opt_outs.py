@@ -16,8 +16,8 @@ from upgrades.feed.writing import Writer
 from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.instance import in_force
 
-DEFAULT_LENGTH = timedelta(days=14)  # no opt-out lasts for ever just because nobody gave an end
-MAX_LENGTH = timedelta(days=3650)
+DEFAULT_DURATION = timedelta(days=14)  # no opt-out lasts for ever just because nobody gave an end
+MAX_DURATION = timedelta(days=3650)
 MAX_REASON_LENGTH = 500  # characters
 # For how long opting in on a page is put off, so that it can be undone.
 OPT_IN_DELAY = timedelta(seconds=10)
@@ -47,14 +47,14 @@ def opt_out(
     """
     reason = checked_reason(reason, "an opt-out")
     checked_until(until, now, "an opt-out")
-    end = None if for_ever else until or now + DEFAULT_LENGTH
+    end = None if for_ever else until or now + DEFAULT_DURATION
     with lookup.writing_to(path, now) as writer:
         rows = find_instances(writer.scale_set, ids)
         version = which_upgrade.opt_out_version(writer) if scope == OptOut.Scope.UPGRADE else ""
         before = _audit_values(rows)
         _end(writer, rows, owner)
-        said = {"owner": owner, "reason": reason, "scope": scope, "created_at": now, "until": end}
-        OptOut.objects.bulk_create(OptOut(instance=row, version=version, **said) for row in rows)
+        values = {"owner": owner, "reason": reason, "scope": scope, "created_at": now, "until": end}
+        OptOut.objects.bulk_create(OptOut(instance=row, version=version, **values) for row in rows)
         writer.changed(*rows, note=f"Opted out by {owner}: {reason}")
         summary = f"Opted out instances {ranges(row.number for row in rows)}: {reason}"
         note(summary, before=before, after=_audit_values(rows))
@@ -83,7 +83,7 @@ def checked_until(until: datetime | None, now: datetime, what: str) -> None:
     if until <= now:
         message = f"{what} ends in the future, not at {in_utc(until)}"
         raise Refused("InvalidParameter", message, target="until")
-    if until - now > MAX_LENGTH:
+    if until - now > MAX_DURATION:
         message = f"{what} ends within ten years or never, not at {in_utc(until)}"
         raise Refused("InvalidParameter", message, target="until")
 
@@ -98,14 +98,14 @@ def opt_in(
     """
     with lookup.writing_to(path, now) as writer:
         rows = find_instances(writer.scale_set, ids)
-        open_ones = OptOut.objects.filter(instance__in=rows, ended_at=None)
+        open_opt_outs = OptOut.objects.filter(instance__in=rows, ended_at=None)
         if delay:
-            open_ones = open_ones.filter(Q(until=None) | Q(until__gt=now + delay), ending_by="")
-        ended = _instances_with(rows, open_ones)
+            open_opt_outs = open_opt_outs.filter(Q(until=None) | Q(until__gt=now + delay), ending_by="")
+        ended = _instances_with(rows, open_opt_outs)
         if ended:
             note(f"Opted in instances {ranges(row.number for row in ended)}.", before=_audit_values(ended))
         if delay:
-            open_ones.update(until_before=F("until"), until=now + delay, ending_by=owner)
+            open_opt_outs.update(until_before=F("until"), until=now + delay, ending_by=owner)
         else:
             _end(writer, rows, owner)
         writer.changed(*ended, note=f"Opted in by {owner}{f', in {delay.seconds} s' if delay else ''}.")
@@ -135,8 +135,8 @@ def undo_opt_in(path: str, ids: Sequence[str], *, by: str, now: datetime) -> lis
         ending = in_force(now).filter(instance__in=rows).exclude(ending_by="")
         kept = _instances_with(rows, ending)
         if len(kept) < len(rows):
-            gone = ranges(row.number for row in rows if row not in kept)
-            raise Refused("OperationNotAllowed", TOO_LATE.format(row=writer.scale_set, ids=gone), target="ids")
+            too_late = ranges(row.number for row in rows if row not in kept)
+            raise Refused("OperationNotAllowed", TOO_LATE.format(row=writer.scale_set, ids=too_late), target="ids")
         ending.update(until=F("until_before"), until_before=None, ending_by="")
         note(f"Kept the opt-outs of instances {ranges(row.number for row in kept)}.", after=_audit_values(kept))
         writer.changed(*kept, note=f"{by} took it back: it stays opted out.")
@@ -152,8 +152,8 @@ def undo_opt_out(path: str, ids: Sequence[str], *, by: str, now: datetime) -> li
         fresh = in_force(now).filter(instance__in=rows, owner=by, created_at__gte=now - OPT_OUT_UNDO_TIME)
         mine = list(fresh.select_related("instance"))
         if len(mine) < len(rows):
-            gone = ranges(row.number for row in rows if row.pk not in {opt_out.instance_id for opt_out in mine})
-            raise Refused("OperationNotAllowed", NOT_FRESH.format(row=writer.scale_set, ids=gone), target="ids")
+            others = ranges(row.number for row in rows if row.pk not in {opt_out.instance_id for opt_out in mine})
+            raise Refused("OperationNotAllowed", NOT_FRESH.format(row=writer.scale_set, ids=others), target="ids")
         before = _audit_values(rows)
         _end(writer, rows, by)
         for opt_out in mine:
@@ -168,11 +168,11 @@ def undo_opt_out(path: str, ids: Sequence[str], *, by: str, now: datetime) -> li
     return rows
 
 
-def _reopen(taken_back: OptOut) -> None:
+def _reopen(undone: OptOut) -> None:
     """Reopen the opt-out that the undone one had replaced, if any."""
     replaced = OptOut.objects.filter(
-        instance=taken_back.instance_id, ended_at=taken_back.created_at, ended_by=taken_back.owner
-    ).exclude(pk=taken_back.pk)
+        instance=undone.instance_id, ended_at=undone.created_at, ended_by=undone.owner
+    ).exclude(pk=undone.pk)
     if (last := replaced.order_by("-pk").first()) is not None:
         last.ended_at, last.ended_by = None, ""
         last.save(update_fields=["ended_at", "ended_by"])
@@ -187,8 +187,10 @@ def _instances_with(rows: Sequence[Instance], opt_outs: QuerySet[OptOut]) -> lis
 def _audit_values(rows: Sequence[Instance]) -> dict[str, object]:
     """The open opt-outs of these instances, for the audit trail: equal ones together, each with the numbers of its instances."""
     numbers_by_values: dict[tuple[object, ...], list[int]] = {}
-    open_ones = OptOut.objects.filter(instance__in=rows, ended_at=None).order_by("instance__number")
-    for number, *values in open_ones.values_list("instance__number", "owner", "reason", "scope", "created_at", "until"):
+    open_opt_outs = OptOut.objects.filter(instance__in=rows, ended_at=None).order_by("instance__number")
+    for number, *values in open_opt_outs.values_list(
+        "instance__number", "owner", "reason", "scope", "created_at", "until"
+    ):
         numbers_by_values.setdefault(tuple(values), []).append(number)
     names = ("owner", "reason", "scope", "since", "until")
     opt_outs = [

@@ -85,19 +85,20 @@ def _left_behind(context: ReasonContext) -> list[InstanceFacts]:
 def _approval(context: ReasonContext) -> Approval | None:
     if not context.policy.deferral or not context.target or not (context.upgrade or context.is_automatic):
         return None
-    held = [
-        reason.instances or ()
+    waiting = [
+        id
         for reason in reasons(context.facts, context.now)
         if reason.code is Why.WAITING_FOR_APPROVAL
+        for id in reason.instances or ()
     ]
     in_flight = ids_in_flight(context.facts)
     approved = [
         instance
         for instance in context.facts.staying
-        if instance.approved_version == context.target != instance.version
+        if instance.approved_version == context.target and instance.version != context.target
     ]
     return Approval(
         version=context.target,
-        waiting=spans(id for ids in held for id in ids),
+        waiting=spans(waiting),
         approved=_spans(instance for instance in approved if instance.id not in in_flight),
     )

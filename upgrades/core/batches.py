@@ -8,7 +8,8 @@ An upgrade takes an instance when it puts it into a batch, and takes each instan
 - `takeable_now`: those of them that can be taken now.
 - `takeable_and_approved`: those of them that need no approval, or have it. The next batch is chosen from these.
 
-`may_be_taken` and `may_be_taken_next` do not ask what an instance lacks, only whether an upgrade may touch it.
+`may_be_taken` and `may_be_taken_next` do not ask what an instance lacks, only whether an upgrade may touch it. "Free" are instances
+that nothing but the question at hand excludes.
 """
 
 from collections import Counter, defaultdict
@@ -140,12 +141,12 @@ def is_approved(instance: InstanceFacts, policy: Policy, version: str) -> bool:
     return not policy.deferral or instance.approved_version == version
 
 
-def untouched(facts: Facts) -> list[InstanceFacts]:
+def touchable(facts: Facts) -> list[InstanceFacts]:
     """The instances that may be touched: not opted out, and with no operation running on them."""
-    return list(facts.cached("untouched", lambda: tuple(_untouched(facts))))
+    return list(facts.cached("untouched", lambda: tuple(_touchable(facts))))
 
 
-def _untouched(facts: Facts) -> list[InstanceFacts]:
+def _touchable(facts: Facts) -> list[InstanceFacts]:
     return [instance for instance in facts.instances if instance.opt_out is None and not instance.is_busy]
 
 
@@ -154,7 +155,7 @@ def may_be_taken(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
 
     A switched-off instance waits until it is started, and one without a machine gets one on the newest image.
     """
-    return _takeable(untouched(facts), started_by)
+    return _takeable(touchable(facts), started_by)
 
 
 def may_be_taken_next(facts: Facts, started_by: StartedBy, version: str) -> list[InstanceFacts]:
@@ -229,7 +230,7 @@ class Choice:
 
 
 def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: datetime) -> Choice:
-    """Choose the next batch from `todo`: of one zone and one update domain (Z-1.4), the lowest ids first.
+    """Choose the next batch from `todo`, the instances that can be taken: of one zone and one update domain (Z-1.4), the lowest ids first.
 
     Instances that failed on the target version before come last, so that others show whether the version or the machine is at fault.
     The batch shrinks while its instances and the unhealthy ones outside it together exceed the limit, but never below one: "unhealthy
@@ -245,7 +246,7 @@ def choose(facts: Facts, todo: Sequence[InstanceFacts], policy: Policy, now: dat
 
 
 def as_surge_batch(facts: Facts, choice: Choice) -> Choice:
-    """Make it a surge batch. It stays as it is where the available quota is too small for as many new instances (Z-1.10)."""
+    """Make the batch a surge batch. It stays as it is where the available quota is too small for as many new instances (Z-1.10)."""
     if facts.available_quota is None or facts.available_quota >= len(choice.instances):
         return replace(choice, values={**choice.values, "with_new": True}, surge=True)
     return replace(choice, values={**choice.values, "room": max(0, facts.available_quota)})
@@ -259,8 +260,8 @@ def _pool(todo: Sequence[InstanceFacts], policy: Policy, unhealthy_ids: set[int]
 
     if policy.unhealthy_first and (first := [instance for instance in todo if instance.id in unhealthy_ids]):
         todo = first  # all unhealthy instances before any healthy one (Z-1.4)
-    if version and (new := [instance for instance in todo if instance.failed_version != version]):
-        todo = new
+    if version and (not_failed := [instance for instance in todo if instance.failed_version != version]):
+        todo = not_failed
     ordered = sorted(todo, key=lambda instance: (*place(instance), instance.id))
     return [instance for instance in ordered if place(instance) == place(ordered[0])]
 

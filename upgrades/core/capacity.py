@@ -24,7 +24,7 @@ def add_missing_instances(facts: Facts, now: datetime) -> Step | None:
 
     A machine that could not be created, or is gone at the provider, is created again (core/missing.py). The instance keeps its number, its
     name, its opt-out and its approval. An opt-out does not prevent the creation: there is no machine that it could protect. An instance of
-    the running batch must first be let go by the batch (`settle_members`).
+    the running batch must first be skipped by the batch (`settle_members`).
 
     During a surge nothing is created: until the old instances are deleted, they and the new ones both take up quota.
     """
@@ -47,10 +47,10 @@ def remove_surplus_instances(facts: Facts, now: datetime) -> Step | None:
     cause a removal: it is not known yet whether they will exist.
     """
     in_flight = ids_in_flight(facts)
-    untouched = [instance for instance in batches.untouched(facts) if instance.id not in in_flight]
-    if unused := [instance.id for instance in untouched if instance.is_unused_surge]:
+    touchable = [instance for instance in batches.touchable(facts) if instance.id not in in_flight]
+    if unused := [instance.id for instance in touchable if instance.is_unused_surge]:
         return RemoveInstances(tuple(sorted(unused)))
-    free = [instance for instance in untouched if not instance.is_protected_from_scale_in]
+    free = [instance for instance in touchable if not instance.is_protected_from_scale_in]
     surplus = len(facts.staying) - facts.capacity
     being_created = sum(
         1

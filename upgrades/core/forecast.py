@@ -21,7 +21,7 @@ from upgrades.core.states import HAS_FAILED, IN_FLIGHT, InstanceUpgradeState, St
 from upgrades.core.steps import Why
 
 MAX_PLANNED = 100  # batches that are listed one by one
-LATE = 1.5  # a batch is late after so many times the typical duration
+LATE_FACTOR = 1.5  # a batch is late after this many times the typical duration
 
 
 class Planned(TypedDict):
@@ -85,7 +85,7 @@ def make_forecast(facts: Facts, now: datetime, pace: Pace | None, key: str = "")
         more=max(0, len(plan.batches) - MAX_PLANNED),
         earliest=_time_in(now, plan.earliest if is_known else None),
         latest=_time_in(now, plan.latest if is_known else None),
-        late_after=iso(started_at + pace.typical * LATE) if started_at and pace else None,
+        late_after=iso(started_at + pace.typical * LATE_FACTOR) if started_at and pace else None,
     )
 
 
@@ -94,16 +94,17 @@ def no_forecast(key: str) -> Forecast:
     return Forecast(key=key, by=None, batches=[], more=0, earliest=None, latest=None, late_after=None)
 
 
-def expected_end(found: Forecast, now: datetime) -> ExpectedEnd | None:
+def expected_end(plan: Forecast, now: datetime) -> ExpectedEnd | None:
     """When the upgrade will be over; None while that is not known."""
-    if found["earliest"] is None or found["latest"] is None:
+    if plan["earliest"] is None or plan["latest"] is None:
         return None
-    late_after = found["late_after"]
+    late_after = plan["late_after"]
     is_late = late_after is not None and iso(now) > late_after
-    return ExpectedEnd(earliest=found["earliest"], latest=found["latest"], late=is_late)
+    return ExpectedEnd(earliest=plan["earliest"], latest=plan["latest"], late=is_late)
 
 
 def _starter(facts: Facts, by_hand: bool) -> str:
+    """Who has started the running upgrade, or will start the next one: "platform" or "user"."""
     next_started_by = StartedBy.USER if by_hand else StartedBy.PLATFORM
     return (facts.upgrade.started_by if facts.upgrade else next_started_by).value.lower()
 
@@ -125,6 +126,7 @@ def _planned(batch: PlannedBatch, now: datetime, pace: Pace | None, *, is_known:
 
 
 def _time_in(now: datetime, length: timedelta | None) -> str | None:
+    """The time after `length` from now, as text."""
     return None if length is None else iso(now + length)
 
 

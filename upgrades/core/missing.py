@@ -26,8 +26,9 @@ def to_create(facts: Facts) -> list[InstanceFacts]:
 
 def _to_create(facts: Facts) -> list[InstanceFacts]:
     missing = [instance for instance in facts.staying if instance.missing]
-    short = facts.capacity - (len(facts.staying) - len(missing))
-    return sorted(missing, key=lambda instance: (not instance.is_busy, instance.id))[: max(0, short)]
+    with_machine = len(facts.staying) - len(missing)
+    wanted = max(0, facts.capacity - with_machine)
+    return sorted(missing, key=lambda instance: (not instance.is_busy, instance.id))[:wanted]
 
 
 def to_create_now(facts: Facts, now: datetime) -> list[InstanceFacts]:
@@ -38,6 +39,7 @@ def to_create_now(facts: Facts, now: datetime) -> list[InstanceFacts]:
     max_at_once = max(1, len(facts.staying) * MAX_GONE_PERCENT // 100)
     if len(gone) <= max_at_once:
         return ready
+    # Many are gone: hold back those whose creation was never tried, as far as they exceed MAX_GONE_PERCENT together with the others.
     under_way = sum(instance.is_busy or _creation_tries(instance) > 0 for instance in gone)
     not_tried = [instance for instance in ready if _is_gone(instance) and not _creation_tries(instance)]
     held_back = not_tried[max(0, max_at_once - under_way) :]
@@ -80,6 +82,7 @@ def _waits_for_retry(facts: Facts, instance: InstanceFacts, now: datetime) -> bo
 
 
 def _wait(facts: Facts, missing: MissingMachine) -> timedelta:
+    """How long the next try waits after the last one."""
     doublings = min(max(0, missing.tries - 1), 20)
     wait: timedelta = facts.create_again_after * 2**doublings
     return min(wait, MAX_WAIT)

@@ -93,7 +93,7 @@ class Plan:
 
     @property
     def unheld(self) -> tuple[PlannedBatch, ...]:
-        """The batches that begin without a person who ends something first: where only some instances are approved, theirs."""
+        """The batches that no person has to unblock first: where only some instances are approved, the batches of those."""
         return tuple(batch for batch in self.batches if not batch.held_by)
 
 
@@ -106,6 +106,7 @@ def pace_of(durations: Sequence[timedelta]) -> Pace | None:
     if not durations:
         return None
     ordered = sorted(durations)
+    # Nearest-rank percentiles: -(-a // b) is a / b rounded up.
     quick, typical, slow = (ordered[max(0, -(-len(ordered) * share // 100) - 1)] for share in (10, 50, 90))
     return Pace(quick, typical, slow)
 
@@ -165,6 +166,7 @@ class _Rehearsal:
         return self.facts.upgrade.target.version if self.facts.upgrade else ""
 
     def _is_end(self, step: Step) -> bool:
+        """Does the plan end with this step? Notes the block, if it ends with one."""
         match step:
             case Complete() | Cancel():
                 return True
@@ -214,6 +216,7 @@ class _Rehearsal:
                 self._finish_batch()
 
     def _scale(self, step: AddInstances | RemoveInstances) -> None:
+        """Add healthy instances, or remove some."""
         before = self.facts.instances
         if isinstance(step, RemoveInstances):
             self._set_instances(instance for instance in before if instance.id not in step.instances)
@@ -230,6 +233,7 @@ class _Rehearsal:
     # --- waiting ---
 
     def _wait(self, wait: Wait) -> None:
+        """Let the awaited work end, move the clock over a wait of known length, or assume that what is waited for has happened."""
         if wait.why in WORK:
             self._finish_work()
         elif wait.why in (Why.PAUSE_BETWEEN_BATCHES, Why.BACKING_OFF):
@@ -240,6 +244,7 @@ class _Rehearsal:
             self._end_hold(wait.why)
 
     def _block(self, code: str, text: str) -> None:
+        """Note a block, once for each code."""
         self.blocks.setdefault(code, Block(code, text))
         if code in LIFTED_BY_PEOPLE:
             self.held_by = code
@@ -297,7 +302,7 @@ class _Rehearsal:
         """Add a new instance for each member, which is being created and is to replace it. Returns the members with their replacements."""
         first = self._next_id()
         zones = {instance.id: instance.zone for instance in self.facts.instances}
-        pairs = tuple(replace(member, replacement=first + place) for place, member in enumerate(members))
+        pairs = tuple(replace(member, replacement=first + index) for index, member in enumerate(members))
         new = (
             InstanceFacts(member.upgraded, "", zone=zones[member.instance], is_busy=True, is_unused_surge=True)
             for member in pairs

@@ -130,7 +130,7 @@ def _to_roll_back(facts: Facts, members: tuple[InstanceUpgradeFacts, ...]) -> tu
     An upgrade of extensions replaces no disk, and an instance of a surge batch keeps its own, so there is nothing to put back."""
     if facts.upgrade is None or facts.upgrade.kind is not UpgradeKind.IMAGE:
         return ()
-    untouched_ids = {instance.id for instance in batches.untouched(facts)}
+    untouched_ids = {instance.id for instance in batches.touchable(facts)}
     return tuple(
         member.instance
         for member in members

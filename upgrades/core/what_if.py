@@ -45,9 +45,8 @@ def with_extension_upgrade_started(facts: Facts, extensions: str) -> Facts:
 
 def with_other_version_opt_out_ended(instance: InstanceFacts, version: str) -> InstanceFacts:
     """The instance after an upgrade to `version` began, which ends an opt-out that is for another version only."""
-    return (
-        instance if instance.opt_out is None or instance.is_opted_out_of(version) else replace(instance, opt_out=None)
-    )
+    is_kept = instance.opt_out is None or instance.is_opted_out_of(version)
+    return instance if is_kept else replace(instance, opt_out=None)
 
 
 def with_pause_ended(facts: Facts) -> Facts:
@@ -86,6 +85,7 @@ def with_automatic_upgrades(facts: Facts, on: bool) -> Facts:
 
 
 def _changed(facts: Facts, ids: Container[int], **changes: object) -> Facts:
+    """With these changes of the instances with these ids."""
     instances = (replace(instance, **changes) if instance.id in ids else instance for instance in facts.instances)  # type: ignore[arg-type]
     return replace(facts, instances=tuple(instances))
 
@@ -101,8 +101,8 @@ def with_results(facts: Facts, step: Settle) -> Facts | None:
     found = {member.instance: member for member in upgrade.members if member.instance in succeeded}
     if any(member.replacement is not None for member in found.values()):
         return None
-    after = {id: replace(member, state=InstanceUpgradeState.SUCCEEDED) for id, member in found.items()}
-    batches = tuple(_with_members(batch, after) for batch in upgrade.batches)
+    members_after = {id: replace(member, state=InstanceUpgradeState.SUCCEEDED) for id, member in found.items()}
+    batches = tuple(_with_members(batch, members_after) for batch in upgrade.batches)
     is_image = upgrade.kind is UpgradeKind.IMAGE
     instances = tuple(
         _without_failures(instance) if is_image and instance.id in succeeded else instance

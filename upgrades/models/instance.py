@@ -142,7 +142,7 @@ class Instance(models.Model):
         self._take_creation(None, False)
         self.creation_tries, self.creation_error_code, self.creation_error = 0, "", ""
 
-    def note_not_made(self, code: str, message: str, now: datetime) -> None:
+    def note_creation_failed(self, code: str, message: str, now: datetime) -> None:
         """Note that its machine could not be made. It is tried again after a while (core/missing.py)."""
         self.creation_tries = min(self.creation_tries + 1, MAX_TRIES)
         self.creation_error_code, self.creation_error = code[:100], message

@@ -43,6 +43,7 @@ from upgrades.models.rolling_upgrade import breach_from_row, latest_upgrade
 from upgrades.models.version_results import version_results_of
 from upgrades.orchestrator.row_cache import InstanceContext, RowCache, read_all
 
+# Codes of faults with which an attempt counts as begun, even if it touched no instance.
 CODES_AFTER_BEGINNING = [FaultCode.INTERNAL.value, FaultCode.TIMEOUT.value]
 MAX_ATTEMPTS = 20  # that are counted; after this many in a row, the wait before the next one has reached its maximum
 
@@ -71,7 +72,8 @@ def observe(scale_set_id: int, now: datetime, cache: RowCache | None = None) -> 
         raise ScaleSet.DoesNotExist
     last_upgrade = latest_upgrade(row)
     running = last_upgrade if last_upgrade and last_upgrade.ended_at is None else None
-    catalogue, results_by_version = row.sku.catalogue_in(row.location), version_results_of(row)
+    catalogue = row.sku.catalogue_in(row.location)
+    results_by_version = version_results_of(row)
     latest = _image(row, catalogue.wanted(row.image_version))
     stops = fleet_stops_since(running.started_at if running else now)
     opt_outs = _OPT_OUTS.rows(row.pk)
@@ -99,7 +101,8 @@ def observe(scale_set_id: int, now: datetime, cache: RowCache | None = None) -> 
         pinned_to="" if row.image_version == LATEST else row.image_version,
         withdrawn=catalogue.withdrawn,
     )
-    return Observation(row, facts, any(opt_out.until is not None and opt_out.until <= now for opt_out in opt_outs))
+    has_expired = any(opt_out.until is not None and opt_out.until <= now for opt_out in opt_outs)
+    return Observation(row, facts, has_expired)
 
 
 def possible_actions(row: ScaleSet, facts: Facts, now: datetime) -> dict[Action, str]:
@@ -165,7 +168,7 @@ def _upgrade(
         policy=policy_from_json(row.policy),
         cancel_requested_by=row.cancel_requested_by,
         paused_by=row.paused_by,
-        pause_is_skipped=_is_skipped(row, batches),
+        pause_is_skipped=_is_pause_skipped(row, batches),
         only_failed=row.only_failed,
         takes_failed=row.takes_failed,
         upgraded_first=frozenset(row.upgraded_first),
@@ -196,7 +199,7 @@ def _finished_at(row: RollingUpgrade, batch: BatchRow) -> datetime | None:
     return batch.finished_at and (row.wait_began_at or batch.finished_at)
 
 
-def _is_skipped(row: RollingUpgrade, batches: tuple[Batch, ...]) -> bool:
+def _is_pause_skipped(row: RollingUpgrade, batches: tuple[Batch, ...]) -> bool:
     """Did a person skip the pause after the last finished batch?"""
     finished_at = batches[-1].finished_at if batches else None
     return row.skip_pause_at is not None and finished_at is not None and row.skip_pause_at >= finished_at

@@ -61,9 +61,9 @@ def mark_begun(work_item: WorkItem, now: datetime) -> None:
         members = {row: row.member for row in rows if row.member}
         upgraded = [member.instance_id for member in members.values()]
         opted_out = set(in_force(now).filter(instance__in=upgraded).values_list("instance_id", flat=True))
-        held = [row for row, member in members.items() if member.instance_id in opted_out]
+        skipped = [row for row, member in members.items() if member.instance_id in opted_out]
         for row in rows:
-            if row in held:
+            if row in skipped:
                 _finish_member(row, InstanceUpgradeState.SKIPPED, now)
                 _clear_operation(row)
             else:
@@ -167,6 +167,7 @@ def _is_deleted(row: Instance, outcome: Outcome) -> bool:
 
 
 def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
+    """Change the instance, and its instance upgrade, as the outcome of its operation says. Saves nothing."""
     if outcome.progress is Progress.FAILED:
         log.warning("%s of %s failed: %s: %s", row.operation_kind, row.name, outcome.code, outcome.message)
     if row.operation_kind == OperationKind.DELETE:
@@ -201,7 +202,7 @@ def _note_gone(row: Instance, now: datetime) -> None:
 
 
 def _belongs_to_upgrade(row: Instance) -> bool:
-    """Is it the operation of the instance upgrade? A creation is if it creates a surge instance; other creations are for the capacity."""
+    """Is the operation that of the instance upgrade? A creation is, if it creates a surge instance; others are for the capacity."""
     return row.member is not None and row.operation_id == row.member.pk
 
 
@@ -217,7 +218,7 @@ def capacity_creations(ids: Iterable[str]) -> set[str]:
 def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
     """Record whether the machine was created. For a surge instance, its instance upgrade moves on too."""
     if outcome.progress is Progress.FAILED:
-        row.note_not_made(outcome.code, outcome.message, now)
+        row.note_creation_failed(outcome.code, outcome.message, now)
     if row.member is None or not _belongs_to_upgrade(row):
         return
     if outcome.progress is not Progress.FAILED:
@@ -285,6 +286,7 @@ def _clear_operation(row: Instance) -> None:
 
 
 def _save(writer: Writer, rows: Iterable[Instance]) -> None:
+    """Save the instances with their instance upgrades, and quarantine those that have failed too often."""
     rows = list(rows)
     members = [row.member for row in rows if row.member]
     bulk.update(members, *INSTANCE_UPGRADE_FIELDS)

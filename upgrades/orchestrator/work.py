@@ -95,6 +95,10 @@ _RENEW = PreparedUpdate(
 _ITEM = Prepared(lambda pk: WorkItem.objects.select_related("scale_set__location", "scale_set__sku").filter(pk=pk))
 
 
+def _timeout_code(kind: OperationKind) -> str:
+    return EXTENSIONS_TIMEOUT_CODE if kind is OperationKind.EXTENSIONS else TIMEOUT_CODE
+
+
 @dataclass(slots=True)
 class _Attempt:
     """One attempt at one work item, by one task."""
@@ -125,6 +129,7 @@ class _Attempt:
         return self._report(self._give_up(left))
 
     def _report(self, left: Mapping[str, Operation]) -> WorkResult:
+        """The result where these operations are left. A work item with none left is deleted."""
         if left:
             held = self.work_item.claim_number if self._renew() else None
             return WorkResult(self.work_item.scale_set_id, held)
@@ -139,14 +144,11 @@ class _Attempt:
         if self.work_item.attempts * ATTEMPT_SECONDS < settings.OPERATION_TIMEOUT_SECONDS:
             return operations
         message = f"The operation did not end within {settings.OPERATION_TIMEOUT_SECONDS} s."
-        late = {
-            id: operation.kind for id, operation in operations.items() if operation.kind is not OperationKind.DELETE
+        failed = {
+            id: Outcome(Progress.FAILED, code=_timeout_code(operation.kind), message=message)
+            for id, operation in operations.items()
+            if operation.kind is not OperationKind.DELETE
         }
-        codes = {
-            id: EXTENSIONS_TIMEOUT_CODE if kind is OperationKind.EXTENSIONS else TIMEOUT_CODE
-            for id, kind in late.items()
-        }
-        failed = {id: Outcome(Progress.FAILED, code=code, message=message) for id, code in codes.items()}
         return self._record_ended(operations, failed)
 
     def _begin(self, operations: dict[str, Operation]) -> dict[str, Operation]:
@@ -165,6 +167,7 @@ class _Attempt:
         return self._record_ended(operations, failed)
 
     def _poll(self, operations: dict[str, Operation]) -> dict[str, Operation]:
+        """Poll once, and record the outcomes. Returns the operations that go on."""
         pause = self.provider.capabilities.poll_seconds
         ended = self._ended(operations, ROUND_SECONDS)
         if pause and not ended:
@@ -197,6 +200,7 @@ class _Attempt:
         }
 
     def _record_ended(self, operations: dict[str, Operation], ended: Mapping[str, Outcome]) -> dict[str, Operation]:
+        """Record these outcomes. Returns the operations that go on."""
         if ended:
             awaits_verdicts = record_outcomes(self.work_item.scale_set_id, ended, self.now())
             self.on_change(self.work_item.scale_set_id, awaits_verdicts)
