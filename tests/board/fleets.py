@@ -21,8 +21,9 @@ from upgrades.core.states import (
     UpgradeKind,
 )
 from upgrades.models import Batch, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet
+from upgrades.orchestrator.instance_rows import new_surge_instances
 from upgrades.orchestrator.reconcile import reconcile
-from upgrades.orchestrator.record import OPERATION_OF, new_surge_instances
+from upgrades.orchestrator.record import OPERATION_OF
 
 OLD, MIDDLE, NEW, NEXT = "16.04.201801", "16.04.201802", "16.04.201803", "16.04.201804"
 AUTOMATIC = "properties.upgradePolicy.automaticOSUpgradePolicy"

@@ -32,7 +32,7 @@ from tests.orchestrator.model.world import CLOUD, World
 from upgrades import providers
 from upgrades.feed import writing
 from upgrades.models import clock, prepared
-from upgrades.orchestrator import record, work
+from upgrades.orchestrator import instance_rows, work
 from upgrades.prober import process
 from upgrades.probes import engine, reactor, schedule
 
@@ -67,7 +67,7 @@ class Bench:
         monkeypatch.setattr(clock, "Now", self.database_now)
         self.compiled: dict[Any, Any] = {}
         monkeypatch.setattr(prepared, "_kept", self.kept)
-        monkeypatch.setattr(record, "MAX_OPERATIONS", 2)
+        monkeypatch.setattr(instance_rows, "MAX_OPERATIONS", 2)
         monkeypatch.setattr(writing, "HINTS", self)
         # Its clock stands still while somebody works.
         monkeypatch.setattr(work, "GATHER_SECONDS", 0.0)

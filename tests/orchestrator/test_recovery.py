@@ -20,11 +20,12 @@ from upgrades.core.steps import StartUpgrade
 from upgrades.models import Instance, ScaleSet, WorkItem, clock
 from upgrades.orchestrator import leases, schedule
 from upgrades.orchestrator import work as working
+from upgrades.orchestrator.instance_rows import Outdated
 from upgrades.orchestrator.leases import LeaseLost
 from upgrades.orchestrator.operations import operations_of
 from upgrades.orchestrator.outcomes import mark_begun
 from upgrades.orchestrator.reconcile import WorkClaim, reconcile
-from upgrades.orchestrator.record import Outdated, record
+from upgrades.orchestrator.record import record
 from upgrades.orchestrator.work import WORK_LEASE, work
 from upgrades.prober import probe_targets, write_back
 from upgrades.prober.write_back import Verdict

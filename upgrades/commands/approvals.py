@@ -43,7 +43,7 @@ def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: dateti
     """
     with lookup.writing_to(path, now) as writer:
         named = None if ids is None else find_instances(writer.scale_set, ids)
-        awaited = _awaited(writer.scale_set)
+        awaited = _awaited_version(writer.scale_set)
         if version and version != awaited:
             message = ANOTHER.format(row=writer.scale_set, version=awaited, given=version[:80])
             raise Refused("OperationNotAllowed", message)
@@ -75,6 +75,7 @@ def withdraw_approval(path: str, ids: Sequence[str] | None = None, *, by: str, n
 
 
 def _set_approval(writer: Writer, rows: Sequence[Instance], version: str, why: str) -> None:
+    """Set the version that these instances are approved for, "" for none. `why`: for their history."""
     if not rows:
         return
     Instance.objects.filter(pk__in=[row.pk for row in rows]).update(approved_version=version)
@@ -82,11 +83,11 @@ def _set_approval(writer: Writer, rows: Sequence[Instance], version: str, why: s
     writer.wake()
 
 
-def _awaited(row: ScaleSet) -> str:
+def _awaited_version(row: ScaleSet) -> str:
     """The version that can be approved now. Raises Refused where there is none."""
     running = row.upgrades.filter(ended_at=None).first()
     if running is not None:
-        return _awaited_by(running, row)
+        return _version_awaited_by(running, row)
     if not row.policy.deferral:
         raise Refused("OperationNotAllowed", NO_DEFERRAL.format(row=row))
     latest = row.sku.latest_in(row.location) if row.image_version == LATEST else None
@@ -96,7 +97,7 @@ def _awaited(row: ScaleSet) -> str:
     return latest
 
 
-def _awaited_by(upgrade: RollingUpgrade, row: ScaleSet) -> str:
+def _version_awaited_by(upgrade: RollingUpgrade, row: ScaleSet) -> str:
     if not policy_from_json(upgrade.policy).deferral:
         raise Refused("OperationNotAllowed", RUNS_BY_ITSELF.format(row=row, aim=upgrade.aim))
     return upgrade.target_version

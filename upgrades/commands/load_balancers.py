@@ -61,7 +61,7 @@ def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalance
     """Create or replace a load balancer. Scale sets that use one of its probes are probed with the new settings. Raises Refused."""
     group, name = lookup.split(path)
     before = LoadBalancer.objects.filter(key=ScaleSet.key_of(group, name)).values_list("document", flat=True).first()
-    location = _location(_check_document(document, before))
+    location = _find_location(_check_document(document, before))
     changes = {"location": location, "document": typed.cleaned(document, azure_types.LOAD_BALANCER, before)}
     with transaction.atomic():
         # The load balancer is locked before its group.
@@ -112,7 +112,7 @@ def change_load_balancer(path: str, edit: Edit, now: datetime) -> tuple[LoadBala
 
 def _create(group: str, name: str, document: Mapping[str, Any]) -> LoadBalancer:
     """Create a load balancer. Raises IntegrityError where somebody else has created it meanwhile: `retry_on_conflict` tries again."""
-    location = _location(_check_document(document, None))
+    location = _find_location(_check_document(document, None))
     groups.ensure_group(group, location)
     named = {"key": ScaleSet.key_of(group, name), "resource_group": group, "name": name}
     row = LoadBalancer.objects.create(
@@ -150,7 +150,7 @@ def remove(row: LoadBalancer) -> None:
     row.delete()
 
 
-def _location(name: str) -> Location:
+def _find_location(name: str) -> Location:
     location = catalog.find_location(name)
     if location is None:
         message = f"there is no location {show_value(name)} for loadBalancers; the admin site lists them"

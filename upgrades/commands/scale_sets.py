@@ -112,10 +112,10 @@ def set_model(
     document = with_defaults(given) if before is None else with_unchangeable_of(given, before)
     model = read_model(document)
     model_checks.check_model(document, model, before)
-    location = _location(model)
+    location = _find_location(model)
     model_checks.check_rolling(model, location, before)
     with transaction.atomic():
-        sku = _sku(model, location, ScaleSet.key_of(group, name))
+        sku = _lock_sku(model, location, ScaleSet.key_of(group, name))
         probe = find_probe(model.probe_id) if model.probe_id else model.extension_probe
         _check_automatic(model, location)
         _check_sources(model)
@@ -150,7 +150,7 @@ def read_model(document: object) -> Model:
         return documents.read(document)
 
 
-def _location(model: Model) -> Location:
+def _find_location(model: Model) -> Location:
     location = catalog.find_location(model.location)
     if location is None:
         message = f"there is no location {model.location!r} for virtualMachineScaleSets; the admin site lists them"
@@ -158,7 +158,7 @@ def _location(model: Model) -> Location:
     return location
 
 
-def _sku(model: Model, location: Location, key: str) -> ImageSku:
+def _lock_sku(model: Model, location: Location, key: str) -> ImageSku:
     """Lock the SKU of the model, and check it: it is listed (S-23), supported here (S-21), and "latest" if automatic (S-24).
 
     A SKU that is no longer supported may stay while upgrades are not automatic, so that these can be turned off at any time (S-5).
@@ -257,12 +257,13 @@ def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
         before = _secrets_of(row, derived)
         if _check_change(row, derived, before or {}):
             end_retry_wait(writer, by="a new model")
-        was = row.document
-        if was != derived.document:
+        old_document = row.document
+        if old_document != derived.document:
             end_creation_waits(writer, "To be made again at once: a new model.")
         _derive(row, derived, before)
         row.save()
-        _note_put("Changed", row, was, before or {}, derived.secrets_after(was, before or {}))
+        new_secrets = derived.secrets_after(old_document, before or {})
+        _note_put("Changed", row, old_document, before or {}, new_secrets)
         writer.changed(row)
         writer.wake()
     return row
@@ -271,7 +272,7 @@ def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
 def _note_put(
     done: str,
     row: ScaleSet,
-    was: Mapping[str, Any] | None,
+    old_document: Mapping[str, Any] | None,
     secrets_before: Mapping[str, object],
     secrets_after: Mapping[str, object],
 ) -> None:
@@ -279,7 +280,7 @@ def _note_put(
     places = [*secrets_before, *(place for place in secrets_after if place not in secrets_before)]
     others = [place for place in places if not same(secrets_before.get(place), secrets_after.get(place))]
     after = {"document": row.document, "other values at": others}
-    before = None if was is None else {"document": was, "other values at": []}
+    before = None if old_document is None else {"document": old_document, "other values at": []}
     note(f"{done} the scale set.", before=before, after=after, code=f"ScaleSet{done}", path=str(row), object_id=row.pk)
 
 

@@ -291,7 +291,7 @@ def _results(ended: UpgradeProgress) -> Results:
 
 
 def progress_from_counts(counts: Mapping[str, int]) -> UpgradeProgress:
-    """The progress that the `counts` of a stored record give. Old records have no `in_progress`."""
+    """The progress from the `counts` of a stored record. Old records have no `in_progress`."""
     return UpgradeProgress(counts["succeeded"], counts["failed"], counts.get("in_progress", 0), counts["left"])
 
 

@@ -23,6 +23,7 @@ class InstanceMessage(TypedDict):
     instances: str
 
 
+# States with another message during an upgrade of extensions.
 _OTHER_FOR_EXTENSIONS = frozenset({InstanceState.DONE, InstanceState.PENDING, InstanceState.QUEUED})
 _BEING_UPGRADED = frozenset(
     {InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING}
@@ -34,9 +35,8 @@ def instance_messages(facts: Facts, states: Mapping[int, InstanceState]) -> list
     groups: dict[str, list[int]] = defaultdict(list)
     members = _members_with_replacement(facts)
     for instance in facts.instances:
-        if key := _message_in_pair(instance, members.get(instance.id)) or _message_of_state(
-            instance, states[instance.id], facts
-        ):
+        key = _key_in_pair(instance, members.get(instance.id)) or _key_of_state(instance, states[instance.id], facts)
+        if key:
             groups[f"instance.{key}"].append(instance.id)
     english = messages_in(ENGLISH)
     return [
@@ -44,7 +44,7 @@ def instance_messages(facts: Facts, states: Mapping[int, InstanceState]) -> list
     ]
 
 
-def _message_of_state(instance: InstanceFacts, state: InstanceState, facts: Facts) -> str:
+def _key_of_state(instance: InstanceFacts, state: InstanceState, facts: Facts) -> str:
     """The key of the message without its prefix; "" for an instance that is held."""
     if state is InstanceState.HELD:
         return ""
@@ -68,7 +68,7 @@ def _members_with_replacement(facts: Facts) -> Mapping[int, InstanceUpgradeFacts
     return {id: member for member in found for id in (member.instance, member.upgraded)}
 
 
-def _message_in_pair(instance: InstanceFacts, member: InstanceUpgradeFacts | None) -> str:
+def _key_in_pair(instance: InstanceFacts, member: InstanceUpgradeFacts | None) -> str:
     """The key for an old instance that is to be replaced, or for a surge instance; "" where the state alone is enough."""
     if member is not None and member.instance == instance.id:
         if member.state is InstanceUpgradeState.SUCCEEDED:
@@ -76,10 +76,10 @@ def _message_in_pair(instance: InstanceFacts, member: InstanceUpgradeFacts | Non
         return "stays_until_replaced" if member.state in _BEING_UPGRADED else ""
     if member is None and not instance.is_unused_surge:
         return ""
-    return _message_of_surge(instance, member.state if member else InstanceUpgradeState.FAILED)
+    return _key_of_surge(instance, member.state if member else InstanceUpgradeState.FAILED)
 
 
-def _message_of_surge(instance: InstanceFacts, state: InstanceUpgradeState) -> str:
+def _key_of_surge(instance: InstanceFacts, state: InstanceUpgradeState) -> str:
     if state is InstanceUpgradeState.SUCCEEDED:
         return ""
     if instance.is_being_deleted:

@@ -32,7 +32,7 @@ _STORAGE = re.compile(r"[^/]*\.(?:blob|file|table|queue|dfs)\.[^/]*", re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One reference. `place`: the path of the field. `shown`: the target, without query, password and signature.
+    """One reference. `place`: where it is in the document. `shown`: the target, without query, password and signature.
 
     Of an address in a secret field, only the host is shown: its path can be a key. `expires_at`: when its shared access signature expires,
     in UTC; None where that is not known.
@@ -82,9 +82,9 @@ def _in_text(value: str, place: str, is_secret: bool) -> Iterator[Reference]:
 
 def _in_word(word: str, place: str, is_secret: bool) -> Iterator[Reference]:
     """The references in a word (text without blanks and quotes): addresses with their queries, and signatures that stand alone."""
-    address, before = "", ""
+    address, previous = "", ""
     for part in filter(None, _PART.split(word)):
-        is_its_query, before = before == "?", part
+        is_its_query, previous = previous == "?", part
         if _SIGNATURE.search(part):
             if address and not is_its_query:
                 yield _address_reference(address, place, is_secret)

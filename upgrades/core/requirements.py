@@ -69,7 +69,7 @@ def check_requirements(document: Mapping[str, Any], model: Model, before: Mappin
 
 def warnings(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(place, text) of a stored document's repairs policy, which is kept and does nothing; [] where it has none."""
-    return [(".".join(_REPAIRS), f"automaticRepairsPolicy: {NO_REPAIRS}")] if _repairs(document) else []
+    return [(".".join(_REPAIRS), f"automaticRepairsPolicy: {NO_REPAIRS}")] if _wants_repairs(document) else []
 
 
 def _differs(document: Mapping[str, Any], before: Mapping[str, Any] | None, *paths: tuple[str, ...]) -> bool:
@@ -154,7 +154,7 @@ def _check_health(properties: Mapping[str, Any], parent: str) -> None:
         raise BadDocument(message, target=f"{place}.gracePeriod")
 
 
-def _repairs(document: Mapping[str, Any]) -> bool:
+def _wants_repairs(document: Mapping[str, Any]) -> bool:
     value = get_field(document, *_REPAIRS, "enabled")
     return value is True or (isinstance(value, str) and value.lower() == "true")
 

@@ -36,12 +36,13 @@ from upgrades.models import ScaleSet, WorkItem, bulk, clock
 from upgrades.models.prepared import Prepared, PreparedUpdate, PreparedUpdateOfOne
 from upgrades.orchestrator import jumps, leases
 from upgrades.orchestrator.boards import BoardUpdate, board_update, store_board
+from upgrades.orchestrator.instance_rows import Outdated
 from upgrades.orchestrator.leases import Lease, LeaseLost
 from upgrades.orchestrator.observe import Observation, observe, possible_actions
 from upgrades.orchestrator.opt_outs import end_expired_opt_outs
 from upgrades.orchestrator.quarantine import end_outdated_quarantines
 from upgrades.orchestrator.quota import with_available_quota
-from upgrades.orchestrator.record import Outdated, record
+from upgrades.orchestrator.record import record
 from upgrades.orchestrator.row_cache import RowCache
 from upgrades.orchestrator.work import WORK_LEASE
 

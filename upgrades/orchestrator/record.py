@@ -1,14 +1,12 @@
 """Writes steps into the database. Each step is one short transaction, committed before a provider is asked to do anything."""
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import singledispatch
-from itertools import count
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max
 
 from upgrades.attempts import HEALTH_ERROR, HEALTH_MESSAGE, error_details
 from upgrades.core.board import Record
@@ -29,9 +27,8 @@ from upgrades.core.steps import (
     StartBatch,
     StartUpgrade,
 )
-from upgrades.core.zones import zone_of, zones_of
 from upgrades.feed.writing import Writer, writing
-from upgrades.models import Batch, Instance, InstanceUpgrade, RollingUpgrade, ScaleSet, WorkItem, bulk
+from upgrades.models import Batch, Instance, InstanceUpgrade, RollingUpgrade, bulk
 from upgrades.models.instance import (
     FAILURE_FIELDS,
     NOTE_OF_ANOTHER_VERSION,
@@ -42,16 +39,20 @@ from upgrades.models.instance import (
 from upgrades.models.prepared import Prepared
 from upgrades.models.rolling_upgrade import breach_to_row
 from upgrades.orchestrator import leases
+from upgrades.orchestrator.instance_rows import (
+    OPERATION_COLUMNS,
+    Outdated,
+    begin_removal,
+    create_work_items,
+    find_instances,
+    new_instance,
+    new_surge_instances,
+    next_number,
+)
 from upgrades.orchestrator.leases import Lease
 from upgrades.orchestrator.quarantine import quarantine_failing
 
-MAX_OPERATIONS = 100  # operations that one task begins and polls together
 OPERATION_OF = {UpgradeKind.IMAGE: OperationKind.REIMAGE, UpgradeKind.EXTENSIONS: OperationKind.EXTENSIONS}
-OPERATION_COLUMNS = ("operation_id", "operation_kind", "operation_version", "operation_at")
-
-
-class Outdated(Exception):
-    """Something has changed since the facts were observed: observe again."""
 
 
 def record(
@@ -78,6 +79,7 @@ def record(
 
 @singledispatch
 def _write(step: RecordedStep, writer: Writer) -> None:
+    """Write the rows of a step. Below is one function for each kind of step."""
     raise TypeError(f"no row is written for {step!r}")
 
 
@@ -87,61 +89,32 @@ def _write(step: RecordedStep, writer: Writer) -> None:
 @_write.register
 def _add_instances(step: AddInstances, writer: Writer) -> None:
     row = writer.scale_set
-    first = _next_number(row)
-    rows = [_new_instance(row, number, step.image.version, writer.now) for number in range(first, first + step.count)]
+    first = next_number(row)
+    rows = [new_instance(row, number, step.image.version, writer.now) for number in range(first, first + step.count)]
     Instance.objects.bulk_create(rows)
-    _create_work_items(row, rows)
+    create_work_items(row, rows)
     writer.changed(*rows)
-
-
-def _next_number(row: ScaleSet) -> int:
-    """The next free number: above all in use, and above those that the running upgrade has used, so that it means one instance there."""
-    highest = row.instances.order_by("-number").values_list("number", flat=True).first()
-    members = InstanceUpgrade.objects.filter(upgrade__scale_set=row, upgrade__ended_at=None)
-    used = members.aggregate(Max("instance_number"), Max("replacement_number")).values()
-    return max((number + 1 for number in (highest, *used) if number is not None), default=0)
-
-
-def _new_instance(row: ScaleSet, number: int, version: str, now: datetime) -> Instance:
-    return Instance(
-        scale_set=row,
-        number=number,
-        name=f"{row.name}_{number}",
-        created_at=now,
-        health_since=now,
-        operation_id=uuid.uuid4(),
-        operation_kind=OperationKind.CREATE,
-        operation_version=version,
-        operation_at=now,
-    )
 
 
 @_write.register
 def _recreate_machines(step: RecreateMachines, writer: Writer) -> None:
     """Begin to create missing machines again, each with a new operation, because the refused or failed one has ended."""
-    rows = _instances(writer, step.instances)
+    rows = find_instances(writer, step.instances)
     for row in rows:
         if row.operation_id is not None or row.missing_since is None:
             raise Outdated
         row.operation_id, row.operation_kind = uuid.uuid4(), OperationKind.CREATE
         row.operation_version, row.operation_at = step.image.version, writer.now
     bulk.update(rows, *OPERATION_COLUMNS)
-    _create_work_items(writer.scale_set, rows)
+    create_work_items(writer.scale_set, rows)
     writer.changed(*rows)
 
 
 @_write.register
 def _remove_instances(step: RemoveInstances, writer: Writer) -> None:
-    rows = _instances(writer, step.instances)
-    _begin_removal(rows, writer)
+    rows = find_instances(writer, step.instances)
+    begin_removal(rows, writer)
     writer.changed(*rows)
-
-
-def _begin_removal(rows: Sequence[Instance], writer: Writer) -> None:
-    for row in rows:
-        row.operation_id, row.operation_kind, row.operation_at = uuid.uuid4(), OperationKind.DELETE, writer.now
-    bulk.update(rows, "operation_id", "operation_kind", "operation_at")
-    _create_work_items(writer.scale_set, rows)
 
 
 # --- the upgrade ------------------------------------------------------------------------------------------------------
@@ -149,14 +122,14 @@ def _begin_removal(rows: Sequence[Instance], writer: Writer) -> None:
 
 @_write.register
 def _start_upgrade(step: StartUpgrade, writer: Writer) -> None:
-    row, lasts = writer.scale_set, timedelta(seconds=settings.UPGRADE_TIMEOUT_SECONDS)
+    row = writer.scale_set
     upgrade = RollingUpgrade.begin(
         row,
         step.target,
         step.started_by,
         writer.now,
         policy=row.policy,
-        lasts_at_most=lasts,
+        lasts_at_most=timedelta(seconds=settings.UPGRADE_TIMEOUT_SECONDS),
         takes_failed=step.takes_failed,
     )
     writer.changed(upgrade)
@@ -168,7 +141,7 @@ def _start_batch(step: StartBatch, writer: Writer) -> None:
     upgrade = _running(writer)
     why = {"why": step.why[:500], "message": message_of(step.why)}
     batch = Batch.objects.create(upgrade=upgrade, number=step.number, started_at=writer.now, **why)
-    rows = _instances(writer, step.instances)
+    rows = find_instances(writer, step.instances)
     members = [_new_member(upgrade, batch, row) for row in rows]
     for row, member in zip(rows, members, strict=True):
         row.member = member
@@ -188,7 +161,7 @@ def _begin_reimages(
         row.operation_id, row.operation_kind = member.pk, OPERATION_OF[UpgradeKind(upgrade.kind)]
         row.operation_version, row.operation_at = upgrade.target_version or row.version, writer.now
     bulk.update(rows, "member", *OPERATION_COLUMNS)
-    _create_work_items(writer.scale_set, rows)
+    create_work_items(writer.scale_set, rows)
 
 
 def _begin_surge(upgrade: RollingUpgrade, rows: list[Instance], members: list[InstanceUpgrade], writer: Writer) -> None:
@@ -202,19 +175,8 @@ def _begin_surge(upgrade: RollingUpgrade, rows: list[Instance], members: list[In
         surge.member, surge.operation_id = member, member.pk
     bulk.update(rows, "member")
     bulk.update(new, "member", "operation_id")
-    _create_work_items(writer.scale_set, new)
+    create_work_items(writer.scale_set, new)
     writer.changed(*new)
-
-
-def new_surge_instances(row: ScaleSet, old: Sequence[Instance], version: str, now: datetime) -> list[Instance]:
-    """A surge instance for each old one, with a free number that puts it into the same zone (the number decides the zone)."""
-    zones, number = zones_of(row.document), _next_number(row)
-    new: list[Instance] = []
-    for instance in old:
-        number = next(free for free in count(number) if zone_of(zones, free) == zone_of(zones, instance.number))
-        new.append(_new_instance(row, number, version, now))
-        number += 1
-    return new
 
 
 def _new_member(upgrade: RollingUpgrade, batch: Batch, row: Instance) -> InstanceUpgrade:
@@ -238,7 +200,7 @@ def _settle(step: Settle, writer: Writer) -> None:
         **dict.fromkeys(step.failed, InstanceUpgradeState.FAILED),
         **dict.fromkeys(step.skipped, InstanceUpgradeState.SKIPPED),
     }
-    rows = _instances(writer, states)
+    rows = find_instances(writer, states)
     for row in rows:
         _settle_member(row, states[row.number], writer.now)
         if upgrade.kind == UpgradeKind.IMAGE:
@@ -286,13 +248,13 @@ def _remove_replaced(rows: Sequence[Instance], writer: Writer) -> None:
         instance.protected_from_scale_in = kept[instance.number]
     bulk.update(new, "protected_from_scale_in")
     writer.changed(*new)
-    _begin_removal([row for row, member in pairs.items() if member.state == InstanceUpgradeState.SUCCEEDED], writer)
+    begin_removal([row for row, member in pairs.items() if member.state == InstanceUpgradeState.SUCCEEDED], writer)
 
 
 @_write.register
 def _roll_back(step: RollBack, writer: Writer) -> None:
     """Begin to put the old OS disks back. Each restore has an id of its own, because the instance upgrade's id is that of the reimage."""
-    upgrade, rows = _running(writer), _instances(writer, step.instances)
+    upgrade, rows = _running(writer), find_instances(writer, step.instances)
     if step.breach is not None:
         upgrade.status, upgrade.error = UpgradeStatus.ROLLING_BACK, _error(step.breach, writer)
         upgrade.breach = breach_to_row(step.breach)
@@ -302,7 +264,7 @@ def _roll_back(step: RollBack, writer: Writer) -> None:
         _begin_restore(row, writer.now)
     bulk.update([row.member for row in rows if row.member], "state")
     bulk.update(rows, *OPERATION_COLUMNS, "health", "health_since", "health_detail")
-    _create_work_items(writer.scale_set, rows)
+    create_work_items(writer.scale_set, rows)
     writer.changed(*rows)
 
 
@@ -355,9 +317,8 @@ def _end(writer: Writer, status: UpgradeStatus, *, note: str, breach: Breach | N
     left = upgrade.record["left"] if upgrade.record else upgrade.progress().pending
     upgrade.pending_at_end, upgrade.wait_began_at = left, writer.now
     upgrade.save(update_fields=["status", "ended_at", "error", "breach", "pending_at_end", "wait_began_at"])
-    upgrade.batches.filter(finished_at=None).update(
-        finished_at=writer.now
-    )  # a breach in the last batch ends the batch too
+    # A breach in the last batch ends the batch too.
+    upgrade.batches.filter(finished_at=None).update(finished_at=writer.now)
     writer.changed(upgrade, note=note)
     _end_opt_outs_of_this_upgrade(upgrade, writer)
 
@@ -376,31 +337,10 @@ def _end_opt_outs_of_this_upgrade(upgrade: RollingUpgrade, writer: Writer) -> No
 
 
 _RUNNING = Prepared(lambda pk: RollingUpgrade.objects.filter(scale_set=pk, ended_at=None))
-_INSTANCES_BY_NUMBER = Prepared(
-    lambda pk, numbers: (
-        Instance.objects.filter(scale_set=pk, number__in=numbers).select_related("member").order_by("number")
-    )
-)
 
 
 def _running(writer: Writer) -> RollingUpgrade:
+    """The running upgrade."""
     (row,) = _RUNNING.rows(writer.scale_set.pk)
     row.scale_set = writer.scale_set
     return row
-
-
-def _instances(writer: Writer, numbers: Iterable[int]) -> list[Instance]:
-    """The instances with these numbers, in ascending order. Raises Outdated where one of them is gone."""
-    wanted = set(numbers)
-    found = _INSTANCES_BY_NUMBER.rows(writer.scale_set.pk, sorted(wanted))
-    if len(found) != len(wanted):
-        raise Outdated
-    return found
-
-
-def _create_work_items(scale_set: ScaleSet, rows: Sequence[Instance]) -> None:
-    for start in range(0, len(rows), MAX_OPERATIONS):
-        work_item = WorkItem.objects.create(scale_set=scale_set)
-        for row in rows[start : start + MAX_OPERATIONS]:
-            row.work_item = work_item
-    bulk.update(rows, "work_item")

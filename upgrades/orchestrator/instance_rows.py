@@ -1,0 +1,88 @@
+"""The rows of instances for steps: finds them, makes new ones, begins to remove them, and hands their operations to work items."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import count
+
+from django.db.models import Max
+
+from upgrades.core.states import OperationKind
+from upgrades.core.zones import zone_of, zones_of
+from upgrades.feed.writing import Writer
+from upgrades.models import Instance, InstanceUpgrade, ScaleSet, WorkItem, bulk
+from upgrades.models.prepared import Prepared
+
+MAX_OPERATIONS = 100  # operations that one task begins and polls together
+OPERATION_COLUMNS = ("operation_id", "operation_kind", "operation_version", "operation_at")
+
+
+class Outdated(Exception):
+    """Something has changed since the facts were observed: observe again."""
+
+
+def find_instances(writer: Writer, numbers: Iterable[int]) -> list[Instance]:
+    """The instances with these numbers, in ascending order. Raises Outdated where one of them is gone."""
+    wanted = set(numbers)
+    found = _INSTANCES_BY_NUMBER.rows(writer.scale_set.pk, sorted(wanted))
+    if len(found) != len(wanted):
+        raise Outdated
+    return found
+
+
+_INSTANCES_BY_NUMBER = Prepared(
+    lambda pk, numbers: (
+        Instance.objects.filter(scale_set=pk, number__in=numbers).select_related("member").order_by("number")
+    )
+)
+
+
+def next_number(row: ScaleSet) -> int:
+    """The next free number: above all in use, and above those that the running upgrade has used, so that it means one instance there."""
+    highest = row.instances.order_by("-number").values_list("number", flat=True).first()
+    members = InstanceUpgrade.objects.filter(upgrade__scale_set=row, upgrade__ended_at=None)
+    used = members.aggregate(Max("instance_number"), Max("replacement_number")).values()
+    return max((number + 1 for number in (highest, *used) if number is not None), default=0)
+
+
+def new_instance(row: ScaleSet, number: int, version: str, now: datetime) -> Instance:
+    """A new instance, not saved, whose operation is its creation."""
+    return Instance(
+        scale_set=row,
+        number=number,
+        name=f"{row.name}_{number}",
+        created_at=now,
+        health_since=now,
+        operation_id=uuid.uuid4(),
+        operation_kind=OperationKind.CREATE,
+        operation_version=version,
+        operation_at=now,
+    )
+
+
+def new_surge_instances(row: ScaleSet, old: Sequence[Instance], version: str, now: datetime) -> list[Instance]:
+    """A surge instance for each old one, with a free number that puts it into the same zone (the number decides the zone)."""
+    zones, number = zones_of(row.document), next_number(row)
+    new: list[Instance] = []
+    for instance in old:
+        number = next(free for free in count(number) if zone_of(zones, free) == zone_of(zones, instance.number))
+        new.append(new_instance(row, number, version, now))
+        number += 1
+    return new
+
+
+def begin_removal(rows: Sequence[Instance], writer: Writer) -> None:
+    """Give the instances the operation of their deletion."""
+    for row in rows:
+        row.operation_id, row.operation_kind, row.operation_at = uuid.uuid4(), OperationKind.DELETE, writer.now
+    bulk.update(rows, "operation_id", "operation_kind", "operation_at")
+    create_work_items(writer.scale_set, rows)
+
+
+def create_work_items(scale_set: ScaleSet, rows: Sequence[Instance]) -> None:
+    """Create work items for the operations of these instances, of at most MAX_OPERATIONS each."""
+    for start in range(0, len(rows), MAX_OPERATIONS):
+        work_item = WorkItem.objects.create(scale_set=scale_set)
+        for row in rows[start : start + MAX_OPERATIONS]:
+            row.work_item = work_item
+    bulk.update(rows, "work_item")
