@@ -42,7 +42,7 @@ def would_publish_it(request: HttpRequest) -> dict[str, Any]:
     sent = read(PublishForm(request.GET))
     found = preview_publication(reference_of(sent), locations=sent["locations"])
     values = {"sku": sent["sku"], "version": sent["version"], "locations": ",".join(sent["locations"])}
-    says: list[str] = [*found.says]
+    says: list[str] = [*found.sentences]
     if sent["locations"]:
         says.insert(0, _("Only in: {locations}.").format(locations=", ".join(sent["locations"])))
     title = _("Publish {version} of {sku}?").format(version=sent["version"], sku=sent["sku"])
@@ -53,7 +53,7 @@ def would_publish_it(request: HttpRequest) -> dict[str, Any]:
 def would_restore(request: HttpRequest) -> dict[str, Any]:
     sent = read(UndoWithdrawalForm(request.GET))
     reference = reference_of(sent)
-    says: list[str] = [*would_undo_withdrawal(reference).says]
+    says: list[str] = [*would_undo_withdrawal(reference).sentences]
     if withdrawal := find_version(reference).withdrawal:
         says.insert(0, _("Withdrawn by {name}: {reason}").format(name=withdrawal.by, reason=withdrawal.reason))
     title = _("Restore {version} of {sku}?").format(**sent)

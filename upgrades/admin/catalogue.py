@@ -130,7 +130,7 @@ class VersionForm(ModelForm[ImageVersion]):
         with suppress(Refused):
             reference = ImageReference(sku.publisher, sku.offer, sku.sku, cleaned["version"])
             found = preview_publication(reference, locations=places)
-            self.add_error("agreed", [*found.says, _("Check this box and save again to publish it.")])
+            self.add_error("agreed", [*found.sentences, _("Check this box and save again to publish it.")])
 
     def _get_validation_exclusions(self) -> set[str]:
         """Without the SKU, the constraint on it and the version is not looked at."""

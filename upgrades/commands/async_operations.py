@@ -59,8 +59,8 @@ def _put(row: AsyncOperation, now: datetime) -> Ending:
     status = provisioning_status.provisioning_status([scale_set], now)[scale_set.pk]
     if status.state == Provisioning.FAILED:
         numbers = ", ".join(str(number) for number in status.failed)
-        said = f" {status.error.rstrip('.')}." if status.error else ""
-        error = {"code": "ProvisioningFailed", "message": f"These instances could not be created: {numbers}.{said}"}
+        detail = f" {status.error.rstrip('.')}." if status.error else ""
+        error = {"code": "ProvisioningFailed", "message": f"These instances could not be created: {numbers}.{detail}"}
         return Status.FAILED, error
     return (Status.SUCCEEDED, None) if status.state == Provisioning.SUCCEEDED else None
 

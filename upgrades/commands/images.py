@@ -58,7 +58,7 @@ class Publication:
     followers: tuple[ScaleSet, ...]
 
     @property
-    def says(self) -> list[Sentence]:
+    def sentences(self) -> list[Sentence]:
         """Which scale sets would be upgraded, which would wait for approval, and which would not be: one sentence each."""
         rows = [row for row in self.followers if row.capacity]
         begin = [row for row in rows if row.automatic_upgrade and not row.policy.deferral]

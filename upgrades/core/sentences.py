@@ -42,9 +42,9 @@ class Sentence(str):
     def __new__(
         cls, text: str, template: str = "", key: str = "", params: Mapping[str, Param] | None = None
     ) -> "Sentence":
-        made = super().__new__(cls, text)
-        made.template, made.key, made.params = template or _escaped(text), key, params or {}
-        return made
+        sentence = super().__new__(cls, text)
+        sentence.template, sentence.key, sentence.params = template or _escaped(text), key, params or {}
+        return sentence
 
 
 def shaped(text: str) -> SentenceShape:
@@ -53,8 +53,9 @@ def shaped(text: str) -> SentenceShape:
     >>> shaped("It costs {5}.")
     {'text': 'It costs {5}.', 'template': 'It costs {{5}}.', 'key': '', 'params': {}}
     """
-    made = text if isinstance(text, Sentence) else Sentence(text)
-    return SentenceShape(text=str(made), template=made.template, key=made.key, params=dict(made.params))
+    sentence = text if isinstance(text, Sentence) else Sentence(text)
+    params = dict(sentence.params)
+    return SentenceShape(text=str(sentence), template=sentence.template, key=sentence.key, params=params)
 
 
 class MessageShape(TypedDict):

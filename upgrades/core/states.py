@@ -79,7 +79,7 @@ class InstanceUpgradeState(StrEnum):
     FAILED = "failed"
     ROLLING_BACK = "rolling_back"  # it failed; its old OS disk is being put back
     ROLLED_BACK = "rolled_back"  # it failed, and runs on its old OS disk again
-    SKIPPED = "skipped"  # let go: opted out before anything was done to it, or its machine is gone
+    SKIPPED = "skipped"  # opted out before anything was done to it, or its machine is gone
 
 
 IN_FLIGHT = frozenset(

@@ -42,7 +42,7 @@ def _batches(row: RollingUpgrade) -> list[Batch]:
             None,
             batch_row.started_at,
             batch_row.finished_at or row.ended_at,
-            batch_row.said,
+            batch_row.why_sentence,
         )
         for batch_row in row.batches.all()
     ]

@@ -276,8 +276,8 @@ class Batch(models.Model):
         return f"batch {self.number} of {self.upgrade}"
 
     @property
-    def said(self) -> str:
-        """`why`, as the message that it is."""
+    def why_sentence(self) -> str:
+        """`why`, with the message that it was made from."""
         return with_message(self.why, self.message)
 
 

@@ -183,7 +183,7 @@ def _upgrade(
 
 def _batch(row: RollingUpgrade, batch: BatchRow, members: list[InstanceUpgradeFacts]) -> Batch:
     return Batch(
-        batch.number, tuple(members), _finished_at(row, batch), batch.started_at, batch.finished_at, batch.said
+        batch.number, tuple(members), _finished_at(row, batch), batch.started_at, batch.finished_at, batch.why_sentence
     )
 
 

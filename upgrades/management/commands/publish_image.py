@@ -28,7 +28,9 @@ class Command(UpgradeCommand):
         reference = ImageReference(*(options[name] for name in ("publisher", "offer", "sku", "version")))
         places = options["location"]
         if is_at_a_terminal():
-            agree(preview_publication(reference, locations=places).says, f"Publish {reference}?", yes=options["yes"])
+            agree(
+                preview_publication(reference, locations=places).sentences, f"Publish {reference}?", yes=options["yes"]
+            )
         followers = publish_image(reference, timezone.now(), locations=places)
         where = ", ".join(places) or "all locations"
         self.stdout.write(f"published {reference} in {where}; scale sets that follow it: {len(followers)}")
