@@ -161,7 +161,7 @@ def test_a_surge_instance_has_five_minutes() -> None:
     assert step(with_instance(surging(fleet(10), since), 100, health=Health.UNHEALTHY)) == Settle((), (0,))
 
 
-def test_an_instance_opted_out_before_its_replacement_is_healthy_is_let_go() -> None:
+def test_an_instance_opted_out_before_its_replacement_is_healthy_is_skipped() -> None:
     facts = surging(with_instance(fleet(10), 0, opt_out=HOLD), member(0), member(1))
     assert step(facts) == Settle((1,), (), skipped=(0,))
     in_place = upgrading(with_instance(fleet(10), 0, opt_out=HOLD), replace(member(0), replacement=None))

@@ -23,7 +23,7 @@ from upgrades.core.states import FaultCode, InstanceUpgradeState, OperationKind,
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
-def test_an_instance_opted_out_before_its_surge_begins_is_let_go(make_fleet: MakeFleet) -> None:
+def test_an_instance_opted_out_before_its_surge_begins_is_skipped(make_fleet: MakeFleet) -> None:
     fleet, handed = begun(make_fleet)
     first = fleet.instances[0]
     opt_out(fleet.path, ["0"], reason="busy", owner="ada", now=fleet.now)

@@ -81,7 +81,7 @@ def observed(row: ScaleSet, cache: RowCache | None = None) -> Observation:
     ],
     ids=lambda change: change.__name__,
 )
-def test_known_rows_equal_rows_read_anew(happens: Callable[[ScaleSet], None]) -> None:
+def test_cached_rows_equal_rows_read_anew(happens: Callable[[ScaleSet], None]) -> None:
     row, cache = a_scale_set(instances=8), RowCache()
     MEMORY[:] = [cache]
     before = observed(row, cache)
