@@ -11,8 +11,14 @@ import { percentText } from "./format.js";
 export function gauges(board) {
   const failed = failedOf(board);
   return html`<header><h2>${t("gauge.title")}</h2><span class="small quiet">${t("gauge.stops")}</span></header>
-    ${tape(t("gauge.unhealthy"), board.figures.unhealthy, t("gauge.none"))}${failed ? tape(t("gauge.failed"), failed, t("gauge.none_upgraded")) : ""}`;
+    ${tape(t("gauge.unhealthy"), board.figures.unhealthy, t("gauge.none"))}${failed ? tape(t("gauge.failed"), failed, t("gauge.none_upgraded")) : untouched()}`;
 }
+
+/** Has the place of the second tape before the first upgrade, so that nothing moves when that begins. */
+const untouched = () =>
+  html`<div class="gauge"><div class="row"><span>${t("gauge.failed")}</span><span><b>–</b></span></div>
+    <div class="tape" role="presentation"></div>
+    <div class="row small quiet"><span></span><span>${t("gauge.none_upgraded")}</span></div></div>`;
 
 /**
  * Of the running upgrade; of one that is over as it was then.

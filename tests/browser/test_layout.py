@@ -242,3 +242,18 @@ def test_a_thin_line_stays_in_sight_while_an_upgrade_runs(up: Installation, sign
     assert box(page, "#line")["y"] < 120
     expect(page.locator("#status")).to_have_text("Completed", timeout=60_000)
     expect(page.locator("#line")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_below_moves_when_a_first_upgrade_starts(up: Installation, sign_in: SignIn, width: int) -> None:
+    name = f"pages/first-{width}"
+    put_fleet(up, name, 10)
+    page = live(sign_in(f"/scale-sets/{name}/", width=width))
+    expect(page.locator("#steps h2")).to_have_text("No upgrade yet")
+    before = box(page, "#why")["y"]
+    page.evaluate(COUNT_SHIFTS)
+    page.evaluate("shifted = 0")
+    publish(up, next_version())
+    expect(page.locator("#steps h2")).to_contain_text("Batch 1")
+    assert box(page, "#why")["y"] == before
+    assert page.evaluate("shifted") < MAX_SHIFT

@@ -106,6 +106,7 @@ test("before the first upgrade it says what starts it", () => {
   const said = (automatic_upgrade) => plain(steps(aBoard(2, { automatic_upgrade }), [], NOW));
   assert.match(said(true), /No upgrade yet.*starts automatically when a newer version/);
   assert.match(said(false), /Automatic upgrades are off: start the first upgrade manually/);
+  assert.match(plain(gauges(aBoard(2))), /Failed after upgrade\s*–\s*none upgraded yet/);
 });
 
 test("each limit stands with its own figure", () => {
