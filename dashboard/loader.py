@@ -4,8 +4,8 @@ Loading takes most of a second of CPU. A program that is forked starts in a tent
 killed, and its memory is shared with the others. The loader opens no database, socket or event loop and starts no thread: nothing of the
 kind survives a fork.
 
-`python -m dashboard.loader LINE PID HANDLES`: LINE is a socket to `up`, whose process id is PID (dashboard/supervisor/forks.py is its other
-end). HANDLES are those that programs may keep.
+`python -m dashboard.loader LINE PID HANDLES ROOM`: LINE is a socket to `up`, whose process id is PID (dashboard/supervisor/forks.py is its
+other end). HANDLES are those that programs may keep. ROOM is a long word: command lines of forked programs are written over it.
 """
 
 import gc
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from dashboard.process_names import show_process
 from dashboard.supervisor import lifeline
 from dashboard.supervisor.forks import MAX_REQUEST_BYTES
 
@@ -60,7 +61,7 @@ class Request:
 
     def run(self) -> None:
         """Run the program, in the process that was forked for it."""
-        lifeline.set_process_name(self.name)
+        show_process(self.name, (sys.executable, "-m", self.module, *self.arguments))
         for number, stream in enumerate(self.streams):
             os.dup2(stream, number)
             os.close(stream)
@@ -128,8 +129,8 @@ def _fork(line: socket.socket, supervisor: int) -> bool:
 
 def main(arguments: list[str]) -> Request | None:
     """Load and serve. Returns what a forked process is to run."""
-    handle, supervisor, *handles = (int(argument) for argument in arguments)
-    lifeline.set_process_name("loader")
+    handle, supervisor, *handles = (int(argument) for argument in arguments[:-1])
+    show_process("loader", (sys.executable, "-m", "dashboard.loader"))
     load()
     return serve(socket.socket(fileno=handle), supervisor, frozenset(handles))
 

@@ -17,6 +17,7 @@ from dashboard.supervisor import lifeline
 from dashboard.supervisor.program import Program
 
 LOADER = (sys.executable, "-m", "dashboard.loader")
+ROOM = " " * 2000  # for the longest command line of a program
 LOAD_SECONDS = 20.0  # far more than it takes; a loaded machine is slow
 FORK_SECONDS = 5.0
 MAX_REQUEST_BYTES = 65536
@@ -106,6 +107,7 @@ class Forks:
             self._loader = await asyncio.create_subprocess_exec(
                 *LOADER,
                 *numbers,
+                ROOM,
                 cwd=folder,
                 env={**os.environ, **self._environment},
                 stdin=asyncio.subprocess.DEVNULL,

@@ -119,7 +119,9 @@ def test_a_forked_program_is_told_to_stop_and_its_name_is_seen(tmp_path: Path) -
         child = story.child("wait")
         running = child.run_once()
         await story.wait_for(1)
-        assert psutil.Process(child.pid).name() == "rollgrid-child"
+        seen = psutil.Process(child.pid)
+        assert seen.name() == "rollgrid-child"
+        assert " ".join(seen.cmdline()).strip() == f"{sys.executable} -m tests.supervisor.forked wait"
         await child.stop()
         assert running.result() == -signal.SIGTERM
 
