@@ -9,18 +9,9 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
 
+from tests.browser.chromium import CHROMIUM, FLAGS, MISSING
 from tests.end_to_end.installation import LIVE, Installation, installation
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",  # tests run as root, in a container too
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE_MS = 30_000
 PASSWORD = "correct horse battery staple"
 
@@ -30,7 +21,7 @@ SignIn = Callable[..., Page]
 @pytest.fixture(scope="module")
 def browser(django_db_setup: None) -> Iterator[Browser]:
     """Of one file only: as long as it runs, Playwright's loop runs in this thread, and no other test could use the database."""
-    assert CHROMIUM.exists(), f"the browser tests need {CHROMIUM}: apt-get install chromium"
+    assert CHROMIUM.exists(), MISSING
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

@@ -23,7 +23,7 @@ def main(folder: Path) -> None:
     django.setup()
     from playwright.sync_api import sync_playwright
 
-    from tests.browser.conftest import CHROMIUM, FLAGS
+    from tests.browser.chromium import CHROMIUM, FLAGS
     from tests.end_to_end.installation import installation
 
     folder.mkdir(parents=True, exist_ok=True)
