@@ -17,7 +17,15 @@ def show_process(name: str, command: Sequence[str]) -> None:
     is installed, Celery shows titles of its own.
     """
     lifeline.set_process_name(name)
-    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    start, end = int(fields[ARG_START]), int(fields[ARG_END])
-    text = "\0".join(command).encode()[: max(0, end - start - 1)]
-    ctypes.memmove(start, text.ljust(end - start, b"\0"), end - start)
+    start, end = _arguments()
+    if room := end - start:
+        ctypes.memmove(start, "\0".join(command).encode()[: room - 1].ljust(room, b"\0"), room)
+
+
+def _arguments() -> tuple[int, int]:
+    """Where the arguments of this process begin and end in its memory; (0, 0) where the kernel does not say."""
+    try:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0, 0
+    return int(fields[ARG_START]), int(fields[ARG_END])
