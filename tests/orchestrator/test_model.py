@@ -62,7 +62,7 @@ class Bench:
         self.clocks = Clocks()
         self.world: World | None = None
         self.machine: type[Fleets] = Fleets
-        monkeypatch.setitem(providers.PROVIDERS, CLOUD, f"{CloudProvider.__module__}.{CloudProvider.__name__}")
+        monkeypatch.setitem(providers.PROVIDERS, CLOUD, f"{CloudProvider.__module__}:{CloudProvider.__name__}")
         self.times_asked = 0
         monkeypatch.setattr(clock, "Now", self.database_now)
         self.compiled: dict[Any, Any] = {}

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from upgrades import catalog
+from upgrades import catalog, providers
 from upgrades.admin.base import (
     AuditedAdmin,
     CommandAdmin,
@@ -33,7 +33,6 @@ from upgrades.commands.opt_outs import MAX_REASON_LENGTH
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.facts import ImageReference
 from upgrades.models import ImageSku, ImageVersion, LoadBalancer, Location, ScaleSet
-from upgrades.providers import PROVIDERS
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 LOCATION = re.compile(r"[a-z0-9]{1,64}")
@@ -215,7 +214,7 @@ def _per_version(
 
 class LocationForm(ModelForm[Location]):
     provider = forms.ChoiceField(
-        choices=[(name, name) for name in sorted(PROVIDERS)],
+        choices=[(name, name) for name in providers.names()],
         label=gettext_lazy("Provider"),
         help_text=gettext_lazy("Who runs the machines there."),
     )

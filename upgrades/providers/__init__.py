@@ -1,25 +1,44 @@
-"""Who runs machines: a provider's name, and the class that is loaded when it is first used."""
+"""Who runs machines: names of providers, and their classes, which are loaded when they are first used.
+
+A package brings a provider of its own as an entry point of the group `rollgrid.providers`, such as `mine = "my_package.cloud:MyProvider"`.
+"""
 
 from collections.abc import Mapping
-from importlib import import_module
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import cast
 
 from upgrades.providers.base import Provider
 
+GROUP = "rollgrid.providers"
+# Ours are found in a checkout too, where no package is installed. Nobody else's can take their names.
 PROVIDERS = {
-    "simulated": "upgrades.providers.simulated.client.SimulatedProvider",
+    "simulated": "upgrades.providers.simulated.client:SimulatedProvider",
 }
 
 
 class UnknownProvider(Exception):
-    pass
+    """No provider of that name can be loaded."""
+
+
+def names() -> list[str]:
+    """The names of all providers, ascending."""
+    return sorted({*PROVIDERS, *_of_packages()})
 
 
 def load(name: str, home: Path, settings: Mapping[str, object]) -> Provider:
-    """Makes the provider of that name. Raises UnknownProvider with the names there are."""
+    """Make the provider of that name. Raises UnknownProvider, which says what there is, or what is wrong with its package."""
+    found = EntryPoint(name, PROVIDERS[name], GROUP) if name in PROVIDERS else _of_packages().get(name)
+    if found is None:
+        raise UnknownProvider(f"no provider is called {name!r}; there are: {', '.join(names())}")
     try:
-        module, _, attribute = PROVIDERS[name].rpartition(".")
-    except KeyError:
-        raise UnknownProvider(f"no provider is called {name!r}; there are: {', '.join(sorted(PROVIDERS))}") from None
-    return cast(Provider, getattr(import_module(module), attribute)(home, settings))
+        provider = found.load()
+    except (ImportError, AttributeError) as error:
+        raise UnknownProvider(f"the provider {name!r} ({found.value}) cannot be loaded: {error}") from error
+    return cast(Provider, provider(home, settings))
+
+
+@cache  # looks through all installed packages
+def _of_packages() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
