@@ -38,7 +38,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class InstanceView:
-    """One machine as the provider sees it now. `address`: in the provider's own form; only its `endpoint` understands it."""
+    """One machine as the provider sees it now.
+
+    `address`: in the provider's own form; only its `endpoint` understands it. `half_made`: an operation on its OS disk was begun, has not
+    ended, and nobody goes on with it. Then `version` is "": no version can be relied on, and the operation is to be done again.
+    """
 
     instance: str
     os_disk: str
@@ -49,6 +53,7 @@ class InstanceView:
     data_disks: tuple[DataDiskView, ...] = ()
     extensions: tuple[ExtensionView, ...] = ()
     runs: tuple[Run, ...] = ()
+    half_made: bool = False
 
     @property
     def is_healthy(self) -> bool:

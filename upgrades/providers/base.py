@@ -123,12 +123,46 @@ class Outcome:
     message: str = ""
 
 
+class OperationMemory(StrEnum):
+    """How a provider keeps a worker that wakes up late from beginning an operation a second time."""
+
+    REMEMBERS = "remembers"  # it remembers operations by id, also those that have ended
+    COMPARE_AND_SWAP = "compare-and-swap"  # its cloud refuses a claim on a machine that has changed since it was read
+    NEITHER = "neither"  # its cloud does neither: an operation that it does not know is begun again only after a wait
+
+
+class KeptOSDisk(StrEnum):
+    """What RESTORE puts back. Only with EXACT and COPY does a rollback bring the machine back as it was."""
+
+    EXACT = "exact"  # the very disk that was replaced
+    COPY = "copy"  # a copy that was made of it before: costs time and space
+    VERSION = "version"  # a new disk from the image of the version before: what was written on the old one is lost
+    NONE = "none"  # nothing: RESTORE is refused
+
+
+class Identity(StrEnum):
+    """What of a machine can stay the same when its OS disk is replaced."""
+
+    NAME = "name"
+    ADDRESS = "address"
+    MAC = "mac"
+    ID = "id"
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """`poll_seconds`: how long to leave between two polls; 0 where `poll` itself waits for news (long polling)."""
+    """What a provider's cloud can do.
+
+    `poll_seconds`: how long to leave between two polls; 0 where `poll` itself waits for news (long polling).
+    `most_instances`: of a scale set; None for any number.
+    `keeps`: what stays the same when an OS disk is replaced.
+    """
 
     poll_seconds: float = 1.0
     most_instances: int | None = None
+    memory: OperationMemory = OperationMemory.NEITHER
+    kept_os_disk: KeptOSDisk = KeptOSDisk.NONE
+    keeps: frozenset[Identity] = frozenset()
 
 
 class Provider(Protocol):

@@ -5,8 +5,11 @@ from pathlib import Path
 
 from upgrades.providers.base import (
     Capabilities,
+    Identity,
     InstanceView,
+    KeptOSDisk,
     Operation,
+    OperationMemory,
     Outcome,
     Progress,
     ProviderError,
@@ -23,7 +26,13 @@ ANSWER_SECONDS = 4.5  # `begin` promises to return in under five
 class SimulatedProvider:
     """Every method raises ProviderError SimulatorUnavailable (not permanent) where the simulator is down or hangs."""
 
-    capabilities = Capabilities(poll_seconds=0, most_instances=MAX_MACHINES)
+    capabilities = Capabilities(
+        poll_seconds=0,
+        most_instances=MAX_MACHINES,
+        memory=OperationMemory.REMEMBERS,
+        kept_os_disk=KeptOSDisk.EXACT,
+        keeps=frozenset({Identity.NAME, Identity.ID}),
+    )
 
     def __init__(self, home: Path, settings: Mapping[str, object]) -> None:
         self._http = SimulatorHttpClient(home)
