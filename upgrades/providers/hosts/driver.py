@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from upgrades.providers.base import Capabilities, InstanceView, Operation, ScaleSetReference
 
+HOST_UNAVAILABLE = "HostUnavailable"  # the code of a ProviderError where the host does not answer
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -30,7 +32,7 @@ class Ended:
 
 
 class Driver(Protocol):
-    """Every method raises ProviderError, not permanent, where the host does not answer, within ANSWER_SECONDS (stepped.py).
+    """Every method raises ProviderError HOST_UNAVAILABLE, not permanent, where the host does not answer. Its message says what to do.
 
     No method blocks the event loop: what blocks runs in a thread or a process.
     """
