@@ -6,7 +6,7 @@ It is a host for the tests of `SteppedProvider`, and shows what a driver has to 
 import asyncio
 import json
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -156,7 +156,7 @@ def _extend(machine: Machine, operation: Operation, *_: object) -> None:
     disk["runs"] += [[extension.name, _now()] for extension in changed]
 
 
-_NEXT = {
+_NEXT: dict[OperationKind, Callable[[Machine, Operation, float, str], Waiting | Ended | None]] = {
     OperationKind.CREATE: _create,
     OperationKind.REIMAGE: _reimage,
     OperationKind.RESTORE: _restore,

@@ -78,7 +78,7 @@ def made(folder: Path, *, boot_seconds: float = 0.2, bad_version: str = "", cloc
     return SteppedProvider(folder / "journal", driver, lambda: stepped.unix_time() + clock_jump)
 
 
-def test_an_operation_that_nobody_goes_on_with_leaves_the_machine_half_made(tmp_path: Path) -> None:
+def test_an_abandoned_operation_leaves_the_machine_half_made(tmp_path: Path) -> None:
     play(lambda: made(tmp_path), lambda provider: done(provider, create(SET, "0")))
     swap = reimage(SET, "0")
     play(lambda: made(tmp_path, boot_seconds=60), lambda provider: begun_and_stopped(provider, swap))
@@ -157,7 +157,7 @@ def test_a_worker_killed_at_any_step_loses_nothing(tmp_path: Path, kill_after: i
     if not (child := os.fork()):
         with suppress(BaseException):
             provider = made(tmp_path)
-            provider._driver = DeadAfter(provider._driver, kill_after)  # type: ignore[assignment]
+            provider._driver = DeadAfter(provider._driver, kill_after)
             play(lambda: provider, lambda provider: done(provider, swap))
         os._exit(0)
     os.waitpid(child, 0)
