@@ -10,6 +10,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests import databases
 
+pytest.register_assert_rewrite("upgrades.providers.checks")  # a failing line shows its values
 BLOCKER = pytest.StashKey[DjangoDbBlocker]()
 
 # Only `up` makes keys. Tests that start one have a state folder, and a key, of their own.

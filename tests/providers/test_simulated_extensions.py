@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tests.providers.contract import FURNISHED, NEW, OLD, create, done, extend, outcomes, reimage
-from tests.providers.extensions import NEWER, OLDER, had
 from tests.providers.simulator import Simulator, http_status
 from upgrades.core.states import Power, Provisioning
 from upgrades.providers.base import Operation, Outcome, Provider, ScaleSetReference
+from upgrades.providers.checks.extensions import EARLIER, LATER, had
 from upgrades.providers.simulated.client import SimulatorControl
 from upgrades.providers.simulated.wire import batch_to_wire, view_from_wire
 
@@ -19,14 +19,14 @@ def test_a_failing_extension_is_told_as_after_a_reimage_and_run_again(
 ) -> None:
     async def story(provider: Provider) -> None:
         failing = _tagged(scale_set, {"extension-fails": "APP"})
-        await done(provider, create(scale_set, "0", profile=OLDER))
-        (view,) = await done(provider, extend(failing, "0", NEWER))
+        await done(provider, create(scale_set, "0", profile=EARLIER))
+        (view,) = await done(provider, extend(failing, "0", LATER))
         states = {
             extension.name: (extension.state, extension.message, extension.version) for extension in view.extensions
         }
         assert states["app"] == (Provisioning.FAILED, "it is named by the tag rollgrid-sim-extension-fails", "2.0")
         assert (view.provisioning, http_status(view.address)) == (Provisioning.SUCCEEDED, 200)
-        (again,) = await done(provider, extend(failing, "0", NEWER))
+        (again,) = await done(provider, extend(failing, "0", LATER))
         assert [run.what for run in again.runs[len(view.runs) :]] == ["app"]
 
     shared_simulator.play(story)
@@ -34,8 +34,8 @@ def test_a_failing_extension_is_told_as_after_a_reimage_and_run_again(
 
 def test_a_machine_answers_while_its_extensions_run(shared_simulator: Simulator, scale_set: ScaleSetReference) -> None:
     async def story(provider: Provider) -> None:
-        (before,) = await done(provider, create(scale_set, "0", profile=OLDER))
-        operation = extend(_tagged(scale_set, {"boot-seconds": "0.5"}), "0", NEWER)
+        (before,) = await done(provider, create(scale_set, "0", profile=EARLIER))
+        operation = extend(_tagged(scale_set, {"boot-seconds": "0.5"}), "0", LATER)
         assert await provider.begin([operation]) == {}
         assert http_status(before.address) == 200
         view = (await outcomes(provider, [operation]))[operation.id].view
@@ -50,13 +50,13 @@ def test_extensions_do_not_run_on_a_machine_without_a_reporting_agent(
 ) -> None:
     async def story(provider: Provider) -> None:
         dead = _tagged(scale_set, {"dead-versions": NEW})
-        await done(provider, create(dead, "0", OLD, OLDER), create(dead, "1", NEW, OLDER))
+        await done(provider, create(dead, "0", OLD, EARLIER), create(dead, "1", NEW, EARLIER))
         control = SimulatorControl(shared_simulator.home)
         await control.act(scale_set.key, {"stop": ["0"]})
         await control.close()
         before = await provider.views(dead)
         for instance, power in (("0", Power.STOPPED), ("1", Power.RUNNING)):
-            outcome = await _ended(provider, extend(dead, instance, NEWER))
+            outcome = await _ended(provider, extend(dead, instance, LATER))
             assert (outcome.code, f"'{instance}'" in outcome.message) == ("VMAgentStatusCommunicationError", True)
             after = (await provider.views(dead))[instance]
             assert (after.power, after.provisioning, had(after)) == (power, Provisioning.FAILED, had(before[instance]))
@@ -68,10 +68,10 @@ def test_extensions_do_not_run_on_a_machine_without_a_reporting_agent(
 def test_runs_of_extensions_are_kept_once_and_known_after_a_kill(
     simulator: Simulator, scale_set: ScaleSetReference
 ) -> None:
-    operation = extend(scale_set, "0", NEWER)
+    operation = extend(scale_set, "0", LATER)
 
     async def story(provider: Provider) -> None:
-        await done(provider, create(scale_set, "0", profile=OLDER))
+        await done(provider, create(scale_set, "0", profile=EARLIER))
         await done(provider, operation)
 
     simulator.play(story)

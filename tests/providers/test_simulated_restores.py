@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.providers.contract import FURNISHED, NEW, OLD, create, delete, done, outcomes, reimage, restore
-from tests.providers.restores import unaddressed
 from tests.providers.simulator import (
     Simulator,
     done_whatever_happens,
@@ -21,6 +20,7 @@ from tests.providers.simulator import (
 from tests.waiting import wait_until
 from upgrades.core.states import Power, Provisioning
 from upgrades.providers.base import InstanceView, MachineProfile, Outcome, Progress, Provider, ScaleSetReference
+from upgrades.providers.checks.site import unaddressed
 from upgrades.providers.simulated.client import SimulatorControl
 from upgrades.providers.simulated.control import read_control
 from upgrades.providers.simulated.wire import batch_to_wire
