@@ -1,17 +1,19 @@
 """What all tests share."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 
 from tests import databases
 
 pytest.register_assert_rewrite("upgrades.providers.checks")  # a failing line shows its values
-BLOCKER = pytest.StashKey[DjangoDbBlocker]()
 
 # Only `up` makes keys. Tests that start one have a state folder, and a key, of their own.
 settings.SECRET_KEY = "only for tests: nothing that is signed or sealed with it outlives them"
@@ -44,22 +46,16 @@ def django_db_modify_db_settings(
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, pytestconfig: pytest.Config
-) -> Iterator[None]:
-    """A copy of the database as migrations leave it is kept: whoever starts a Rollgrid of its own begins with another copy."""
-    pytestconfig.stash[BLOCKER] = django_db_blocker
-    with django_db_blocker.unblock(), databases.kept():
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """A copy of the database as migrations leave it is kept: whoever starts a Rollgrid of its own begins with another copy.
+
+    After each test that commits, the database is brought back to it.
+    """
+    # Django would write these rows anew before each test.
+    vars(connections[DEFAULT_DB_ALIAS]).pop("_test_serialized_contents", None)
+    with django_db_blocker.unblock(), databases.kept(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: databases.bring_back())
         yield
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """A test that commits empties the database afterwards, what migrations put there included: that is brought back for the next."""
-    yield
-    if nextitem and _commits(item):
-        with item.config.stash[BLOCKER].unblock():
-            databases.bring_back()
 
 
 # The longest first.
@@ -70,15 +66,27 @@ CHECKS_ITSELF = "test_model.py"  # after every command, and the deaths in the mi
 
 @pytest.fixture(autouse=True)
 def every_command_writes_its_events(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What commands and the orchestrator do is in the feed, whatever the test is about: tests/event_check.py."""
+    """What commands and the orchestrator do is in the feed, whatever the test is about: tests/event_check.py.
+
+    On SQLite only: events and snapshots are made of rows by the same code on either database, and whether the rows are the same on both
+    is what tests/feed and the model are for.
+    """
     path = request.path.as_posix()
-    if path.endswith(CHECKS_ITSELF) or not any(part in path for part in CHECKED):
+    is_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+    if not is_sqlite or path.endswith(CHECKS_ITSELF) or not any(part in path for part in CHECKED):
         yield
         return
     from tests.event_check import all_checked  # needs Django, which not all tests do
 
     with all_checked():
         yield
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported and collected stays to the end: the garbage collector need not walk through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.hookimpl(trylast=True)
@@ -92,8 +100,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _rank(item: pytest.Item) -> int:
     return next((number for number, name in enumerate(LONG) if item.get_closest_marker(name)), len(LONG))
-
-
-def _commits(item: pytest.Item) -> bool:
-    mark = item.get_closest_marker("django_db")
-    return bool(mark and mark.kwargs.get("transaction"))

@@ -10,6 +10,7 @@ from upgrades.feed import shapes
 from upgrades.models import Event, Instance, ScaleSet
 from upgrades.models.board import board_of
 from upgrades.models.prepared import Prepared
+from upgrades.models.rolling_upgrade import latest_upgrade
 
 MAX_TRIES = 4
 
@@ -22,7 +23,7 @@ def snapshot(scale_set_id: int) -> dict[str, Any]:
     """
     for _ in range(MAX_TRIES):
         found = _read(scale_set_id)
-        if ScaleSet.objects.filter(pk=scale_set_id, seq=found["seq"]).exists():
+        if _SEQ.first(scale_set_id) == found["seq"]:
             return found
     with transaction.atomic():
         ScaleSet.objects.select_for_update().get(pk=scale_set_id)
@@ -30,16 +31,24 @@ def snapshot(scale_set_id: int) -> dict[str, Any]:
 
 
 def _read(scale_set_id: int) -> dict[str, Any]:
-    row = ScaleSet.objects.select_related("location", "sku", "board_row").get(pk=scale_set_id)
+    row = _ROW.first(scale_set_id)
+    if row is None:
+        raise ScaleSet.DoesNotExist(f"there is no scale set {scale_set_id}")
     return {"stream": str(row.stream), "seq": row.seq, **body(row)}
 
 
+_SEQ = Prepared(lambda pk: ScaleSet.objects.filter(pk=pk).values_list("seq", flat=True))
+_ROW = Prepared(lambda pk: ScaleSet.objects.filter(pk=pk).select_related("location", "sku", "board_row"))
+_INSTANCES = Prepared(
+    lambda pk: Instance.objects.filter(scale_set=pk).select_related("member__batch").order_by("number")
+)
+
+
 def body(row: ScaleSet) -> dict[str, Any]:
-    instances = Instance.objects.filter(scale_set=row).select_related("member__batch").order_by("number")
-    latest = row.upgrades.prefetch_related("batches").first()
+    latest = latest_upgrade(row)
     return {
         "scale_set": shapes.scale_set(row),
-        "instances": {shape["id"]: shape for shape in shapes.instances(row, instances)},
+        "instances": {shape["id"]: shape for shape in shapes.instances(row, _INSTANCES.rows(row.pk))},
         "upgrade": shapes.upgrade(latest) if latest else None,
         "board": board_of(row),
     }
@@ -47,7 +56,12 @@ def body(row: ScaleSet) -> dict[str, Any]:
 
 def since(scale_set_id: int, seq: int, max_events: int | None = None) -> list[Event]:
     """The events after `seq` in order (at most `most`), without a gap; if the first is not seq + 1, the ones before it were deleted."""
+    if max_events is None:
+        return _SINCE.rows(scale_set_id, seq)
     return list(Event.objects.filter(scale_set=scale_set_id, seq__gt=seq).order_by("seq")[:max_events])
+
+
+_SINCE = Prepared(lambda pk, seq: Event.objects.filter(scale_set=pk, seq__gt=seq).order_by("seq"))
 
 
 MAX_EVENTS, MAX_CHANGED = 50, 100  # after more events, or more changed instances, it is cheaper to read all rows again
