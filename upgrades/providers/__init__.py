@@ -14,6 +14,7 @@ from upgrades.providers.base import Provider
 GROUP = "rollgrid.providers"
 # Ours are found in a checkout too, where no package is installed. Nobody else's can take their names.
 PROVIDERS = {
+    "incus": "upgrades.providers.incus.provider:IncusProvider",
     "simulated": "upgrades.providers.simulated.client:SimulatedProvider",
 }
 

@@ -1,0 +1,159 @@
+"""Bringing a machine up: it is started, and awaited until its guest is provisioned; extensions are run in it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from upgrades.core.states import Provisioning
+from upgrades.providers.base import Extension, ExtensionView
+from upgrades.providers.hosts.stepped import unix_time
+from upgrades.providers.incus.client import IncusError
+from upgrades.providers.incus.guest import (
+    EXTEND,
+    FOLDER,
+    NOT_YET,
+    PREPARE,
+    REPORT,
+    Report,
+    in_order,
+    lacking,
+    read_report,
+)
+from upgrades.providers.incus.records import Machine, Phase, address_of
+from upgrades.providers.incus.settings import Settings
+from upgrades.providers.incus.work import Pause, TooOften, Work
+
+LOOK_SECONDS = 0.1  # how often a machine that boots is looked at, at first
+SLOWLY_SECONDS = 1.0  # and after ten seconds
+MAX_STARTS = 3
+
+
+class DoesNotComeUp(Exception):
+    """The machine is not provisioned in time, or does not stay up."""
+
+
+async def up(work: Work, machine: Machine, phase: Phase, markers: Sequence[str] = ()) -> Report:
+    """What the guest reports once it is provisioned. Raises Pause until then, and DoesNotComeUp.
+
+    `markers`: folders of new data disks, each followed by the marker that is written into it.
+    """
+    since = work.seconds_in(phase)
+    if since > work.settings.boot_seconds:
+        raise DoesNotComeUp(f"It is not provisioned {work.settings.boot_seconds:g} s after it was started.")
+    if not machine.is_running:
+        await _start(work, machine)
+    why = "the guest has no address yet"
+    if address_of((await work.client.get(f"{work.path}/state")).body):
+        code = await _run(work, "look at the guest", PREPARE, *markers)
+        if code == 0:
+            return await read(work)
+        why = "its cloud-init is not done" if code == NOT_YET else f"its shell answers with code {code}"
+    raise Pause(LOOK_SECONDS if since < 10 else SLOWLY_SECONDS, why)
+
+
+async def _start(work: Work, machine: Machine) -> None:
+    if work.memory.get("starts", 0) >= MAX_STARTS:
+        raise DoesNotComeUp(f"It was started {MAX_STARTS} times, and stops by itself.")
+    if machine.status != "Stopped":
+        raise Pause(LOOK_SECONDS, f"Incus calls it {machine.status.lower()}")
+    try:
+        await work.do("start", lambda: work.power("start"))
+    except TooOften as error:
+        raise DoesNotComeUp(str(error)) from None
+    work.memory["starts"] = work.memory.get("starts", 0) + 1
+
+
+async def read(work: Work) -> Report:
+    return read_report(await work.client.read_file(work.name, REPORT) or "")
+
+
+async def extended(work: Work, report: Report, present: Sequence[ExtensionView]) -> tuple[ExtensionView, ...]:
+    """The extensions of the profile, each as it is on the machine after those that are lacking were run."""
+    profile = work.operation.profile
+    wanted = profile.extensions if profile else ()
+    to_run = {extension.name for extension in lacking(wanted, present)}
+    views = {view.name: view for view in present}
+    for extension in in_order(wanted):
+        if extension.name in to_run:
+            views[extension.name] = await _extend(work, report, extension, views)
+    return tuple(views[extension.name] for extension in in_order(wanted))
+
+
+async def _extend(work: Work, report: Report, extension: Extension, views: dict[str, ExtensionView]) -> ExtensionView:
+    failed = next((name for name in extension.after if _has_failed(views.get(name))), None)
+    if failed:
+        return _failed(extension, f"it comes after {failed}, which failed")
+    script = script_of(work.settings, extension)
+    if script is None and work.settings.extensions_without_script == "fail":
+        return _failed(extension, _no_script(work.settings, extension))
+    if not report.has_run(extension, work.operation.id):
+        await _run_extension(work, extension, script)
+    lines = [
+        each
+        for each in (await read(work)).extensions
+        if (each.operation, each.name) == (work.operation.id, extension.name)
+    ]
+    if not lines:
+        raise Pause(SLOWLY_SECONDS, f"the guest has lost its report on the extension {extension.name}")
+    line = lines[-1]
+    if line.code:
+        return _failed(extension, f"its script ended with code {line.code}: {line.message or 'it said nothing'}")
+    return ExtensionView(extension.name, Provisioning.SUCCEEDED, "", extension.version)
+
+
+async def _run_extension(work: Work, extension: Extension, script: Path | None) -> None:
+    what = f"run the extension {extension.name}"
+    await work.wait_for_running()  # a script may still run that a process began which is no more
+    if not work.memory.get("incus") and script:
+        await work.client.write_file(work.name, f"{FOLDER}/script", script.read_bytes())
+    at = datetime.fromtimestamp(unix_time(), UTC).isoformat(timespec="microseconds")
+    seconds = str(int(work.settings.extension_seconds))
+    code = await _run(work, what, EXTEND, work.operation.id, extension.name, extension.version, at, seconds)
+    if code:
+        raise Pause(SLOWLY_SECONDS, f"{what}: the guest's shell answers with code {code}")
+
+
+async def _run(work: Work, what: str, script: str, *arguments: str) -> int:
+    """The exit code of a shell script within the machine; -1 where it could not be run."""
+    body = {
+        "command": ["/bin/sh", "-c", script, "rollgrid", *arguments],
+        "environment": {"HOME": "/root", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+        "interactive": False,
+        "wait-for-websocket": False,
+        "record-output": False,
+    }
+    try:
+        result = await work.do(what, lambda: work.client.post(f"{work.path}/exec", body))
+    except (TooOften, IncusError):
+        return -1
+    return int(result.get("return", -1))
+
+
+def script_of(settings: Settings, extension: Extension) -> Path | None:
+    """Its file in the folder `extensions`."""
+    for name in script_names(extension):
+        path = Path(settings.extensions) / name
+        if settings.extensions and path.is_file():
+            return path
+    return None
+
+
+def script_names(extension: Extension) -> tuple[str, ...]:
+    """The names that its script may have, in the order in which they are looked for; none that leads out of the folder."""
+    names = (f"{extension.publisher}.{extension.type}" if extension.type else "", extension.name)
+    return tuple(f"{name}.sh" for name in names if name and "/" not in name and not name.startswith("."))
+
+
+def _no_script(settings: Settings, extension: Extension) -> str:
+    files = " or ".join(script_names(extension))
+    if not settings.extensions:
+        return f"the location's setting `extensions` names no folder, in which {files} could be found"
+    return f"there is no {files} in {settings.extensions}"
+
+
+def _failed(extension: Extension, message: str) -> ExtensionView:
+    return ExtensionView(extension.name, Provisioning.FAILED, message, extension.version)
+
+
+def _has_failed(view: ExtensionView | None) -> bool:
+    return view is not None and view.state is Provisioning.FAILED

@@ -1,0 +1,105 @@
+"""What must hold before an operation is begun. Nothing is changed here."""
+
+import base64
+import binascii
+
+from upgrades.core.states import OperationKind
+from upgrades.providers.base import Operation, ProviderError
+from upgrades.providers.incus.client import IncusClient
+from upgrades.providers.incus.images import fingerprint_of
+from upgrades.providers.incus.records import ON_OS, Key, Machine, OSDisk
+from upgrades.providers.incus.settings import Settings
+from upgrades.providers.incus.work import find_machine, not_found
+
+SWAPS = (OperationKind.REIMAGE, OperationKind.RESTORE)
+WITH_IMAGE = (OperationKind.CREATE, OperationKind.REIMAGE)
+
+
+async def check(client: IncusClient, settings: Settings, operation: Operation) -> None:
+    """Raises ProviderError."""
+    machine = await find_machine(client, settings, operation)
+    if operation.kind is OperationKind.DELETE:
+        return
+    if operation.kind is OperationKind.CREATE:
+        await _check_creation(client, settings, operation, machine)
+    elif machine is None:
+        raise ProviderError("InstanceNotFound", not_found(operation), permanent=True)
+    elif operation.kind in SWAPS:
+        await refuse_snapshots(client, operation, machine)
+        if operation.kind is OperationKind.RESTORE:
+            check_os_disk(operation, machine)
+    if operation.kind in WITH_IMAGE:
+        custom_data_of(operation)
+        await fingerprint_of(client, settings, operation)
+
+
+async def _check_creation(
+    client: IncusClient, settings: Settings, operation: Operation, machine: Machine | None
+) -> None:
+    if machine and not is_half_made(machine):
+        message = f"Instance {operation.instance} of {operation.scale_set.key} exists already, as {machine.name}."
+        raise ProviderError("InstanceExists", message, permanent=True)
+    if machine is None and (refusal := await quota_exceeded(client, settings, operation)):
+        raise refusal
+
+
+def is_half_made(machine: Machine) -> bool:
+    """Did no creation of it ever come to its end?"""
+    return machine.disk(Key.OS) is None
+
+
+async def refuse_snapshots(client: IncusClient, operation: Operation, machine: Machine) -> None:
+    """Some versions of Incus refuse to rebuild an instance with snapshots, others delete them."""
+    snapshots = (await client.get(f"/1.0/instances/{machine.name}/snapshots")).body
+    if snapshots:
+        name = snapshots[0].rpartition("/")[2]
+        message = (
+            f"Instance {operation.instance}: {machine.name} has {len(snapshots)} snapshots, which a new OS disk would lose. Delete them: "
+            f"`incus snapshot delete {machine.name} {name}`."
+        )
+        raise ProviderError("InstanceHasSnapshots", message, permanent=True)
+
+
+def disk_to_restore(operation: Operation, machine: Machine) -> OSDisk | None:
+    """The machine's OS disk of the id that the operation names: what it is on, what it keeps, or what an unfinished swap took off."""
+    keys = (Key.OS, Key.KEPT) if machine.phase in ON_OS else (Key.SAVED, Key.KEPT)
+    disks = [disk for key in keys if (disk := machine.disk(key))]
+    return next((disk for disk in disks if disk.id == operation.os_disk), None)
+
+
+def check_os_disk(operation: Operation, machine: Machine) -> None:
+    if disk_to_restore(operation, machine) is None:
+        message = (
+            f"Instance {operation.instance}: the OS disk {operation.os_disk or 'without an id'} is neither on {machine.name} nor kept for "
+            "it. Only the one that was replaced last is kept: reimage to a version instead."
+        )
+        raise ProviderError("OSDiskNotFound", message, permanent=True)
+
+
+async def quota_exceeded(client: IncusClient, settings: Settings, operation: Operation) -> ProviderError | None:
+    quota = await available_quota(client, settings)
+    if quota is None or quota > 0:
+        return None
+    message = (
+        f"Instance {operation.instance}: {settings.place} has {settings.most_machines} machines already, as many as the location's setting "
+        "`most_machines` allows."
+    )
+    return ProviderError("QuotaExceeded", message, permanent=True)
+
+
+async def available_quota(client: IncusClient, settings: Settings) -> int | None:
+    """How many more machines of ours, of whatever scale set, the location allows."""
+    if settings.most_machines is None:
+        return None
+    instances = (await client.get("/1.0/instances", recursion="1")).body
+    return max(0, settings.most_machines - sum(str(Key.SET) in each["config"] for each in instances))
+
+
+def custom_data_of(operation: Operation) -> str:
+    """As cloud-init's user data. Raises ProviderError where it is not a text: Incus keeps texts only."""
+    encoded = operation.profile.custom_data if operation.profile else ""
+    try:
+        return base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        message = f"Instance {operation.instance}: its custom data is not a text in base64, and Incus takes no other."
+        raise ProviderError("InvalidCustomData", message, permanent=True) from None

@@ -1,0 +1,188 @@
+"""Incus' REST API: requests with a time-out each, and its background operations.
+
+Whatever keeps Incus from answering is a ProviderError HOST_UNAVAILABLE that says what to do; what Incus itself refuses is an IncusError.
+"""
+
+import errno
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from upgrades.providers.base import ProviderError
+from upgrades.providers.hosts.driver import HOST_UNAVAILABLE
+from upgrades.providers.incus.settings import Settings
+
+# For one answer. Questions that need several must stay under the ANSWER_SECONDS of stepped.py.
+REQUEST_SECONDS = 3.5
+WAIT_SECONDS = 1  # for a background operation, before somebody else has a turn
+# An upload has no background operation: Incus reads it all before it answers.
+UPLOAD_SECONDS = 60.0
+NOT_TRUSTED = "{}; add the client certificate to its trust: `incus config trust add-certificate FILE`"
+OS_ERRORS = {
+    errno.EACCES: "no permission; put the user that runs the workers into the group `incus-admin`, and start them again",
+    errno.ENOENT: "there is no such file; is Incus installed, and its daemon started?",
+    errno.ECONNREFUSED: "nobody listens there; start the daemon (`systemctl start incus`)",
+}
+ENDED = frozenset({"Success", "Failure", "Cancelled"})
+
+
+class IncusError(Exception):
+    """Incus refused a request, or a background operation failed. `status`: as in HTTP."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request was answered with. `operation`: the path of the background operation that it began, if any."""
+
+    body: Any
+    etag: str = ""
+    operation: str = ""
+
+
+class IncusClient:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._session: aiohttp.ClientSession | None = None
+
+    async def get(self, path: str, **query: str) -> Answer:
+        return await self._request("GET", path, query)
+
+    async def post(self, path: str, body: Any) -> Answer:
+        return await self._request("POST", path, {}, json=body)
+
+    async def put(self, path: str, body: Any) -> Answer:
+        return await self._request("PUT", path, {}, json=body)
+
+    async def patch(self, path: str, body: Any, *, etag: str) -> Answer:
+        """A change that is refused (412) if anything has changed since `etag` was read."""
+        return await self._request("PATCH", path, {}, json=body, headers={"If-Match": etag})
+
+    async def delete(self, path: str) -> Answer:
+        return await self._request("DELETE", path, {})
+
+    async def read_file(self, instance: str, path: str) -> str | None:
+        """A file within an instance; None where there is none."""
+        url = f"/1.0/instances/{instance}/files"
+        try:
+            answer = await self._request("GET", url, {"path": path}, is_raw=True)
+        except IncusError as error:
+            if error.status == 404:
+                return None
+            raise
+        return str(answer.body)
+
+    async def write_file(self, instance: str, path: str, content: bytes) -> None:
+        """Into a folder that is there; the file is root's own."""
+        headers = {"X-Incus-type": "file", "X-Incus-mode": "0700", "X-Incus-uid": "0", "X-Incus-gid": "0"}
+        headers |= {name.replace("Incus", "LXD"): value for name, value in headers.items()}
+        headers["Content-Type"] = "application/octet-stream"
+        url = f"/1.0/instances/{instance}/files"
+        await self._request("POST", url, {"path": path}, data=content, headers=headers, seconds=UPLOAD_SECONDS)
+
+    async def wait(self, operation: str) -> Mapping[str, Any] | None:
+        """What a background operation ended with; None if it still runs after WAIT_SECONDS. Raises IncusError where it failed."""
+        answer = await self.get(f"{operation}/wait", timeout=str(WAIT_SECONDS))
+        if answer.body["status"] not in ENDED:
+            return None
+        if answer.body["status"] != "Success":
+            raise IncusError(answer.body["status_code"], answer.body["err"] or "cancelled")
+        return answer.body.get("metadata") or {}
+
+    async def running_on(self, instance: str) -> Mapping[str, Any] | None:
+        """A background operation that runs on the instance now. Somebody's open console or shell is none."""
+        groups = (await self.get("/1.0/operations", recursion="1")).body or {}
+        wanted = f"/1.0/instances/{instance}"
+        for each in (each for group in groups.values() for each in group):
+            resources = {path for paths in (each.get("resources") or {}).values() for path in paths}
+            if each["class"] == "task" and each["status"] not in ENDED and wanted in _without_queries(resources):
+                found: Mapping[str, Any] = each
+                return found
+        return None
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def _request(
+        self, method: str, path: str, query: Mapping[str, str], *, seconds: float = REQUEST_SECONDS, **more: Any
+    ) -> Answer:
+        is_raw = more.pop("is_raw", False)
+        session = self._session = self._session or self._connect()
+        url = f"{self._settings.url or 'http://incus'}{path}"
+        params = {**query, "project": self._settings.project}
+        timeout = aiohttp.ClientTimeout(total=seconds)
+        try:
+            async with session.request(method, url, params=params, timeout=timeout, **more) as response:
+                if is_raw and response.status == 200:
+                    return Answer(await response.text(errors="replace"))
+                body = await response.json(content_type=None)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise unavailable(self._settings, error) from None
+        return _answer(self._settings, body, response.headers.get("ETag", ""))
+
+    def _connect(self) -> aiohttp.ClientSession:
+        if not self._settings.url:
+            return aiohttp.ClientSession(connector=aiohttp.UnixConnector(self._settings.socket, limit=32))
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=_tls(self._settings), limit=32))
+
+
+def quoted(name: str) -> str:
+    """As one part of a path."""
+    return quote(name, safe="")
+
+
+def _without_queries(paths: set[str]) -> set[str]:
+    return {path.partition("?")[0] for path in paths}
+
+
+def _answer(settings: Settings, body: Mapping[str, Any], etag: str) -> Answer:
+    if body.get("type") == "error":
+        if body["error_code"] in (401, 403):
+            raise _unavailable(settings, NOT_TRUSTED.format(body["error"]))
+        raise IncusError(body["error_code"], body["error"])
+    operation = (body.get("operation") or "").partition("?")[0]
+    return Answer(body.get("metadata"), etag.strip('"'), operation)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext:
+    """Incus signs its certificate itself, for whatever name: it is not the name that counts, but that it is this very certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    try:
+        context.load_verify_locations(settings.server_certificate)
+        context.load_cert_chain(settings.client_certificate, settings.client_key)
+    except (OSError, ValueError) as error:
+        raise unavailable(settings, error) from None
+    return context
+
+
+def unavailable(settings: Settings, error: BaseException) -> ProviderError:
+    """With the likely cause, and what to do."""
+    return _unavailable(settings, _cause(error))
+
+
+def _unavailable(settings: Settings, cause: str) -> ProviderError:
+    message = f"Incus at {settings.place} does not answer: {cause}."
+    return ProviderError(HOST_UNAVAILABLE, message, permanent=False)
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {REQUEST_SECONDS:g} s; is the computer overloaded, or the daemon halted?"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "its certificate is not the one in the setting `server_certificate`"
+    if isinstance(error, ssl.SSLError):
+        reason = error.reason or "unreadable"
+        return f"a certificate or key in the settings does not do ({reason}); compare them with those of the server"
+    if isinstance(error, OSError) and error.errno in OS_ERRORS:
+        return OS_ERRORS[error.errno]
+    return f"{type(error).__name__}; see its log"

@@ -1,0 +1,133 @@
+"""Drives instances of Incus. Everything about an open operation is written on its instance, and changed by compare-and-swap."""
+
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+from upgrades.core.states import OperationKind
+from upgrades.providers.base import (
+    Capabilities,
+    Identity,
+    InstanceView,
+    KeptOSDisk,
+    Operation,
+    OperationMemory,
+    ProviderError,
+    ScaleSetReference,
+)
+from upgrades.providers.hosts.driver import Ended, Waiting
+from upgrades.providers.incus import checks
+from upgrades.providers.incus.client import IncusClient, IncusError
+from upgrades.providers.incus.creations import delete, make, unmake
+from upgrades.providers.incus.records import Key, Machine, machine_from_json, name_of, view_of
+from upgrades.providers.incus.settings import Settings, read_settings
+from upgrades.providers.incus.swaps import PHASES, claim, ended
+from upgrades.providers.incus.work import Pause, Work, not_found
+
+
+class IncusDriver:
+    """`settings` are those of the location. They are read when something is asked: a wrong one is a ProviderError then."""
+
+    capabilities = Capabilities(
+        poll_seconds=0,
+        memory=OperationMemory.COMPARE_AND_SWAP,
+        kept_os_disk=KeptOSDisk.COPY,
+        keeps=frozenset({Identity.NAME, Identity.ADDRESS, Identity.MAC, Identity.ID}),
+    )
+
+    def __init__(self, settings: Mapping[str, object]) -> None:
+        self._given = settings
+        self._settings: Settings | None = None
+        self._client: IncusClient | None = None
+
+    async def check(self, operation: Operation) -> None:
+        client, settings = self._host()
+        try:
+            await checks.check(client, settings, operation)
+        except IncusError as error:
+            raise _refused(error) from None
+
+    async def step(self, operation: Operation, memory: MutableMapping[str, Any]) -> Waiting | Ended:
+        client, settings = self._host()
+        try:
+            return await _step(Work(client, settings, operation, memory))
+        except Pause as pause:
+            return pause.waiting
+        except IncusError as error:
+            raise _refused(error) from None
+
+    async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
+        client, _ = self._host()
+        wanted = f"config.{Key.SET} eq {scale_set.key}"
+        try:
+            found = (await client.get("/1.0/instances", recursion="2", filter=wanted)).body
+        except IncusError as error:
+            raise _refused(error) from None
+        machines = [machine_from_json(body) for body in found]
+        return {
+            machine.config[Key.INSTANCE]: view_of(machine)
+            for machine in machines
+            if Key.INSTANCE in machine.config
+            and machine.config.get(Key.SET) == scale_set.key
+            and machine.name == name_of(scale_set, machine.config[Key.INSTANCE])  # copies of ours have the marks too
+        }
+
+    async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
+        client, settings = self._host()
+        try:
+            return await checks.available_quota(client, settings)
+        except IncusError as error:
+            raise _refused(error) from None
+
+    def endpoint(self, address: str, port: int) -> tuple[str, int]:
+        if not address:
+            raise ProviderError(
+                "NoAddress", "The machine has no address: it does not run, or its guest has none yet.", permanent=False
+            )
+        return address, port
+
+    async def close(self) -> None:
+        if self._client:
+            await self._client.close()
+
+    def _host(self) -> tuple[IncusClient, Settings]:
+        """Raises ProviderError where the location's settings are wrong."""
+        if self._settings is None or self._client is None:
+            self._settings = read_settings(self._given)
+            self._client = IncusClient(self._settings)
+        return self._client, self._settings
+
+
+async def _step(work: Work) -> Waiting | Ended:
+    operation = work.operation
+    machine = await work.machine()
+    if operation.kind is OperationKind.DELETE:
+        return await delete(work, machine)
+    if machine is None:
+        if operation.kind is OperationKind.CREATE:
+            return await make(work)
+        return Ended(code="InstanceNotFound", message=not_found(operation))
+    if machine.operation != operation.id:
+        return await _begun(work, machine)
+    work.memory["claimed"] = True
+    return await PHASES[machine.phase](work, machine)
+
+
+async def _begun(work: Work, machine: Machine) -> Waiting | Ended:
+    """The operation is not open on the machine: it has ended there, was never begun, or has lost its place to another."""
+    if not machine.operation and machine.last(work.operation) is not None:
+        return await ended(work, machine)
+    if work.memory.get("claimed"):
+        message = f"Instance {work.operation.instance}: another operation took the place of this one."
+        raise ProviderError("OperationSuperseded", message, permanent=True)
+    if work.operation.kind is not OperationKind.CREATE:
+        return await claim(work, machine)
+    if not checks.is_half_made(machine):
+        return Ended(
+            code="InstanceExists", message=f"Instance {work.operation.instance} exists already, as {machine.name}."
+        )
+    await unmake(work, machine)
+    return Waiting(0, "what was half made is deleted")
+
+
+def _refused(error: IncusError) -> ProviderError:
+    return ProviderError("IncusError", f"Incus answers: {error.message}", permanent=False)

@@ -1,0 +1,128 @@
+"""What is done within a running instance: custom data is awaited, markers are written and read, extensions are run.
+
+It needs a POSIX shell there. What has run is written on the OS disk itself, in /var/lib/rollgrid. So a new OS disk runs all of it again,
+and a copy of an old one knows what it has.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from upgrades.core.states import Provisioning
+from upgrades.providers.base import Extension, ExtensionView, Run
+
+FOLDER = "/var/lib/rollgrid"
+REPORT = f"{FOLDER}/report"
+NOT_YET = 75  # the exit code of PREPARE while the guest is not provisioned
+CUSTOM_DATA = "customData"
+MARKER = ".rollgrid-marker"
+
+# Lines of the report, with tabs: what it is; its name; then as the function below reads it.
+_REPORT = f"""
+report() {{
+    {{
+        [ -s custom-data ] && printf 'custom-data\\t%s\\n' "$(cat custom-data)"
+        for folder in /mnt/data*; do
+            [ -f "$folder/{MARKER}" ] && printf 'marker\\t%s\\t%s\\n' "${{folder#/mnt/data}}" "$(head -c 100 "$folder/{MARKER}")"
+        done
+        [ -f extensions ] && cat extensions
+    }} > report.new
+    mv report.new report
+}}
+"""
+# An image without cloud-init can write the time when it ran its custom data into the file custom-data itself.
+PREPARE = f"""\
+umask 077
+mkdir -p {FOLDER} && cd {FOLDER} || exit 70
+{_REPORT}
+if command -v cloud-init > /dev/null 2>&1; then
+    case "$(cloud-init status 2> /dev/null)" in
+        *done* | *error* | *degraded*) [ -s custom-data ] || date -u +%Y-%m-%dT%H:%M:%SZ > custom-data ;;
+        *disabled*) ;;
+        *) exit {NOT_YET} ;;
+    esac
+fi
+while [ $# -ge 2 ]; do
+    [ -e "$1/{MARKER}" ] || printf %s "$2" > "$1/{MARKER}"
+    shift 2
+done
+report
+"""
+EXTEND = f"""\
+operation=$1 name=$2 version=$3 at=$4 seconds=$5
+umask 077
+cd {FOLDER} || exit 70
+{_REPORT}
+limit=
+command -v timeout > /dev/null 2>&1 && limit="timeout $seconds"
+code=0
+if [ -f script ]; then (umask 022; cd /; exec $limit {FOLDER}/script) > log 2>&1 < /dev/null; code=$?; fi
+message=$([ -f log ] && tail -n 1 log | tr -d '\\t' | head -c 200)
+rm -f script log
+printf 'extension\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$operation" "$name" "$version" "$code" "$at" "$message" >> extensions
+report
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionLine:
+    """An extension that was run on this OS disk."""
+
+    operation: str
+    name: str
+    version: str
+    code: int
+    at: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    custom_data_at: str
+    markers: dict[int, str]
+    extensions: tuple[ExtensionLine, ...]
+
+    def runs(self, os_disk: str, *, has_custom_data: bool) -> tuple[Run, ...]:
+        first = (Run(CUSTOM_DATA, os_disk, self.custom_data_at),) if has_custom_data and self.custom_data_at else ()
+        return (*first, *(Run(line.name, os_disk, line.at) for line in self.extensions))
+
+    def has_run(self, extension: Extension, operation: str) -> bool:
+        return any((line.operation, line.name) == (operation, extension.name) for line in self.extensions)
+
+
+def read_report(text: str) -> Report:
+    """Lines that are not understood are left out: a guest can write what it likes."""
+    at, markers, extensions = "", dict[int, str](), list[ExtensionLine]()
+    for line in text.splitlines():
+        match line.split("\t"):
+            case ["custom-data", moment]:
+                at = _instant(moment)
+            case ["marker", lun, marker] if lun.isdecimal():
+                markers[int(lun)] = marker
+            case ["extension", operation, name, version, code, moment, message] if code.isdecimal():
+                extensions.append(ExtensionLine(operation, name, version, int(code), _instant(moment), message))
+    return Report(at, markers, tuple(extensions))
+
+
+def _instant(text: str) -> str:
+    return text.strip().replace("Z", "+00:00")[:40]
+
+
+def in_order(extensions: Sequence[Extension]) -> tuple[Extension, ...]:
+    """With every `after` kept and the given order otherwise. Unknown names bind nobody; a circle is cut."""
+    waiting = {extension.name: extension for extension in extensions}
+    order: list[Extension] = []
+    while waiting:
+        free = (each for each in waiting.values() if not any(other in waiting for other in each.after))
+        order.append(waiting.pop(next(free, next(iter(waiting.values()))).name))
+    return tuple(order)
+
+
+def lacking(extensions: Sequence[Extension], present: Sequence[ExtensionView]) -> tuple[Extension, ...]:
+    """Those that a machine has not, has in another version, or that failed there; in their order."""
+    well = {(each.name, each.version) for each in present if each.state is not Provisioning.FAILED}
+    return tuple(each for each in in_order(extensions) if (each.name, each.version) not in well)
+
+
+def folder_of(lun: int) -> str:
+    """Where the guest finds its data disk."""
+    return f"/mnt/data{lun}"

@@ -1,0 +1,75 @@
+"""Images: the one of a version, and the copies that are made of OS disks before they are replaced.
+
+A copy is an image that Incus makes of the stopped instance. That works the same on every kind of storage pool, and a rebuild from it gives
+the whole root file system back. It costs the time and the space of a second root file system.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from upgrades.core.facts import ImageReference
+from upgrades.providers.base import Operation, ProviderError
+from upgrades.providers.incus.client import IncusClient, IncusError, quoted
+from upgrades.providers.incus.records import Key
+from upgrades.providers.incus.settings import Settings
+from upgrades.providers.incus.work import Work, image_path
+
+
+async def fingerprint_of(client: IncusClient, settings: Settings, operation: Operation) -> str:
+    """Of the operation's image. Raises ProviderError ImageNotFound."""
+    assert operation.image, "CREATE and REIMAGE have an image"
+    alias = settings.alias(operation.image)
+    try:
+        found = (await client.get(f"/1.0/images/aliases/{quoted(alias)}")).body
+    except IncusError as error:
+        if error.status != 404:
+            raise
+        raise _missing(settings, operation, operation.image, f"has no image with the alias {alias}") from None
+    if found["type"] != settings.kind:
+        problem = f"has an image with the alias {alias} for a {found['type']}, not for a {settings.kind}"
+        raise _missing(settings, operation, operation.image, problem)
+    return str(found["target"])
+
+
+def _missing(settings: Settings, operation: Operation, image: ImageReference, problem: str) -> ProviderError:
+    message = (
+        f"Instance {operation.instance}: version {image.version} cannot be found. Project {settings.project} of {settings.place} "
+        f"{problem}. Import it there: `incus image import FILE --alias {settings.alias(image)}`."
+    )
+    return ProviderError("ImageNotFound", message, permanent=True)
+
+
+async def copy_of_root(work: Work) -> str:
+    """The fingerprint of this operation's copy of the stopped machine's root file system, which is made if there is none yet."""
+    for copy in await copies(work):
+        if copy["properties"].get(Key.OPERATION) == work.operation.id:
+            return str(copy["fingerprint"])
+    properties: dict[str, str] = {
+        Key.SET: work.operation.scale_set.key,
+        Key.INSTANCE: work.operation.instance,
+        Key.OPERATION: work.operation.id,
+        "name": work.name,
+    }
+    body = {
+        "source": {"type": "instance", "name": work.name},
+        "properties": properties,
+        "compression_algorithm": "none",
+        "public": False,
+    }
+    return str((await work.do("copy the OS disk", lambda: work.client.post("/1.0/images", body)))["fingerprint"])
+
+
+async def copies(work: Work) -> list[Mapping[str, Any]]:
+    """All copies of this machine's OS disks."""
+    mine = f"properties.name eq {work.name}"
+    images = (await work.client.get("/1.0/images", recursion="1", filter=mine)).body
+    wanted = (work.operation.scale_set.key, work.operation.instance)
+    return [
+        image for image in images if (image["properties"].get(Key.SET), image["properties"].get(Key.INSTANCE)) == wanted
+    ]
+
+
+async def delete_copies(work: Work, *, but: str = "") -> None:
+    for copy in await copies(work):
+        if copy["fingerprint"] != but:
+            await work.delete(f"the copy {copy['fingerprint'][:12]}", image_path(copy["fingerprint"]))

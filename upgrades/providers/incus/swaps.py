@@ -1,0 +1,275 @@
+"""REIMAGE, RESTORE and EXTENSIONS, and how a CREATE ends: one function for each phase of an open operation.
+
+A swap goes stopping, swapping, booting, ending; where it fails, back by returning, reviving, ending.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from upgrades.core.states import OperationKind
+from upgrades.providers.base import ProviderError
+from upgrades.providers.hosts.driver import Ended, Waiting
+from upgrades.providers.incus.boots import DoesNotComeUp, extended, read, up
+from upgrades.providers.incus.checks import check_os_disk, custom_data_of, disk_to_restore, refuse_snapshots
+from upgrades.providers.incus.client import IncusError
+from upgrades.providers.incus.creations import made, markers_of
+from upgrades.providers.incus.guest import Report
+from upgrades.providers.incus.images import copy_of_root, delete_copies, fingerprint_of
+from upgrades.providers.incus.records import (
+    CLOUD_INIT_ID,
+    ON_OS,
+    USER_DATA,
+    Key,
+    Machine,
+    OSDisk,
+    Phase,
+    disk_id_of,
+    disk_to_json,
+)
+from upgrades.providers.incus.work import Pause, TooOften, Work, to_json
+
+NOT_PROVISIONED = "OSProvisioningTimedOut"
+Step = Callable[[Work, Machine], Awaitable[Waiting | Ended]]
+
+
+async def claim(work: Work, machine: Machine) -> Waiting | Ended:
+    """Write the operation on the machine: from here on it is half made until the operation ends. Another's claim is taken over."""
+    operation = work.operation
+    if operation.kind is OperationKind.EXTENSIONS:
+        if not machine.is_running or machine.phase not in ON_OS or not machine.disk(Key.OS):
+            message = (
+                f"Instance {operation.instance}: {machine.name} does not run; extensions are run in running machines."
+            )
+            return Ended(code="InstanceNotRunning", message=message)
+        phase, target = Phase.EXTENDING, machine.disk(Key.OS)
+    else:
+        await refuse_snapshots(work.client, operation, machine)
+        is_whole = machine.phase in ON_OS
+        phase = Phase.STOPPING if is_whole else Phase.SWAPPING
+        target = await _target(work, machine)
+        if is_whole and target.id == (machine.disk(Key.OS) or target).id:
+            if machine.is_running and not machine.has_failed and not machine.operation:
+                return await work.ended()
+            phase = Phase.REVIVING
+    changes: dict[str, str] = {
+        Key.OPERATION: operation.id,
+        Key.KIND: operation.kind,
+        Key.PHASE: phase,
+        Key.TARGET: disk_to_json(target),
+        Key.FAILURE: "",
+    }
+    if machine.phase in ON_OS:
+        changes[Key.SAVED] = ""
+    await work.change(machine, changes)
+    work.memory["claimed"] = True
+    return Waiting(0, "begun")
+
+
+async def _target(work: Work, machine: Machine) -> OSDisk:
+    if work.operation.kind is OperationKind.RESTORE:
+        check_os_disk(work.operation, machine)
+        disk = disk_to_restore(work.operation, machine)
+        assert disk, "it was checked"
+        return disk
+    assert work.operation.image, "REIMAGE has an image"
+    fingerprint = await fingerprint_of(work.client, work.settings, work.operation)
+    return OSDisk(
+        disk_id_of(work.operation),
+        work.operation.image.version,
+        fingerprint,
+        custom_data=custom_data_of(work.operation),
+    )
+
+
+async def _stopping(work: Work, machine: Machine) -> Waiting | Ended:
+    """Off, and a copy made of the OS disk, if it was ever whole."""
+    try:
+        await work.stop(machine)
+        present = machine.disk(Key.OS)
+        saved = replace(present, copy=await copy_of_root(work)) if present else None
+    except TooOften as error:
+        return await _give_up(work, machine, "OSDiskNotKept", f"Its OS disk cannot be copied: {error}.")
+    await work.advance(Phase.SWAPPING, {Key.SAVED: disk_to_json(saved)}, after=Phase.STOPPING)
+    return Waiting(0, "its OS disk is copied")
+
+
+async def _swapping(work: Work, machine: Machine) -> Waiting | Ended:
+    """The root file system is made anew, from the image or from a copy. A rebuild that was cut off is done again."""
+    target = machine.disk(Key.TARGET)
+    assert target, "a swap has a target"
+    try:
+        await _rebuild(work, machine, target)
+    except TooOften as error:
+        return await _give_up(work, machine, "OSDiskNotMade", f"Its new OS disk cannot be made: {error}.")
+    await work.advance(Phase.BOOTING, {}, after=Phase.SWAPPING)
+    return Waiting(0, "its OS disk is replaced")
+
+
+async def _rebuild(work: Work, machine: Machine, disk: OSDisk) -> None:
+    await work.stop(machine)
+    await work.do("replace the OS disk", lambda: work.client.post(f"{work.path}/rebuild", _source(disk)))
+    await _set_custom_data(work, disk)
+
+
+def _source(disk: OSDisk) -> Mapping[str, object]:
+    return {"source": {"type": "image", "fingerprint": disk.copy or disk.image}}
+
+
+async def _set_custom_data(work: Work, disk: OSDisk) -> None:
+    """For an OS disk that has run before, with the id under which it ran: cloud-init takes another id for a new machine.
+
+    Incus gives a new id whenever the user data change, so the id is set after them.
+    """
+    wanted = [(USER_DATA, disk.custom_data)]
+    if disk.cloud_init_id:
+        wanted.append((CLOUD_INIT_ID, disk.cloud_init_id))
+    for key, value in wanted:
+        machine = await work.machine()
+        if machine is None:
+            raise Pause(0, "the instance is gone")
+        if machine.config.get(key, "") != value:
+            await work.change(machine, {key: value})
+
+
+async def _booting(work: Work, machine: Machine) -> Waiting | Ended:
+    """On the target, until it is provisioned; where that is new, custom data and extensions run."""
+    target = machine.disk(Key.TARGET)
+    assert target, "a swap has a target"
+    is_new = machine.config.get(Key.KIND) != OperationKind.RESTORE
+    is_created = machine.config.get(Key.KIND) == OperationKind.CREATE
+    try:
+        report = await up(work, machine, Phase.BOOTING, markers_of(work) if is_created else ())
+    except DoesNotComeUp as error:
+        return await _give_up(work, machine, NOT_PROVISIONED, str(error))
+    if is_new:
+        extensions = await extended(work, report, ())
+        target = _as_reported(work, machine, replace(target, extensions=extensions), await read(work))
+    kept = machine.disk(Key.SAVED) if is_new else None
+    return await _end(work, machine, replace(target, copy=""), kept, report)
+
+
+def _as_reported(work: Work, machine: Machine, disk: OSDisk, report: Report) -> OSDisk:
+    custom_data = machine.config.get(USER_DATA, "")
+    return replace(
+        disk,
+        custom_data=custom_data,
+        cloud_init_id=machine.config.get(CLOUD_INIT_ID, ""),
+        runs=report.runs(disk.id, has_custom_data=bool(custom_data)),
+    )
+
+
+async def _extending(work: Work, machine: Machine) -> Waiting | Ended:
+    disk = machine.disk(Key.OS)
+    assert disk, "extensions run on an OS disk that is whole"
+    try:
+        report = await up(work, machine, Phase.EXTENDING) if machine.is_running else None
+    except DoesNotComeUp:
+        report = None
+    if report is None:
+        failure = (
+            "InstanceNotRunning",
+            f"Instance {work.operation.instance} does not run, or its guest does not answer.",
+        )
+        return await _end(work, machine, disk, machine.disk(Key.KEPT), None, failure)
+    extensions = await extended(work, report, disk.extensions)
+    changed = _as_reported(work, machine, replace(disk, extensions=extensions), await read(work))
+    return await _end(work, machine, changed, machine.disk(Key.KEPT), report)
+
+
+async def _give_up(work: Work, machine: Machine, code: str, message: str) -> Waiting | Ended:
+    """The operation fails: the machine goes back to the OS disk that it had, if it was ever well on one."""
+    failure = (code, f"Instance {work.operation.instance}: {message}")
+    saved = machine.disk(Key.SAVED)
+    if saved is None and machine.disk(Key.OS) is None:
+        return await _end(work, machine, None, None, None, failure)
+    back = Phase.RETURNING if saved else Phase.REVIVING
+    await work.advance(back, {Key.FAILURE: to_json(*failure)}, after=machine.phase)
+    work.memory.update(starts=0, unwilling=True)
+    return Waiting(0, f"it goes back to its old OS disk: {message}")
+
+
+async def _returning(work: Work, machine: Machine) -> Waiting | Ended:
+    saved = machine.disk(Key.SAVED)
+    assert saved, "it returns to something"
+    try:
+        await _rebuild(work, machine, saved)
+    except TooOften as error:
+        message = f"Instance {work.operation.instance} cannot be put back on its old OS disk: {error}."
+        raise ProviderError("OSDiskNotRestored", message, permanent=False) from None
+    await work.advance(Phase.REVIVING, {}, after=Phase.RETURNING)
+    return Waiting(0, "it is on its old OS disk")
+
+
+async def _reviving(work: Work, machine: Machine) -> Waiting | Ended:
+    """On an OS disk that was well once. After a failure the operation ends, whether it comes up or not."""
+    failure, report = machine.failure, None
+    try:
+        report = await up(work, machine, Phase.REVIVING)
+    except DoesNotComeUp as error:
+        failure = failure or (NOT_PROVISIONED, f"Instance {work.operation.instance}: {error}")
+    return await _end(work, machine, machine.disk(Key.OS), machine.disk(Key.KEPT), report, failure)
+
+
+async def _end(
+    work: Work,
+    machine: Machine,
+    disk: OSDisk | None,
+    kept: OSDisk | None,
+    report: Report | None,
+    failure: tuple[str, str] | None = None,
+) -> Waiting | Ended:
+    """The result is certain: it is written down."""
+    changes: dict[str, str] = {
+        Key.OS: disk_to_json(disk),
+        Key.KEPT: disk_to_json(kept),
+        Key.SAVED: "",
+        Key.FAILURE: "",
+        Key.LAST: json.dumps([work.operation.id, *(failure or ("", ""))]),
+    }
+    if report:
+        changes[Key.DATA] = _data(machine, report)
+    await work.advance(Phase.ENDING, changes, after=machine.phase)
+    return Waiting(0, "what is not needed any more is deleted")
+
+
+def _data(machine: Machine, report: Report) -> str:
+    """The data disks, each with the marker that is really on it; "" where the guest cannot read it."""
+    found = sorted(
+        (int(name.removeprefix("data")), device["source"])
+        for name, device in machine.devices.items()
+        if name.removeprefix("data").isdecimal() and "source" in device
+    )
+    return json.dumps([{"lun": lun, "id": id, "marker": report.markers.get(lun, "")} for lun, id in found])
+
+
+async def _ending(work: Work, machine: Machine) -> Waiting | Ended:
+    kept = machine.disk(Key.KEPT)
+    with suppress(TooOften, IncusError):  # the next operation tries again
+        await delete_copies(work, but=kept.copy if kept else "")
+    fresh = await work.machine()
+    if fresh is None:
+        raise Pause(0, "the instance is gone")
+    is_made = machine.disk(Key.OS) is not None
+    closed = [Key.OPERATION, Key.KIND, Key.PHASE, *([Key.TARGET] if is_made else [])]
+    await work.change(fresh, dict[str, str].fromkeys(closed, ""))
+    return await ended(work, machine)
+
+
+async def ended(work: Work, machine: Machine) -> Ended:
+    """As it is written on the machine."""
+    code, message = machine.last(work.operation) or ("", "")
+    return Ended(code=code, message=message) if code else await work.ended()
+
+
+PHASES: Mapping[Phase, Step] = {
+    Phase.MAKING: made,
+    Phase.STOPPING: _stopping,
+    Phase.SWAPPING: _swapping,
+    Phase.BOOTING: _booting,
+    Phase.RETURNING: _returning,
+    Phase.REVIVING: _reviving,
+    Phase.EXTENDING: _extending,
+    Phase.ENDING: _ending,
+}
