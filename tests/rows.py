@@ -17,6 +17,7 @@ EXTENSIONS = "agent 1.0"
 MACHINES: list[dict[str, Any]] = [
     {},
     {"power": "stopped"},
+    {"power": "stopped", "half_made": True, "version": ""},
     {"operation_kind": "reimage", "power": "stopped"},
     {"operation_kind": "extensions"},
     {"operation_kind": "delete"},

@@ -17,7 +17,7 @@ from upgrades.models.instance import is_opted_out, staying
 SPECIAL = {
     "busy": ~Q(operation_kind=""),
     # A reimage stops the machine too, so it does not count while an operation runs.
-    "switched_off": Q(power=Power.STOPPED, operation_kind=""),
+    "switched_off": Q(power=Power.STOPPED, operation_kind="", half_made=False),
     "quarantined": Q(quarantined_at__isnull=False),
     "missing": Q(missing_since__isnull=False) | Q(operation_kind=OperationKind.CREATE),
     "opted_out": Q(is_opted_out=True),

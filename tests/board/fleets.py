@@ -116,7 +116,7 @@ def _instances(luck: random.Random, row: ScaleSet) -> None:
 
 
 def _afflict(luck: random.Random, instance: Instance) -> None:
-    match luck.randrange(8):
+    match luck.randrange(9):
         case 0 | 1:
             instance.take_health(Health.UNHEALTHY, "HTTP 503", NOW)
         case 2:
@@ -133,6 +133,8 @@ def _afflict(luck: random.Random, instance: Instance) -> None:
         case 7:
             instance.note_creation_failed("OutOfQuota", "no quota", NOW)
             instance.version = ""
+        case 8:
+            instance.version, instance.half_made, instance.power = "", True, Power.STOPPED
 
 
 def _upgrade(luck: random.Random, row: ScaleSet) -> None:

@@ -89,6 +89,8 @@ def _instance(random: Random, id: int) -> InstanceFacts:
         case 2:
             missing = MissingMachine(NOW, had_machine=True)
             return replace(instance, missing=missing, version="", is_switched_off=False, health=Health.UNKNOWN)
+        case 3:
+            return replace(instance, is_half_made=True, version="", is_switched_off=False)
     return instance
 
 

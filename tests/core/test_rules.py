@@ -216,6 +216,16 @@ def test_a_machine_that_is_switched_off_counts_for_no_limit_and_is_not_taken() -
     assert isinstance(step(with_instance(up_to_date, 1, is_switched_off=False, health=Health.HEALTHY)), StartUpgrade)
 
 
+def test_a_half_made_machine_has_its_os_disk_replaced_again() -> None:
+    """It is off and runs no known version: it is neither switched off nor up to date, and it counts for the limits."""
+    facts = with_instance(fleet(10, version=NEW), 3, version="", is_half_made=True, health=Health.UNHEALTHY)
+    assert isinstance(step(facts), StartUpgrade)
+    assert chosen(upgrading(facts)) == (3,)
+    assert step(upgrading(facts, started_by=StartedBy.USER, only_failed=True)) == Complete()
+    failed = with_instance(facts, 3, failed_version=NEW)
+    assert not isinstance(step(failed), StartUpgrade), "the platform does not try a version again on which it failed"
+
+
 def test_a_machine_that_is_switched_off_may_be_removed() -> None:
     facts = with_instance(replace(fleet(3), capacity=2), 2, is_switched_off=True)
     assert step(facts) == RemoveInstances((2,))

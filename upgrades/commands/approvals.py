@@ -65,7 +65,7 @@ def withdraw_approval(path: str, ids: Sequence[str] | None = None, *, by: str, n
         running = InstanceUpgrade.objects.filter(upgrade__scale_set=writer.scale_set, upgrade__ended_at=None)
         begun = running.filter(upgrade__kind=UpgradeKind.IMAGE, state__in=IN_FLIGHT)
         taken = set(begun.values_list("instance_id", flat=True))
-        rows = [row for row in named if row.pk not in taken and is_older_if_known(row.version, row.approved_version)]
+        rows = [row for row in named if row.pk not in taken and _lacks(row, row.approved_version)]
         if rows:
             numbers = ranges(row.number for row in rows)
             before = {"approved": sorted({row.approved_version for row in rows}), "instances": numbers}
@@ -105,7 +105,7 @@ def _version_awaited_by(upgrade: RollingUpgrade, row: ScaleSet) -> str:
 
 def _behind(row: ScaleSet, version: str) -> list[Instance]:
     """The instances on an older version than this one. Raises Refused where there are none."""
-    found = [instance for instance in row.instances.all() if is_older_if_known(instance.version, version)]
+    found = [instance for instance in row.instances.all() if _lacks(instance, version)]
     if not found:
         raise Refused("OperationNotAllowed", NOTHING_WAITS.format(row=row, why=f"no instance is older than {version}"))
     return found
@@ -116,3 +116,7 @@ def _not_opted_out(writer: Writer, rows: Sequence[Instance]) -> list[Instance]:
         in_force(writer.now).filter(instance__scale_set=writer.scale_set).values_list("instance_id", flat=True)
     )
     return [row for row in rows if row.pk not in opted_out]
+
+
+def _lacks(instance: Instance, version: str) -> bool:
+    return instance.half_made or is_older_if_known(instance.version, version)

@@ -38,7 +38,9 @@ def size(total: int, policy: Policy) -> int:
 
 
 def has_older_version(instance: InstanceFacts, target_version: str) -> bool:
-    """Is the instance's version older than the target? False where either is unknown."""
+    """Is the instance's version older than the target? False where either is unknown, but a half-made instance has none at all."""
+    if instance.is_half_made:
+        return bool(target_version)
     return versions.is_older_if_known(instance.version, target_version)
 
 
@@ -93,7 +95,7 @@ def would_be_taken(instance: InstanceFacts, upgrade: Upgrade) -> bool:
         return bool(instance.version) and instance.extensions != upgrade.extensions
     version = upgrade.target.version
     if upgrade.only_failed:
-        return bool(instance.version) and instance.failed_version == version
+        return (bool(instance.version) or instance.is_half_made) and instance.failed_version == version
     return _must_leave_version(instance, upgrade) and (upgrade.takes_failed or instance.failed_version != version)
 
 
@@ -104,7 +106,7 @@ def _must_leave_version(instance: InstanceFacts, upgrade: Upgrade) -> bool:
     withdrawn one."""
     version = upgrade.target.version
     if upgrade.takes_newer or (instance.runs_withdrawn_version and upgrade.started_by is StartedBy.USER):
-        return bool(instance.version) and instance.version != version
+        return instance.is_half_made or (bool(instance.version) and instance.version != version)
     return has_older_version(instance, version)
 
 

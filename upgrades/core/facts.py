@@ -86,6 +86,7 @@ class InstanceFacts:
     `is_unused_surge`: a surge instance that has not replaced the old instance yet, so no count includes it.
     `missing`: it has no machine, and waits for one to be created.
     `runs_withdrawn_version`: the version that it runs was withdrawn.
+    `is_half_made`: the work on its OS disk ended half way. It runs no version that is known, and an upgrade is to do that work again.
     """
 
     id: int
@@ -108,6 +109,7 @@ class InstanceFacts:
     missing: MissingMachine | None = None
     runs_withdrawn_version: bool = False
     was_rolled_back: bool = False
+    is_half_made: bool = False
 
     @property
     def is_opted_out(self) -> bool:

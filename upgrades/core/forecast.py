@@ -178,6 +178,7 @@ def _instance_key(instance: InstanceFacts, facts: Facts, now: datetime) -> Hasha
         instance.is_unused_surge,
         instance.is_being_created,
         instance.is_protected_from_scale_in,
+        instance.is_half_made,
     )
     return (values, flags, is_unhealthy, instance.missing is not None, instance.runs_withdrawn_version)
 

@@ -59,6 +59,14 @@ def _switched_off(context: ReasonContext) -> Iterator[Reason]:
         yield make_reason(InstanceWhy.SWITCHED_OFF, instances=ids)
 
 
+def _half_made(context: ReasonContext) -> Iterator[Reason]:
+    """An upgrade that takes them does the work again. The platform's does by itself, unless they failed on this version."""
+    ids = tuple(instance.id for instance in context.facts.staying if instance.is_half_made and not instance.is_busy)
+    if ids:
+        action = "" if context.upgrade or context.wants_upgrade else "start"
+        yield make_reason(InstanceWhy.HALF_MADE, action=action, numbers={"instances": len(ids)}, instances=ids)
+
+
 def _failed_before(context: ReasonContext) -> Iterator[Reason]:
     if ids := reason_queries.failed_before(context):
         is_running = context.upgrade is not None
@@ -102,6 +110,6 @@ def _work_under_way(context: ReasonContext) -> Iterator[Reason]:
 
 
 SOURCES: tuple[Callable[[ReasonContext], Iterator[Reason]], ...] = (
-    _unapproved, _opted_out, _quarantined, _withdrawn, _switched_off, _failed_before, _waiting_for_turn, _skipped,
+    _unapproved, _opted_out, _quarantined, _withdrawn, _switched_off, _half_made, _failed_before, _waiting_for_turn, _skipped,
     _work_under_way,
 )  # fmt: skip

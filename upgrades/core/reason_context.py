@@ -157,5 +157,5 @@ def would_be_taken_next(instance: InstanceFacts, facts: Facts, target: str) -> b
     if facts.upgrade:
         return batches.would_be_taken(instance, facts.upgrade)
     if facts.pinned_to:
-        return bool(target) and bool(instance.version) and instance.version != target
+        return bool(target) and (instance.is_half_made or (bool(instance.version) and instance.version != target))
     return bool(target) and batches.has_older_version(instance, target)

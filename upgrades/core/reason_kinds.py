@@ -24,6 +24,7 @@ class InstanceWhy(StrEnum):
     QUARANTINED = "Quarantined"
     OPTED_OUT = "OptedOut"
     SWITCHED_OFF = "SwitchedOff"
+    HALF_MADE = "HalfMade"
     FAILED_BEFORE = "FailedOnThisVersion"
     SUSPECTED = "VersionSuspected"
     WITHDRAWN = "VersionWithdrawn"
@@ -110,6 +111,9 @@ KINDS: Mapping[StrEnum, ReasonKind] = {
     InstanceWhy.WITHDRAWN: ReasonKind("attention", "held", "version", _OPERATOR, needs_person_after=0),
     InstanceWhy.PINNED: ReasonKind("waiting", "pending", "version", _OPERATOR),
     InstanceWhy.AUTOMATIC_OFF: ReasonKind("waiting", "pending", "automatic upgrades", _OPERATOR),
+    InstanceWhy.HALF_MADE: ReasonKind(
+        "attention", "failed", "machine", _OPERATOR, needs_person_after=0, of_instances=True
+    ),
     InstanceWhy.QUARANTINED: ReasonKind(
         "attention", "quarantined", "quarantine", _OPERATOR, "release", needs_person_after=0, of_instances=True
     ),

@@ -29,6 +29,7 @@ VIEW_FIELDS = (
     "extensions",
     "extensions_key",
     "runs",
+    "half_made",
     "missing_since",
     "was_made",
     "creation_tries",
@@ -67,6 +68,7 @@ class Instance(models.Model):
     extensions = models.JSONField(default=list)
     extensions_key = models.TextField(blank=True)
     runs = models.JSONField(default=list)
+    half_made = models.BooleanField(default=False, help_text="Work on its OS disk ended half way.")
 
     health = models.CharField(max_length=16, choices=_choices(Health), default=Health.INITIALIZING)
     health_since = models.DateTimeField()
@@ -139,6 +141,7 @@ class Instance(models.Model):
         self.extensions = [asdict(extension) for extension in view.extensions]
         self.extensions_key = key_of_machine(view.extensions)
         self.runs = [asdict(run) for run in view.runs]
+        self.half_made = view.half_made
         self._take_creation(None, False)
         self.creation_tries, self.creation_error_code, self.creation_error = 0, "", ""
 
@@ -154,7 +157,7 @@ class Instance(models.Model):
         """Note that its machine is gone at the provider. All that was known of it is cleared, for the next machine will be a new one."""
         self.note_success()
         self.os_disk, self.version, self.address, self.data_disks = "", "", "", []
-        self.extensions, self.extensions_key, self.runs = [], "", []
+        self.extensions, self.extensions_key, self.runs, self.half_made = [], "", [], False
         self.creation_tries, self.creation_error_code, self.creation_error = 0, "", ""
         self._take_creation(now, True)
         self.health_since, self.health_detail = now, messages.GONE

@@ -203,6 +203,7 @@ class RollingUpgrade(models.Model):
             count
             for version, count in by_version.items()
             if whatever_version
+            or not version  # half made
             or is_older(version, self.target_version)
             or (version in either_way and version != self.target_version)
         )
@@ -215,6 +216,9 @@ class RollingUpgrade(models.Model):
         return set(withdrawn.exclude(withdrawn_at=None).values_list("version", flat=True))
 
 
+_HALF_MADE = Q(half_made=True, operation_kind="")
+
+
 def _waiting(scale_set_id: int, upgrade_id: uuid.UUID, *, is_of_platform: bool) -> "models.QuerySet[Instance]":
     """The instances that are still to come, as in `core.batches.pending`.
 
@@ -222,8 +226,8 @@ def _waiting(scale_set_id: int, upgrade_id: uuid.UUID, *, is_of_platform: bool) 
     """
     rows = (
         Instance.objects.filter(scale_set=scale_set_id, missing_since=None)
-        .exclude(version="")
-        .exclude(power=Power.STOPPED, operation_kind="")
+        .exclude(Q(version="") & ~_HALF_MADE)
+        .exclude(power=Power.STOPPED, operation_kind="", half_made=False)
         .exclude(operation_kind__in=(OperationKind.CREATE, OperationKind.DELETE))
         .exclude(Exists(InstanceUpgrade.objects.filter(upgrade=upgrade_id, instance=OuterRef("pk"))))
         .exclude(is_surge_instance())
@@ -236,7 +240,7 @@ def _lacking(
     rows: "models.QuerySet[Instance]", version: str, extensions: str | None, only_failed: bool, takes_failed: bool
 ) -> "models.QuerySet[Instance]":
     if extensions is not None:
-        return rows.exclude(extensions_key=extensions)
+        return rows.exclude(version="").exclude(extensions_key=extensions)
     if only_failed:
         return rows.filter(failed_version=version)
     return rows if takes_failed else rows.exclude(failed_version=version)

@@ -47,6 +47,7 @@ class InstanceRow(NamedTuple):
     is_surge: bool
     member__state: str | None
     missing_since: datetime | None
+    half_made: bool
 
 
 class InstanceUpgradeRow(NamedTuple):
@@ -192,7 +193,7 @@ def _instance_facts(row: InstanceRow, context: InstanceContext, missing: Missing
         is_protected_from_scale_in=row.protected_from_scale_in and not context.deleting,
         is_busy=bool(row.operation_kind),
         is_being_deleted=row.operation_kind == OperationKind.DELETE,
-        is_switched_off=row.power == Power.STOPPED and not row.operation_kind,
+        is_switched_off=row.power == Power.STOPPED and not row.operation_kind and not row.half_made,
         is_quarantined=row.quarantined_at is not None,
         extensions=row.extensions_key,
         failed_version=row.failed_version,
@@ -204,6 +205,7 @@ def _instance_facts(row: InstanceRow, context: InstanceContext, missing: Missing
         missing=missing,
         runs_withdrawn_version=row.version in context.withdrawn,
         was_rolled_back=row.member__state == InstanceUpgradeState.ROLLED_BACK,
+        is_half_made=row.half_made and not row.operation_kind,
     )
 
 
