@@ -115,8 +115,15 @@ def _instances(luck: random.Random, row: ScaleSet) -> None:
         instance.save()
 
 
+def _switch_off(luck: random.Random, instance: Instance) -> None:
+    """By somebody, or since the work on its OS disk ended half way."""
+    instance.power = Power.STOPPED
+    if luck.random() < 0.4:
+        instance.version, instance.half_made = "", True
+
+
 def _afflict(luck: random.Random, instance: Instance) -> None:
-    match luck.randrange(9):
+    match luck.randrange(8):
         case 0 | 1:
             instance.take_health(Health.UNHEALTHY, "HTTP 503", NOW)
         case 2:
@@ -125,7 +132,7 @@ def _afflict(luck: random.Random, instance: Instance) -> None:
             instance.health = Health.INITIALIZING
             instance.health_since = NOW - luck.choice([timedelta(0), timedelta(hours=1)])
         case 4:
-            instance.power = Power.STOPPED
+            _switch_off(luck, instance)
         case 5:
             instance.failed_version, instance.quarantined_at = NEW, NOW
         case 6:
@@ -133,8 +140,6 @@ def _afflict(luck: random.Random, instance: Instance) -> None:
         case 7:
             instance.note_creation_failed("OutOfQuota", "no quota", NOW)
             instance.version = ""
-        case 8:
-            instance.version, instance.half_made, instance.power = "", True, Power.STOPPED
 
 
 def _upgrade(luck: random.Random, row: ScaleSet) -> None:
@@ -174,7 +179,7 @@ def _bring(batch: Batch) -> None:
         instance, state = member.instance, InstanceUpgradeState(member.state)
         assert instance
         if state in (InstanceUpgradeState.SUCCEEDED, InstanceUpgradeState.VERIFYING, InstanceUpgradeState.FAILED):
-            instance.version = upgrade.target_version or instance.version
+            instance.version, instance.half_made = upgrade.target_version or instance.version, False
             instance.extensions_key = upgrade.target_extensions or instance.extensions_key
         if state is InstanceUpgradeState.UPGRADING:
             instance.operation_id, instance.operation_kind = member.pk, OPERATION_OF[UpgradeKind(upgrade.kind)]

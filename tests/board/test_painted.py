@@ -126,7 +126,7 @@ def _is_behind(id: int, facts: Facts) -> bool:
         return False
     target = upgrade.target.version if upgrade else facts.latest.version
     if facts.pinned_to and upgrade is None:
-        return bool(instance.version) and instance.version != target
+        return instance.is_half_made or (bool(instance.version) and instance.version != target)
     return batches.has_older_version(instance, target)
 
 

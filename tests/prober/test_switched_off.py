@@ -10,6 +10,7 @@ from tests.stories import NOW
 from upgrades.core.machines import ExtensionView, InstanceView
 from upgrades.core.states import Health, Power, Provisioning
 from upgrades.models import Instance, ScaleSet
+from upgrades.orchestrator.observe import observe
 from upgrades.prober import write_back
 from upgrades.prober.counts import ProbeCounts
 from upgrades.prober.write_back import Verdict
@@ -70,6 +71,17 @@ def test_a_machine_that_runs_on_keeps_its_verdict() -> None:
     assert healths(row) == ["unhealthy"]
     _is_seen(row, _view(row, Power.STOPPED), LATER)
     assert healths(row) == ["unhealthy"], "off, it counts for nothing"
+
+
+def test_a_half_made_machine_is_known_as_such_and_not_as_switched_off() -> None:
+    row = a_probed_set(threshold=1, instances=1)
+    pk = _is_seen(row, replace(_view(row, Power.STOPPED), version="", half_made=True))
+    instance = Instance.objects.get(pk=pk)
+    assert (instance.half_made, instance.version) == (True, "")
+    (facts,) = observe(row.pk, NOW).facts.instances
+    assert (facts.is_half_made, facts.is_switched_off) == (True, False)
+    _is_seen(row, replace(_view(row, Power.RUNNING), version="16.04.1"), LATER)
+    assert not observe(row.pk, NOW).facts.instances[0].is_half_made
 
 
 LATER = NOW + timedelta(hours=12)
