@@ -10,6 +10,7 @@ ELSEWHERE := DATABASE_URL= REDIS_URL= ROLLGRID_HOME=$(CURDIR)/$(VENV)/state
 # Looking at the settings makes no key, and the deployment check wants one.
 ANY_KEY := ROLLGRID_SECRET_KEY=$(shell printf 'not-a-secret-%.0s' 1 2 3 4 5)
 MINUTES := 20
+VERSIONS := 1.0.0 1.1.0 1.2.0:sick 1.3.0:dead
 # Kills and random histories, on two databases: a quarter each of what the outages at their full length (about 8 minutes) leave.
 SOAK = $(shell awk 'BEGIN { left = ($(MINUTES) - 8) / 4; print (left > 0.5 ? left : 0.5) }')
 SOAKED := tests/crash tests/orchestrator/test_model.py
@@ -21,7 +22,7 @@ UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hash
 TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-compute==37.2.0 azure-mgmt-compute==39.0.0 \
 	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0
 
-.PHONY: help run install install-clients test test-fast check lint soak fuzz bench screenshots texts lock azure-types
+.PHONY: help run install install-clients test test-fast check lint soak fuzz bench vm-image screenshots texts lock azure-types
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -68,6 +69,10 @@ fuzz: $(VENV)/test.stamp ## 10,000 requests that nobody means to send, on SQLite
 
 bench: $(VENV)/test.stamp ## the side-by-side measurements, as a table
 	$(BIN)/python -m bench
+
+# Nothing of it is distributed: it is made of Debian packages where it is used. As an ordinary user.
+vm-image: $(VENV)/runtime.stamp ## images of a tiny guest OS for the provider qemu; VERSIONS="1.0.0 1.1.0 1.2.0:sick 1.3.0:dead"
+	$(BIN)/python -m upgrades.providers.hosts.guest_image $(VERSIONS)
 
 screenshots: $(VENV)/test.stamp ## the pictures of README.md, of a real run in a real browser
 	$(ELSEWHERE) $(BIN)/python -m tests.browser.screenshots docs/images

@@ -8,6 +8,8 @@ setup(
     package_data={
         "upgrades.core.azure_types": ["types.json"],
         "upgrades.core.catalogue": ["*.json"],
+        "upgrades.providers.hosts": ["guest.sh"],
+        "upgrades.providers.hosts.guest_image": ["scripts/*.sh"],
         "dashboard": ["locale/*/LC_MESSAGES/*"],
         "dashboard.templates": ["**/*.html"],
         "dashboard.static": ["**/*.*"],

@@ -34,7 +34,9 @@ ON_SQLITE_ONLY = (
     "tests/end_to_end/test_slow_reader.py",
 )
 KILLS = ("tests/crash", "tests/orchestrator/test_model.py")
-LEFT_OUT = tuple(f"--ignore={path}" for path in ("tests/browser", "tests/containers", *ON_SQLITE_ONLY, *KILLS))
+# With a run of its own, or none: real machines want the computer to themselves.
+APART = ("tests/browser", "tests/containers", "tests/virtual_machines")
+LEFT_OUT = tuple(f"--ignore={path}" for path in (*APART, *ON_SQLITE_ONLY, *KILLS))
 
 
 @dataclass
@@ -85,7 +87,7 @@ class Part:
 def all_parts() -> list[Part]:
     """What is in the browser does not depend on the kind of database. Kills on PostgreSQL take the place of whichever part ends first."""
     return [
-        Part("sqlite", (*PYTEST, *BY_TWO, "--ignore=tests/browser", "--ignore=tests/containers"), processes=2),
+        Part("sqlite", (*PYTEST, *BY_TWO, *(f"--ignore={path}" for path in APART)), processes=2),
         Part("postgres", (*ON_POSTGRES, "-m", "django_db or end_to_end", *LEFT_OUT)),
         Part("browser", (*PYTEST, "tests/browser")),
         Part("postgres-kills", (*ON_POSTGRES, *KILLS)),

@@ -42,6 +42,7 @@ class InstanceView:
 
     `address`: in the provider's own form; only its `endpoint` understands it. `half_made`: an operation on its OS disk was begun, has not
     ended, and nobody goes on with it. Then `version` is "": no version can be relied on, and the operation is to be done again.
+    `reported_version`: which version its OS says it is, "" where it says nothing; `version` is that of the image under its OS disk.
     """
 
     instance: str
@@ -54,6 +55,7 @@ class InstanceView:
     extensions: tuple[ExtensionView, ...] = ()
     runs: tuple[Run, ...] = ()
     half_made: bool = False
+    reported_version: str = ""
 
     @property
     def is_healthy(self) -> bool:

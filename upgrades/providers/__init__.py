@@ -15,6 +15,7 @@ GROUP = "rollgrid.providers"
 # Ours are found in a checkout too, where no package is installed. Nobody else's can take their names.
 PROVIDERS = {
     "incus": "upgrades.providers.incus.provider:IncusProvider",
+    "qemu": "upgrades.providers.qemu.provider:QemuProvider",
     "simulated": "upgrades.providers.simulated.client:SimulatedProvider",
 }
 

@@ -122,6 +122,7 @@ def view_to_json(view: InstanceView) -> dict[str, Any]:
         ],
         "runs": [{"what": run.what, "osDisk": run.os_disk, "at": run.at} for run in view.runs],
         "halfMade": view.half_made,
+        "reportedVersion": view.reported_version,
     }
 
 
@@ -149,6 +150,7 @@ def view_from_json(body: Json) -> InstanceView:
         ),
         tuple(Run(str(run["what"]), str(run["osDisk"]), str(run["at"])) for run in body.get("runs", ())),
         bool(body.get("halfMade", False)),
+        str(body.get("reportedVersion", "")),
     )
 
 

@@ -1,0 +1,202 @@
+"""The disks of one machine, in its folder. The files and links are the truth; every method can be repeated after a kill at any line.
+
+    os-<operation>.qcow2   an OS disk: an overlay on a read-only image version, one for each CREATE and REIMAGE
+    os-<operation>.iso     its seed (seed.py)
+    os-<operation>.json    the last report of the guest that ran on it (guest_status.py)
+    os -> os-....qcow2     the OS disk that the machine has
+    was -> os-....qcow2    while disks are swapped: the one that it had before
+    kept -> os-....qcow2   the one that RESTORE puts back
+    data-<lun>.qcow2       a data disk, never touched by a swap; data-<lun>.marker: the text that was written into it
+
+A link is replaced by renaming a new one: it shows the old disk or the new one.
+"""
+
+import os
+import re
+import struct
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+from upgrades import atomic_files
+from upgrades.providers.base import DataDisk, DataDiskView, ProviderError
+from upgrades.providers.hosts import programs
+from upgrades.providers.hosts.guest_status import GuestStatus, parse
+
+SUFFIX = ".qcow2"
+ID = re.compile(r"[A-Za-z0-9-]{1,100}\Z")
+QCOW2_HEADER = struct.Struct(">4sIQI")  # magic, version, where the path of the backing file is, how long it is
+
+
+def os_disk_of(operation_id: str) -> str:
+    """The id of the OS disk that an operation makes."""
+    is_plain = ID.match(operation_id)
+    return f"os-{operation_id if is_plain else sha256(operation_id.encode()).hexdigest()}"
+
+
+class MachineDisks:
+    """All methods block for a moment: threads only. `os_disk`, `was` and `kept` are ids of OS disks, "" for none."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def os_disk(self) -> str:
+        return self._linked("os")
+
+    @property
+    def was(self) -> str:
+        """The disk before, while a swap is open; "" once the machine is back on it."""
+        was = self._linked("was")
+        return "" if was == self.os_disk else was
+
+    @property
+    def kept(self) -> str:
+        return self._linked("kept")
+
+    def path(self, os_disk: str) -> Path:
+        return self.folder / f"{os_disk}{SUFFIX}"
+
+    def seed(self, os_disk: str) -> Path:
+        return self.folder / f"{os_disk}.iso"
+
+    def image_of(self, os_disk: str) -> Path | None:
+        """The disk of the image version that an OS disk lies on, as its own file says."""
+        try:
+            with self.path(os_disk).open("rb") as file:
+                magic, _, at, length = QCOW2_HEADER.unpack(file.read(QCOW2_HEADER.size))
+                file.seek(at)
+                return Path(os.fsdecode(file.read(length))) if magic == b"QFI\xfb" and at else None
+        except (OSError, struct.error):
+            return None
+
+    def report(self, os_disk: str) -> GuestStatus | None:
+        """The last one of the guest on this disk."""
+        try:
+            return parse((self.folder / f"{os_disk}.json").read_bytes())
+        except OSError:
+            return None
+
+    def has_come_up(self, os_disk: str) -> bool:
+        """Has the machine ever booted from it, with custom data and extensions run?"""
+        report = self.report(os_disk)
+        return report is not None and report.is_up
+
+    def note_report(self, report: GuestStatus) -> None:
+        """Under the disk that the guest says it is on: the machine may have got another one since it was asked."""
+        if report.os_disk in (self.os_disk, self.was) and self.report(report.os_disk) != report:
+            atomic_files.replace(self.folder / f"{report.os_disk}.json", report.text.encode())
+
+    # Making disks.
+
+    def make_os_disk(self, os_disk: str, image: Path) -> None:
+        """Raises ProviderError, permanent, where it cannot be made."""
+        if not self.path(os_disk).exists():
+            self._make(self.path(os_disk), "-F", "qcow2", "-b", image)
+
+    def make_data_disks(self, disks: Sequence[DataDisk]) -> None:
+        for disk in disks:
+            marker, path = self.folder / f"data-{disk.lun}.marker", self.data_disk(disk.lun)
+            if not marker.exists():
+                atomic_files.replace(marker, f"{uuid4()}".encode())
+            if not path.exists():
+                self._make(path, size=f"{disk.size_gb}G")
+
+    def data_disk(self, lun: int) -> Path:
+        return self.folder / f"data-{lun}{SUFFIX}"
+
+    def markers(self) -> dict[int, str]:
+        """What was to be written into the data disks, by lun."""
+        found = {int(path.stem.removeprefix("data-")): path.read_text() for path in self.folder.glob("data-*.marker")}
+        return dict(sorted(found.items()))
+
+    def data_disk_views(self, report: GuestStatus | None) -> tuple[DataDiskView, ...]:
+        """The markers are those that the guest found on the disks; as long as it said nothing, what is to be written into them."""
+        return tuple(
+            DataDiskView(lun, f"data-{lun}-{marker[:8]}", report.data_disks.get(lun, "") if report else marker)
+            for lun, marker in self.markers().items()
+        )
+
+    # Swapping disks.
+
+    def switch_to_new(self, os_disk: str) -> None:
+        """The machine, which is off, gets a new OS disk; `was` is the one that it had, and boots from if the new one is no good."""
+        if self.os_disk == os_disk:
+            return
+        # `was` is there if nobody went on with an earlier swap: that goes on from the last disk that was good.
+        if not self.was or self.has_come_up(self.os_disk):
+            self._link("was", self.os_disk)
+        self._link("os", os_disk)
+
+    def switch_back_to(self, os_disk: str) -> None:
+        """The machine, which is off, gets the kept disk, or that which an unfinished swap replaced. `was` is the one taken off."""
+        taken_off = self.os_disk
+        if taken_off == os_disk:
+            return
+        if os_disk == self.was:
+            self._link("kept", os_disk)
+        self._link("was", taken_off)
+        self._link("os", os_disk)
+
+    def put_back(self) -> None:
+        """Undo a switch: the machine, which is off, has the disk again that it had."""
+        if self.was:
+            self._link("os", self.was)
+
+    def keep_replaced(self) -> None:
+        """A new disk is good: the replaced one is kept, and others go."""
+        if self.was:
+            self._link("kept", self.was)
+        self.forget_swap()
+
+    def drop_taken_off(self) -> None:
+        """A disk that was put back is good: nothing is kept any more, and others go."""
+        if self.kept == self.os_disk:
+            (self.folder / "kept").unlink(missing_ok=True)
+        self.forget_swap()
+
+    def forget_swap(self) -> None:
+        """OS disks that are neither present nor kept are deleted."""
+        (self.folder / "was").unlink(missing_ok=True)
+        stay = {self.os_disk, self.kept}
+        for path in self.folder.glob("os-*"):
+            if path.stem not in stay:
+                path.unlink(missing_ok=True)
+
+    def start_with(self, os_disk: str) -> None:
+        """The first OS disk of a machine."""
+        self._link("os", os_disk)
+
+    def _linked(self, name: str) -> str:
+        try:
+            return os.readlink(self.folder / name).removesuffix(SUFFIX)
+        except FileNotFoundError:
+            return ""
+
+    def _link(self, name: str, os_disk: str) -> None:
+        draft = self.folder / f".{name}.new"
+        draft.unlink(missing_ok=True)
+        draft.symlink_to(f"{os_disk}{SUFFIX}")
+        os.replace(draft, self.folder / name)
+        _sync(self.folder)
+
+    def _make(self, path: Path, *options: str | Path, size: str = "") -> None:
+        draft = path.with_name(f".{path.name}.new")
+        draft.unlink(missing_ok=True)
+        try:
+            programs.run("qemu-img", "create", "-q", "-f", "qcow2", *options, draft, *([size] if size else []))
+        except ProviderError as error:
+            permanent = error.code == "ProgramFailed"
+            raise ProviderError("DiskNotMade", error.message, permanent=permanent) from error
+        _sync(draft)
+        os.replace(draft, path)
+        _sync(self.folder)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,68 @@
+"""The scripts that extensions run on real machines, and the plan in which guest.sh runs them."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from upgrades.providers.base import Extension
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
+NOTHING = b"#!/bin/sh\n"
+FAILURE = b"#!/bin/sh\nexit 1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionScripts:
+    """`folder` has `<publisher>.<type>.sh` or `<name>.sh`, as the host's operator put them there.
+
+    `succeed_without`: an extension without publisher and type, and without a script, does nothing and succeeds.
+    """
+
+    folder: Path
+    succeed_without: bool = False
+
+    def find(self, extension: Extension) -> tuple[bytes, str]:
+        """Its script; and why it fails, where there is none."""
+        names = [f"{extension.publisher}.{extension.type}.sh"] if extension.publisher or extension.type else []
+        names.append(f"{extension.name}.sh")
+        for name in names:
+            if NAME.match(name) and (self.folder / name).is_file():
+                return (self.folder / name).read_bytes(), ""
+        if self.succeed_without and len(names) == 1:
+            return NOTHING, ""
+        looked_for = " nor ".join(str(self.folder / name) for name in names)
+        return FAILURE, f"there is no script {looked_for} on the host"
+
+
+def in_order(extensions: Sequence[Extension]) -> list[Extension]:
+    """Each after those that it names, otherwise as they stand. Those that wait for each other are last."""
+    waiting, ordered = list(extensions), list[Extension]()
+    names = {extension.name for extension in extensions}
+    while waiting:
+        placed = {extension.name for extension in ordered}
+        free = [extension for extension in waiting if (set(extension.after) & names) <= placed]
+        ordered.append(free[0] if free else waiting[0])
+        waiting.remove(ordered[-1])
+    return ordered
+
+
+def plan(scripts: ExtensionScripts, extensions: Sequence[Extension], removed: Sequence[str] = ()) -> dict[str, bytes]:
+    """The files that guest.sh wants, by name: the plan, and scripts. `extensions` are in their order."""
+    files, lines = dict[str, bytes](), list[str]()
+    line_of = {extension.name: str(number) for number, extension in enumerate(extensions, 1)}
+    for number, extension in enumerate(extensions, 1):
+        files[f"{number}.sh"], why = scripts.find(extension)
+        after = " ".join(line_of[name] for name in extension.after if name in line_of)
+        members = {"name": extension.name, "version": extension.version, **({"message": why} if why else {})}
+        lines.append(f"{number}.sh|{after}|{_members(members)}")
+    if removed:
+        files["removed.sh"] = NOTHING
+        lines += [f"removed.sh||{_members({'name': name, 'removed': True})}" for name in removed]
+    files["plan"] = "".join(f"{line}\n" for line in lines).encode()
+    return files
+
+
+def _members(members: Mapping[str, object]) -> str:
+    return json.dumps(members)[1:-1]

@@ -1,0 +1,104 @@
+"""Questions to QEMU (its monitor, in QMP) and to the guest agent in the guest: lines of JSON over a socket in the machine's folder.
+
+QEMU serves one caller of a socket at a time, so a conversation is short. The two protocols are alike enough for one small client; a
+package for QMP alone would not speak to the agent.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from upgrades.providers.base import ProviderError
+from upgrades.providers.hosts.driver import HOST_UNAVAILABLE
+from upgrades.providers.hosts.guest_agent import Ask, CommandRefused
+
+ANSWER_SECONDS = 2.0
+MAX_LINE = 1024 * 1024
+AGENT_PORT = "org.qemu.guest_agent.0"
+RESET = b"\xff"  # makes the agent forget half a command of whoever was cut off before
+
+
+class NoAnswer(ProviderError):
+    """QEMU, or the agent, did not answer in time, or said what cannot be read."""
+
+    def __init__(self, who: str, why: object) -> None:
+        super().__init__(HOST_UNAVAILABLE, f"{who} does not answer: {why}", permanent=False)
+
+
+@asynccontextmanager
+async def monitor(folder: Path) -> AsyncIterator[Ask]:
+    """Within it, questions to the QEMU of the machine in `folder`. Raises NoAnswer."""
+    async with _connected(folder, "qmp", "QEMU") as line:
+        await line.read()  # its greeting
+        await line.ask("qmp_capabilities", {})
+        yield line.ask
+
+
+@asynccontextmanager
+async def agent(folder: Path) -> AsyncIterator[Ask]:
+    """Within it, questions to the guest agent in the machine. Raises NoAnswer."""
+    async with _connected(folder, "agent", "The guest agent") as line:
+        await line.synchronize()
+        yield line.ask
+
+
+class Conversation:
+    def __init__(self, who: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._who, self._reader, self._writer = who, reader, writer
+
+    async def ask(self, command: str, arguments: Mapping[str, Any]) -> Any:
+        self._send({"execute": command, "arguments": arguments})
+        while True:
+            answer = await self.read()
+            if "return" in answer:
+                return answer["return"]
+            if "error" in answer:
+                raise CommandRefused("MachineRefuses", f"{self._who}: {command}: {answer['error']}", permanent=False)
+
+    async def read(self) -> dict[str, Any]:
+        line = await self._reader.readline()
+        if not line.endswith(b"\n"):
+            raise EOFError("it hung up")
+        answer = json.loads(line)
+        if not isinstance(answer, dict):
+            raise ValueError(f"{answer!r} is no object")
+        return answer
+
+    async def synchronize(self) -> None:
+        """Skip answers to whoever asked before."""
+        number = int.from_bytes(os.urandom(4))
+        self._writer.write(RESET)
+        self._send({"execute": "guest-sync-delimited", "arguments": {"id": number}})
+        while True:
+            await self._reader.readuntil(RESET)
+            if (await self.read()).get("return") == number:
+                return
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        self._writer.write(json.dumps(message).encode() + b"\n")
+
+
+@asynccontextmanager
+async def _connected(folder: Path, socket: str, who: str) -> AsyncIterator[Conversation]:
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            reader, writer = await _open(folder, socket)
+            try:
+                yield Conversation(who, reader, writer)
+            finally:
+                writer.close()
+    except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:  # TimeoutError is an OSError
+        raise NoAnswer(who, str(error) or f"{ANSWER_SECONDS:g} s have passed") from error
+
+
+async def _open(folder: Path, socket: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    # A socket's path has at most 107 bytes, and the folder's may be longer: it is reached through its open handle.
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        return await asyncio.open_unix_connection(f"/proc/self/fd/{handle}/{socket}", limit=MAX_LINE)
+    finally:
+        os.close(handle)
