@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from upgrades.providers.base import ProviderError
+from tests.providers.contract import create, play
+from upgrades.providers import load
+from upgrades.providers.base import ProviderError, ScaleSetReference
 from upgrades.providers.qemu.settings import read_settings
 
 
@@ -55,5 +57,12 @@ def test_settings_are_taken(tmp_path: Path) -> None:
 def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: object, says: str) -> None:
     with pytest.raises(ProviderError) as caught:
         read_settings(tmp_path, {name: value})
-    assert caught.value.permanent
+    assert not caught.value.permanent
     assert says in caught.value.message
+
+
+def test_an_operation_is_refused_with_the_wrong_setting(tmp_path: Path) -> None:
+    provider = load("qemu", tmp_path, {"cpu": 2})
+    birth = create(ScaleSetReference("rg/set"), "0")
+    refused = play(lambda: provider, lambda provider: provider.begin([birth]))
+    assert "there is no setting 'cpu'" in refused[birth.id].message

@@ -4,6 +4,8 @@ import asyncio
 import io
 import tarfile
 from collections.abc import Mapping, MutableMapping
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from upgrades.core.facts import ImageReference
@@ -29,7 +31,7 @@ from upgrades.providers.hosts.seed import GUEST_PROGRAM, make_seed
 from upgrades.providers.qemu import processes
 from upgrades.providers.qemu.booting import Booting, DidNotBoot
 from upgrades.providers.qemu.machine import ABOUT, Machine
-from upgrades.providers.qemu.settings import QemuSettings
+from upgrades.providers.qemu.settings import QemuSettings, read_settings
 
 Memory = MutableMapping[str, Any]
 PROGRAMS = ("qemu-system-x86_64", "qemu-img", "genisoimage")
@@ -46,10 +48,9 @@ class QemuDriver:
         keeps=frozenset({Identity.NAME, Identity.ID, Identity.MAC}),
     )
 
-    def __init__(self, settings: QemuSettings) -> None:
-        self._settings = settings
-        self._store = ImageStore(settings.images)
-        self._booting = Booting(settings)
+    def __init__(self, home: Path, given: Mapping[str, object]) -> None:
+        """The location's settings, `given`, are read when they are used: only then somebody hears what is wrong with them."""
+        self._home, self._given = home, given
         self._flows = {
             OperationKind.CREATE: self._create,
             OperationKind.REIMAGE: self._reimage,
@@ -57,6 +58,18 @@ class QemuDriver:
             OperationKind.EXTENSIONS: self._extend,
             OperationKind.DELETE: self._delete,
         }
+
+    @cached_property
+    def _settings(self) -> QemuSettings:
+        return read_settings(self._home, self._given)
+
+    @cached_property
+    def _store(self) -> ImageStore:
+        return ImageStore(self._settings.images)
+
+    @cached_property
+    def _booting(self) -> Booting:
+        return Booting(self._settings)
 
     async def check(self, operation: Operation) -> None:
         machine = self._machine(operation)

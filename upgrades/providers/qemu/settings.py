@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from upgrades.providers.base import ProviderError
 from upgrades.providers.hosts.extension_scripts import ExtensionScripts
 
+INVALID_SETTINGS = "InvalidLocationSettings"
 ACCELERATORS = ("auto", "kvm", "tcg")
 MACHINES = ("q35", "pc")
 WITHOUT_SCRIPT = ("fail", "succeed")
@@ -32,7 +33,7 @@ class QemuSettings:
 
 
 def read_settings(home: Path, given: Mapping[str, object]) -> QemuSettings:
-    """Raises ProviderError, permanent, which names the setting that is wrong and says what it may be."""
+    """Raises ProviderError, which names the setting that is wrong and says what it may be. Not permanent: somebody may correct it."""
     if unknown := sorted(given.keys() - READERS.keys()):
         raise _invalid(f"there is no setting {unknown[0]!r}; there are: {', '.join(READERS)}")
     values = {name: READERS[name](name, value) for name, value in given.items()}
@@ -94,7 +95,7 @@ def _refuse(name: str, value: object, wanted: str) -> NoReturn:
 
 
 def _invalid(why: str) -> ProviderError:
-    return ProviderError("InvalidSettings", f"The location's settings for qemu: {why}", permanent=True)
+    return ProviderError(INVALID_SETTINGS, f"The location's settings for qemu: {why}", permanent=False)
 
 
 READERS: dict[str, Callable[[str, object], Any]] = {
