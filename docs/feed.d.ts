@@ -94,6 +94,7 @@ export interface ScaleSet {
     created_at: Time;
   }[];
   capacity: number;
+  kept_os_disk: "exact" | "copy" | "version" | "none";
   automatic_upgrade: boolean;
   extensions: string[];
   policy: Policy;

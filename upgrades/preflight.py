@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from upgrades.core import secrets
+from upgrades.core.catalogue import say
 from upgrades.core.references import Reference, references
 from upgrades.core.sentences import in_utc
+from upgrades.core.states import KeptOSDisk
 from upgrades.core.warnings import warnings_of
 from upgrades.models import LoadBalancer, ScaleSet, sealing
 
@@ -30,7 +32,21 @@ def checks(row: ScaleSet, now: datetime) -> list[Check]:
     except sealing.Unreadable:
         document = row.document
     balancers = set(LoadBalancer.objects.values_list("key", flat=True))
-    return [*_fields_without_effect(row), *(_check(reference, balancers, now) for reference in references(document))]
+    return [
+        *_rollback(row),
+        *_fields_without_effect(row),
+        *(_check(reference, balancers, now) for reference in references(document)),
+    ]
+
+
+def _rollback(row: ScaleSet) -> list[Check]:
+    """What a rollback puts back, where that is not the old OS disk itself. It fails where the policy asks for what there is not."""
+    kept = KeptOSDisk(row.location.kept_os_disk)
+    if kept is KeptOSDisk.EXACT:
+        return []
+    is_wanted = row.policy.rollback_on_breach or row.policy.automatic_rollback
+    result = "failed" if kept is KeptOSDisk.NONE and is_wanted else "ok"
+    return [Check(Reference("location", "provider", row.location.provider), result, say(f"rollback.{kept}"))]
 
 
 def _fields_without_effect(row: ScaleSet) -> list[Check]:

@@ -15,7 +15,7 @@ import { versionsIn } from "./summary.js";
 /** @param {Board} board */
 export function paintHeader(board) {
   show($("#image"), image(board));
-  show($("#policy"), policy(policyOf(board)));
+  show($("#policy"), policy(policyOf(board), board.scale_set.kept_os_disk));
   show($("#source"), source(board.scale_set.probe));
   show($("#eligible"), eligible(board.figures.counts));
   if (may("steer")) paintControls(board);
@@ -33,8 +33,18 @@ const image = ({ figures, scale_set: set }) =>
 const eligible = ({ total, eligible: free, opted_out: out }) =>
   html`${t("header.eligible", { total, free, out })}`;
 
-/** @param {Feed.Policy} limits */
-function policy(limits) {
+/** What a rollback puts back, where that is not the old OS disk itself. */
+const ROLLBACKS = {
+  copy: () => t("header.rollback_copy"),
+  none: () => t("header.rollback_none"),
+  version: () => t("header.rollback_version"),
+};
+
+/**
+ * @param {Feed.Policy} limits
+ * @param {Feed.ScaleSet["kept_os_disk"]} kept what a rollback puts back
+ */
+function policy(limits, kept) {
   const {
     max_batch_percent: size,
     max_unhealthy_percent: all,
@@ -47,7 +57,8 @@ function policy(limits) {
     upgraded: percentText(upgraded),
     pause: pause ? span(pause * 1000) : "",
   });
-  return html`${[says, ...wordsOf(limits)].join(", ")}`;
+  const back = kept === "exact" ? [] : [ROLLBACKS[kept]()];
+  return html`${[says, ...wordsOf(limits), ...back].join(", ")}`;
 }
 
 /**

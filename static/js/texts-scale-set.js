@@ -77,6 +77,9 @@ export const SCALE_SET = {
   "header.policy":
     "Batch {size}, max unhealthy {all}, max failed after upgrade {upgraded}{pause, select, none {} other {, pause {pause}}}",
   "header.probe": "probe {protocol} :{port} {path}, every {seconds} s",
+  "header.rollback_copy": "a rollback puts back a copy of the old OS disk",
+  "header.rollback_none": "no rollback: old OS disks are not kept",
+  "header.rollback_version": "a rollback makes a new OS disk of the old version",
   "member.failed": "failed",
   "member.queued": "queued",
   "member.rolled_back": "failed, rolled back",

@@ -183,6 +183,7 @@ states = st.fixed_dictionaries(
         "opt_out": st.sampled_from([None, None, HOLD]),
         "is_switched_off": st.sampled_from([False, False, False, True]),
         "is_quarantined": st.sampled_from([False, False, False, True]),
+        "is_half_made": st.sampled_from([False, False, False, True]),
         "is_busy": st.sampled_from([False, False, False, True]),
         "is_being_deleted": st.sampled_from([False, False, False, True]),
         "is_unused_surge": st.sampled_from([False, False, False, True]),
@@ -197,6 +198,7 @@ sets = st.fixed_dictionaries(
         "automatic": st.booleans(),
         "fleet_stop": st.sampled_from([None, STOP]),
         "available_quota_is_known": st.booleans(),
+        "provider_error": st.sampled_from(["", "", "the host does not answer"]),
         "health_complete_at": st.sampled_from([NOW, NOW, NOW - MINUTE, None]),
         "last_attempt": st.sampled_from([None, stopped(), Attempt(NEW, UpgradeStatus.FAULTED, False)]),
     }

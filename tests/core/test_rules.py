@@ -10,7 +10,7 @@ from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, step, upgrading
 from upgrades.core import decide
 from upgrades.core.facts import Attempt, Breach, Facts, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
-from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, StartedBy, UpgradeStatus
+from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, KeptOSDisk, StartedBy, UpgradeStatus
 from upgrades.core.steps import (
     Complete,
     Fault,
@@ -216,6 +216,21 @@ def test_a_machine_that_is_switched_off_counts_for_no_limit_and_is_not_taken() -
     assert isinstance(step(with_instance(up_to_date, 1, is_switched_off=False, health=Health.HEALTHY)), StartUpgrade)
 
 
+def test_nothing_starts_while_the_provider_is_away() -> None:
+    away = replace(fleet(10), provider_error="the host does not answer")
+    for facts in (away, upgrading(away)):
+        assert why(facts) is Why.PROVIDER_UNAVAILABLE
+    assert step(upgrading(away, verifying(0))) == Settle((0,), ()), "what runs is ended"
+    assert why(replace(fleet(10, version=NEW), provider_error="gone")) is Why.NOTHING_TO_DO
+
+
+def test_nothing_is_rolled_back_where_the_provider_keeps_no_os_disk() -> None:
+    failed = InstanceUpgradeFacts(0, InstanceUpgradeState.FAILED, NOW)
+    facts = upgrading(fleet(10), failed)
+    assert isinstance(step(facts), RollBack)
+    assert not isinstance(step(replace(facts, kept_os_disk=KeptOSDisk.NONE)), RollBack)
+
+
 def test_a_half_made_machine_has_its_os_disk_replaced_again() -> None:
     """It is off and runs no known version: it is neither switched off nor up to date, and it counts for the limits."""
     facts = with_instance(fleet(10, version=NEW), 3, version="", is_half_made=True, health=Health.UNHEALTHY)
@@ -349,4 +364,4 @@ def test_an_upgrade_that_turning_off_stopped_goes_on_when_it_is_turned_on_again(
 
 
 def test_every_rule_has_its_place() -> None:
-    assert len(set(decide.RULES)) == len(decide.RULES) == 25
+    assert len(set(decide.RULES)) == len(decide.RULES) == 26

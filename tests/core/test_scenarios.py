@@ -273,6 +273,10 @@ def _probing(world: World, options: dict[str, str], ids: list[int]) -> None:
     world.known_from = world.now + timedelta(seconds=2 * world.probe)
 
 
+def _provider(world: World, options: dict[str, str], ids: list[int]) -> None:
+    world.facts = replace(world.facts, provider_error="" if options["to"] == "on" else "the host does not answer")
+
+
 _COMMANDS = {
     "model": _model,
     "publish": _publish,
@@ -292,6 +296,7 @@ _COMMANDS = {
     "cancel": _cancel,
     "capacity": _capacity,
     "probing": _probing,
+    "provider": _provider,
     "quota": _quota,
     "vanish": _vanish,
     "room": _room,

@@ -17,7 +17,7 @@ from tests.providers.simulator import Simulator
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import Health, InstanceUpgradeState, StartedBy, UpgradeStatus
 from upgrades.core.steps import StartUpgrade
-from upgrades.models import Instance, ScaleSet, WorkItem, clock
+from upgrades.models import Instance, Location, ScaleSet, WorkItem, clock
 from upgrades.orchestrator import leases, schedule
 from upgrades.orchestrator import work as working
 from upgrades.orchestrator.instance_rows import Outdated
@@ -26,7 +26,7 @@ from upgrades.orchestrator.operations import operations_of
 from upgrades.orchestrator.outcomes import mark_begun
 from upgrades.orchestrator.reconcile import WorkClaim, reconcile
 from upgrades.orchestrator.record import record
-from upgrades.orchestrator.work import WORK_LEASE, work
+from upgrades.orchestrator.work import WORK_LEASE, WorkResult, work
 from upgrades.prober import probe_targets, write_back
 from upgrades.prober.write_back import Verdict
 from upgrades.providers.base import Progress, ProviderError
@@ -103,6 +103,20 @@ def test_a_decision_on_old_facts_is_not_recorded(make_fleet: MakeFleet) -> None:
 def _any_step(fleet: Fleet) -> StartUpgrade:
     row = ScaleSet.objects.select_related("sku").get(pk=fleet.id)
     return StartUpgrade(ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, "16.04.9"), StartedBy.PLATFORM)
+
+
+def test_work_waits_until_its_location_is_mended(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:
+    """Its provider's package was removed, or somebody has broken its settings: nothing fails, and it goes on by itself."""
+    fleet, handed = upgrading
+    Location.objects.update(provider="nobodys")
+    assert [work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda *_: None) for claim in handed] == [
+        WorkResult(fleet.id, None)
+    ]
+    Location.objects.update(provider="simulated")
+    lapse(fleet)
+    fleet.work(fleet.reconcile())
+    fleet.go_on()
+    assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
 
 def test_a_lost_message_is_handed_out_again(upgrading: tuple[Fleet, list[WorkClaim]]) -> None:

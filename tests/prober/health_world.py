@@ -136,7 +136,7 @@ class HealthWorld:
         return self._probe
 
     def _known(self) -> ProbedSet:
-        return ProbedSet(1, 0, "shop/web", {}, "simulated", {}, self._probe, 80, {1: self._one})
+        return ProbedSet(1, 0, "shop/web", {}, 1, "simulated", {}, self._probe, 80, {1: self._one})
 
     def _know(self) -> None:
         self._counts.know(self._known())

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from django import forms
+from django.conf import settings as our_settings
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -32,7 +33,10 @@ from upgrades.commands.images import preview_publication, publish_image, undo_wi
 from upgrades.commands.opt_outs import MAX_REASON_LENGTH
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.facts import ImageReference
+from upgrades.core.sentences import in_utc
+from upgrades.core.states import KeptOSDisk
 from upgrades.models import ImageSku, ImageVersion, LoadBalancer, Location, ScaleSet
+from upgrades.providers.base import ProviderError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 LOCATION = re.compile(r"[a-z0-9]{1,64}")
@@ -245,6 +249,16 @@ class LocationForm(ModelForm[Location]):
             raise ValidationError(says)
         return provider
 
+    def clean(self) -> dict[str, Any] | None:
+        """Settings that the provider cannot use are refused here, before machines wait for it."""
+        cleaned = super().clean() or self.cleaned_data
+        if {"provider", "settings"} <= cleaned.keys():
+            try:
+                providers.load(cleaned["provider"], our_settings.ROLLGRID_HOME, cleaned["settings"])
+            except ProviderError as error:
+                self.add_error("settings", error.message)
+        return cleaned
+
 
 @admin.register(Location)
 class LocationAdmin(AuditedAdmin[Location]):
@@ -252,7 +266,7 @@ class LocationAdmin(AuditedAdmin[Location]):
 
     audit_kind, audit_code = ObjectKind.LOCATION, "Location"
     form = LocationForm
-    list_display = ["display_name", "name", "provider", "rules", "scale_sets", "load_balancers"]
+    list_display = ["display_name", "name", "provider", "contact", "rules", "scale_sets", "load_balancers"]
     list_filter = ["provider", "rules"]
     search_fields = ["name", "display_name"]
 
@@ -267,10 +281,31 @@ class LocationAdmin(AuditedAdmin[Location]):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Location | None = None) -> list[str]:
-        return ["name"] if obj else []
+        return ["name", "contact", "kept"] if obj else []
 
     def has_delete_permission(self, request: HttpRequest, obj: Location | None = None) -> bool:
         return False
+
+    @admin.display(description=gettext_lazy("last contact"))
+    def contact(self, row: Location) -> str:
+        """What the provider said when it was asked last. Nobody asks where there is no scale set."""
+        if row.provider_error_since:
+            says = _("Not reached since {time}: {error}")
+            return says.format(time=in_utc(row.provider_error_since), error=row.provider_error)
+        return (
+            _("Answers since {time}.").format(time=in_utc(row.contact_since))
+            if row.contact_since
+            else _("Not asked yet.")
+        )
+
+    @admin.display(description=gettext_lazy("rollback"))
+    def kept(self, row: Location) -> str:
+        return {
+            KeptOSDisk.EXACT: _("Puts back the old OS disk itself."),
+            KeptOSDisk.COPY: _("Puts back a copy of the old OS disk, made before it is replaced."),
+            KeptOSDisk.VERSION: _("Makes a new OS disk from the old version."),
+            KeptOSDisk.NONE: _("None: the provider keeps no old OS disk."),
+        }[KeptOSDisk(row.kept_os_disk)]
 
     @admin.display(description=gettext_lazy("scale sets"), ordering="set_count")
     def scale_sets(self, row: Location) -> int:

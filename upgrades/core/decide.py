@@ -171,6 +171,14 @@ def complete_with_untakeable_left(facts: Facts, now: datetime) -> Step | None:
     return Complete()
 
 
+def wait_for_provider(facts: Facts, now: datetime) -> Step | None:
+    """Start nothing while the provider cannot be reached: what is begun would fail for it, and not for the new version."""
+    if not facts.provider_error or not _would_start_something(facts):
+        return None
+    text = say(Why.PROVIDER_UNAVAILABLE, said=facts.provider_error.rstrip("."))
+    return Wait(now + HEALTH_POLL_INTERVAL, Why.PROVIDER_UNAVAILABLE, text)
+
+
 def wait_for_quota(facts: Facts, now: datetime) -> Step | None:
     """Wait for deletions and the quota before a surge batch (A-18): "quota checked before every batch" (Z-1.10)."""
     if facts.upgrade is None or not facts.upgrade.surges:
@@ -257,6 +265,8 @@ RULES: tuple[Rule, ...] = (
     # These two rules need no fresh health. Completing is first: an upgrade with nothing left is complete, not late.
     complete_with_untakeable_left,
     stopping.stop_on_timeout,
+    # Before the quota, for which the provider is asked.
+    wait_for_provider,
     # Before the rules of health, which would become stale while replaced instances are deleted.
     wait_for_quota,
     # Limits are checked on fresh health only. Freshness is before first verdicts, because none can come while the prober is away.

@@ -15,6 +15,7 @@ from upgrades.core.states import (
     FaultCode,
     Health,
     InstanceUpgradeState,
+    KeptOSDisk,
     StartedBy,
     UpgradeKind,
     UpgradeStatus,
@@ -299,6 +300,9 @@ class Facts:
 
     Quota: `available_quota`: how many more machines the provider would create for this set now, None where it sets no limit. The provider
     is asked before each batch that surges. `available_quota_is_known`: False where it gave no answer.
+
+    Provider: `provider_error`: why it cannot be reached, "" where it can; `provider_error_since`: since when. `kept_os_disk`: what it puts
+    back in a rollback.
     """
 
     capacity: int
@@ -317,6 +321,9 @@ class Facts:
     fleet_stop: Hold | None = None
     available_quota: int | None = None
     available_quota_is_known: bool = True
+    provider_error: str = ""
+    provider_error_since: datetime | None = None
+    kept_os_disk: KeptOSDisk = KeptOSDisk.EXACT
     upgrade: Upgrade | None = None
     last_attempt: Attempt | None = None
     target_results: VersionResults = VersionResults()

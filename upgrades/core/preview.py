@@ -261,6 +261,8 @@ class _Rehearsal:
             self._approve()
         elif why in (Why.TOO_MANY_UNHEALTHY, Why.INITIALIZING):
             self._make_all_healthy()
+        elif why is Why.PROVIDER_UNAVAILABLE:
+            self.facts = replace(self.facts, provider_error="")
         elif why is Why.QUOTA_UNKNOWN:
             self.facts = replace(self.facts, available_quota_is_known=True)
 

@@ -89,6 +89,9 @@ KINDS: Mapping[StrEnum, ReasonKind] = {
     Why.TOO_MANY_UNHEALTHY: ReasonKind(
         "attention", "unhealthy", "health", _OPERATOR, holds_instances=True, of_instances=True, gauge="unhealthy"
     ),
+    Why.PROVIDER_UNAVAILABLE: ReasonKind(
+        "attention", "unknown", "provider", _OPERATOR, holds_instances=True, at_the_gate=True, needs_person_after=15
+    ),
     # Health that is stale for a moment needs nobody.
     Why.STALE_HEALTH: ReasonKind(
         "attention", "unknown", "health", holds_instances=True, at_the_gate=True, needs_person_after=15

@@ -72,6 +72,12 @@ def _surplus(context: ReasonContext) -> Iterator[Reason]:
     yield make_reason(InstanceWhy.SURPLUS, values, lifted_by=lifted_by, action=action, numbers=numbers, instances=ids)
 
 
+def _provider_unavailable(context: ReasonContext) -> Iterator[Reason]:
+    """Shown whether or not anything is to be upgraded: nothing that is asked of its machines can be done."""
+    if said := context.facts.provider_error.rstrip("."):
+        yield make_reason(Why.PROVIDER_UNAVAILABLE, {"said": said}, since=context.facts.provider_error_since)
+
+
 def _stale(context: ReasonContext) -> Iterator[Reason]:
     if context.wants_upgrade and health.is_stale(context.facts, context.now):
         yield make_reason(Why.STALE_HEALTH, {"as_of": context.facts.health_complete_at})
@@ -201,7 +207,7 @@ def _opt_outs_leave_nothing(context: ReasonContext) -> Iterator[Reason]:
 
 
 SOURCES: tuple[Callable[[ReasonContext], Iterator[Reason]], ...] = (
-    _no_image, _creation_failed, _gone, _surplus, _gate, _stale, _initializing, _fleet_stop, _paused,
+    _no_image, _creation_failed, _gone, _surplus, _gate, _provider_unavailable, _stale, _initializing, _fleet_stop, _paused,
     _pause_between_batches, _between_surge_batches, _retry, _suspected, _pinned_to_withdrawn, _pinned, _automatic_off,
     _opt_outs_leave_nothing,
 )  # fmt: skip

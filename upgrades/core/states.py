@@ -22,6 +22,15 @@ class Provisioning(StrEnum):
     DELETING = "deleting"
 
 
+class KeptOSDisk(StrEnum):
+    """What a provider puts back in a rollback. Only with EXACT and COPY does that bring the machine back as it was."""
+
+    EXACT = "exact"  # the very disk that was replaced
+    COPY = "copy"  # a copy that was made of it before: costs time and space
+    VERSION = "version"  # a new disk from the image of the version before: what was written on the old one is lost
+    NONE = "none"  # nothing: there is no rollback
+
+
 class OperationKind(StrEnum):
     """What a provider can be asked to do to a machine."""
 

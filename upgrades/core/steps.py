@@ -27,6 +27,7 @@ class Why(StrEnum):
     INITIALIZING = "InstancesInitializing"
     PAUSE_BETWEEN_BATCHES = "PauseBetweenBatches"
     REMOVING_REPLACED = "RemovingReplaced"
+    PROVIDER_UNAVAILABLE = "ProviderUnavailable"
     QUOTA_UNKNOWN = "QuotaUnknown"
     PAUSED = "Paused"
     FLEET_STOPPED = "FleetStopped"

@@ -5,7 +5,7 @@ from datetime import datetime
 from upgrades.core import batches, health, in_flight, messages
 from upgrades.core.catalogue import say
 from upgrades.core.facts import Breach, ExceededLimit, Facts, InstanceUpgradeFacts
-from upgrades.core.states import FaultCode, InstanceUpgradeState, StartedBy, UpgradeKind
+from upgrades.core.states import FaultCode, InstanceUpgradeState, KeptOSDisk, StartedBy, UpgradeKind
 from upgrades.core.steps import HEALTH_POLL_INTERVAL, Cancel, Fault, RollBack, Step, Wait, Why
 
 
@@ -127,8 +127,9 @@ def _is_stopped_by_failures_alone(facts: Facts) -> bool:
 def _to_roll_back(facts: Facts, members: tuple[InstanceUpgradeFacts, ...]) -> tuple[int, ...]:
     """The ids of failed members whose old OS disk may still exist; not those that are gone, opted out or busy.
 
-    An upgrade of extensions replaces no disk, and an instance of a surge batch keeps its own, so there is nothing to put back."""
-    if facts.upgrade is None or facts.upgrade.kind is not UpgradeKind.IMAGE:
+    An upgrade of extensions replaces no disk, and an instance of a surge batch keeps its own, so there is nothing to put back. Where the
+    provider keeps no replaced disk, there is nothing either."""
+    if facts.upgrade is None or facts.upgrade.kind is not UpgradeKind.IMAGE or facts.kept_os_disk is KeptOSDisk.NONE:
         return ()
     untouched_ids = {instance.id for instance in batches.touchable(facts)}
     return tuple(

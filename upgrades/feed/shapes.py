@@ -34,7 +34,7 @@ class ScaleSetShape(TypedDict):
     """A scale set. `latest_version`: the newest version published in its location and not withdrawn.
 
     `wanted_version`: the version that its instances should have; where the scale set is pinned, it may differ from the latest.
-    `withdrawn`: all withdrawn versions of its image.
+    `withdrawn`: all withdrawn versions of its image. `kept_os_disk`: what a rollback puts back (core/states.py).
     """
 
     resource_group: str
@@ -51,6 +51,7 @@ class ScaleSetShape(TypedDict):
     probe: dict[str, Any] | None
     decision: dict[str, Any]
     fleet_stop: "HoldShape | None"
+    kept_os_disk: str
     deleting: bool
 
 
@@ -162,6 +163,7 @@ def scale_set(row: ScaleSet) -> ScaleSetShape:
         probe=_probe(row),
         decision=row.decision,
         fleet_stop=_fleet_stop(),
+        kept_os_disk=row.location.kept_os_disk,
         deleting=row.deleting,
     )
 

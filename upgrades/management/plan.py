@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from upgrades.core.catalogue import say
 from upgrades.core.preview import Plan, PlannedBatch
 from upgrades.core.ranges import ranges
-from upgrades.core.states import UpgradeKind
+from upgrades.core.states import KeptOSDisk, UpgradeKind
 from upgrades.core.versions import LATEST
 from upgrades.installation import PROGRAM
 from upgrades.management.text import align, length
@@ -36,7 +37,7 @@ def _row(found: Planned) -> tuple[str, ...]:
 def one_set(row: ScaleSet, now: datetime) -> list[str]:
     """All that is planned for one scale set."""
     found = planned(row, now)
-    lines = [f"{row}: what would happen", *_beginning(row, found)]
+    lines = [f"{row}: what would happen", *_beginning(row, found), *_rollback(row)]
     lines += [f"  held now   {block.code}: {block.text}" for block in found.plan.blocks]
     if not found.does_something:
         return [*lines, "  Nothing would be upgraded."]
@@ -54,6 +55,13 @@ def _beginning(row: ScaleSet, found: Planned) -> Iterable[str]:
         yield f"  automatic  off: nothing begins by itself. This is the plan of a start by hand: {PROGRAM} start {row}"
     if row.image_version != LATEST:
         yield f"  pinned     to {row.image_version}: nothing begins by itself. This is the plan of a start by hand: {PROGRAM} start {row}"
+
+
+def _rollback(row: ScaleSet) -> Iterable[str]:
+    """What a rollback would put back, where that is not the old OS disk itself."""
+    kept = KeptOSDisk(row.location.kept_os_disk)
+    if kept is not KeptOSDisk.EXACT:
+        yield f"  rollback   {say(f'rollback.{kept}')}"
 
 
 def _batches(batches: tuple[PlannedBatch, ...]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from upgrades.core.states import KeptOSDisk
+
 
 class Location(models.Model):
     """A region. `provider` is one of the names in `upgrades.providers`, `settings` are for that provider."""
@@ -21,6 +23,21 @@ class Location(models.Model):
         default=Rules.DOCUMENT,
         help_text="Today automatic upgrades need a source of health, and images of a gallery are allowed.",
     )
+
+    # What the prober found out about the provider; nobody else writes it.
+    provider_error = models.TextField(
+        blank=True, editable=False, help_text="Why it cannot be reached; empty where it can."
+    )
+    provider_error_since = models.DateTimeField(null=True, editable=False)
+    contact_since = models.DateTimeField(null=True, editable=False, help_text="Since when it can be reached.")
+    kept_os_disk = models.CharField(
+        max_length=16,
+        choices=[(kept.value, kept.value) for kept in KeptOSDisk],
+        default=KeptOSDisk.EXACT,
+        editable=False,
+        help_text="What a rollback puts back.",
+    )
+    keeps = models.JSONField(default=list, editable=False, help_text="What stays when an OS disk is replaced.")
 
     class Meta:
         ordering = ["name"]

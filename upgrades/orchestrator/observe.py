@@ -28,6 +28,7 @@ from upgrades.core.policy import policy_from_json
 from upgrades.core.states import (
     FaultCode,
     InstanceUpgradeState,
+    KeptOSDisk,
     StartedBy,
     UpgradeKind,
     UpgradeStatus,
@@ -100,6 +101,9 @@ def observe(scale_set_id: int, now: datetime, cache: RowCache | None = None) -> 
         newest_good=_newest_good(row, latest, catalogue, results_by_version),
         pinned_to="" if row.image_version == LATEST else row.image_version,
         withdrawn=catalogue.withdrawn,
+        provider_error=row.location.provider_error,
+        provider_error_since=row.location.provider_error_since,
+        kept_os_disk=KeptOSDisk(row.location.kept_os_disk),
     )
     has_expired = any(opt_out.until is not None and opt_out.until <= now for opt_out in opt_outs)
     return Observation(row, facts, has_expired)

@@ -59,9 +59,13 @@ def work(work_item_id: int, claim_number: int, now: Clock, on_change: OnChange) 
     work_item = _take_up(work_item_id, claim_number)
     if work_item is None:
         return None
-    mark_begun(work_item, now())
     location = work_item.scale_set.location
-    provider = providers.load(location.provider, settings.ROLLGRID_HOME, location.settings)
+    try:
+        provider = providers.load(location.provider, settings.ROLLGRID_HOME, location.settings)
+    except ProviderError as error:
+        log.warning("%s: location %s: %s", work_item.scale_set, location.name, error.message)
+        return WorkResult(work_item.scale_set_id, None)
+    mark_begun(work_item, now())
     with asyncio.Runner() as runner:
         attempt = _Attempt(work_item, runner, provider, now, on_change)
         try:

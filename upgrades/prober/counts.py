@@ -1,7 +1,7 @@
 """Probe results -> verdicts, by counting equal results in a row for each instance; in memory only. Counts restart with the process."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import Health
@@ -97,12 +97,14 @@ class ProbeCounts:
             if view is not None and view.os_disk == instance.os_disk:
                 self._note(instance, _health(view), _detail(view))
 
-    def take_unreachable(self, probed: ProbedSet) -> None:
-        """Note a failed probe for each instance that has no address to be probed at."""
+    def take_unreachable(self, probed: ProbedSet, without_port: Collection[int] = ()) -> None:
+        """Note a failed probe for each instance that cannot be probed. `without_port`: those with an address, but not for this port."""
         health = probed.probe.failure if probed.probe else Health.UNHEALTHY
         for instance in probed.instances.values():
             if instance.os_disk and not instance.address:
                 self._note(instance, health, "the machine has no address to be probed at")
+            elif instance.pk in without_port:
+                self._note(instance, health, f"the machine cannot be probed at port {probed.probe_port}")
 
     def take_unwritten(self) -> dict[int, list[Verdict]]:
         """{scale set id: verdicts} since the last call."""

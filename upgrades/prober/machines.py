@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import time
 from pathlib import Path
 
 from upgrades import providers
 from upgrades.core.machines import InstanceView
-from upgrades.prober.probe_targets import ProbedSet
+from upgrades.prober.contacts import Contacts
+from upgrades.prober.probe_targets import Probed, ProbedSet
 from upgrades.providers.base import Provider, ProviderError, ScaleSetReference
 
 ANSWER_TIMEOUT_SECONDS = 2.0
@@ -15,27 +17,44 @@ log = logging.getLogger(__name__)
 
 
 class Machines:
-    """The providers that this process has asked so far."""
+    """The providers that this process has asked so far, and what became of that."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._providers: dict[str, Provider] = {}
+        self.contacts = Contacts()
 
     def of(self, probed: ProbedSet) -> Provider:
+        """Raises ProviderError where it cannot be made, such as for wrong settings."""
         name = f"{probed.provider} {sorted(probed.provider_settings.items())}"
         if name not in self._providers:
             self._providers[name] = providers.load(probed.provider, self._home, probed.provider_settings)
         return self._providers[name]
 
+    def endpoint(self, probed: ProbedSet, instance: Probed) -> tuple[str, int] | None:
+        """Where to probe the instance; None where it cannot be probed."""
+        if not instance.address:
+            return None
+        try:
+            return self.of(probed).endpoint(instance.address, probed.probe_port)
+        except ProviderError as error:
+            log.info("%s: instance %d cannot be probed: %s", probed.key, instance.number, error.message)
+            return None
+
     async def views(self, probed: ProbedSet) -> dict[str, InstanceView] | None:
         """{instance id: machine} of the scale set; None where the provider does not answer."""
         reference = ScaleSetReference(probed.key, probed.tags)
         try:
+            provider = self.of(probed)
             async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
-                return dict(await self.of(probed).views(reference))
+                found = dict(await provider.views(reference))
         except (TimeoutError, ProviderError) as error:
-            log.info("%s: its provider does not say how its machines are (%s)", probed.key, error or "no answer")
+            why = str(error) or f"it gave no answer in {ANSWER_TIMEOUT_SECONDS:g} s"
+            log.info("%s: its provider does not say how its machines are (%s)", probed.key, why)
+            self.contacts.failed(probed.location, why, time.monotonic())
             return None
+        self.contacts.answered(probed.location, provider.capabilities)
+        return found
 
     async def close(self) -> None:
         for provider in self._providers.values():

@@ -47,6 +47,7 @@ class ProbedSet:
     seq: int
     key: str
     tags: Mapping[str, str]
+    location: int
     provider: str
     provider_settings: Mapping[str, Any]
     probe: ProbeSettings | None
@@ -91,6 +92,7 @@ SET_COLUMNS = (
     "seq",
     "key",
     "document",
+    "location",
     "location__provider",
     "location__settings",
     "probe_port",
@@ -111,6 +113,7 @@ class _SetRow(NamedTuple):
     seq: int
     key: str
     document: Any
+    location: int
     provider: str
     provider_settings: Mapping[str, Any]
     port: int
@@ -169,6 +172,7 @@ def _set_of(row: _SetRow, probed: Iterable[Probed]) -> ProbedSet:
         seq=row.seq,
         key=row.key,
         tags=tags_of(row.document),
+        location=row.location,
         provider=row.provider,
         provider_settings=row.provider_settings,
         probe=_probe(row),

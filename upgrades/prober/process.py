@@ -25,6 +25,7 @@ from upgrades.models import ScaleSet
 from upgrades.models.thread import DatabaseThread
 from upgrades.prober import leases, probe_targets, write_back
 from upgrades.prober.absence import Absences
+from upgrades.prober.contacts import write_contact
 from upgrades.prober.counts import ProbeCounts
 from upgrades.prober.machines import Machines
 from upgrades.prober.probe_targets import ProbedSet
@@ -77,6 +78,8 @@ class Prober:
         self._leased: dict[int, int] = {}
         self._snapshots: dict[int, ProviderSnapshot] = {}
         self._absences = Absences()
+        # Instances of each scale set that have an address, but not for the port of the probe.
+        self._unprobed: dict[int, set[int]] = {}
         # Scale sets with a failed probe: does the machine still exist at the provider?
         self._failing: set[int] = set()
         # Scale sets whose `probed_at` was written since this process took them over.
@@ -179,7 +182,7 @@ class Prober:
         if before is not None and probed.has_same_targets(before):
             self._counts.know_health(probed)
             if probed.probe is not None:
-                self._counts.take_unreachable(probed)
+                self._counts.take_unreachable(probed, self._unprobed.get(probed.pk, ()))
             return
         has_new_machines = _has_new_machines(probed, before)
         self._counts.know(probed)
@@ -190,17 +193,13 @@ class Prober:
                 self._new_machines_came.set()
         else:
             self._engine.set_targets(scale_set_id, self._targets(probed))
-            self._counts.take_unreachable(probed)
+            self._counts.take_unreachable(probed, self._unprobed[scale_set_id])
 
     def _targets(self, probed: ProbedSet) -> list[Target]:
         assert probed.probe is not None
-        provider = self._machines.of(probed)
-        ends = [
-            (instance, provider.endpoint(instance.address, probed.probe_port))
-            for instance in probed.instances.values()
-            if instance.address
-        ]
-        return [Target(instance.pk, host, port, instance.generation, probed.probe) for instance, (host, port) in ends]
+        ends = [(instance, self._machines.endpoint(probed, instance)) for instance in probed.instances.values()]
+        self._unprobed[probed.pk] = {instance.pk for instance, end in ends if instance.address and end is None}
+        return [Target(instance.pk, *end, instance.generation, probed.probe) for instance, end in ends if end]
 
     def _forget(self, scale_set_id: int) -> None:
         self._sets.pop(scale_set_id, None)
@@ -208,6 +207,7 @@ class Prober:
         self._counts.forget(scale_set_id)
         self._engine.forget(scale_set_id)
         self._snapshots.pop(scale_set_id, None)
+        self._unprobed.pop(scale_set_id, None)
         self._absences.forget(scale_set_id)
         self._failing.discard(scale_set_id)
         self._with_probed_at.discard(scale_set_id)
@@ -289,6 +289,19 @@ class Prober:
         now = time.monotonic()
         due = [probed for probed in self._sets.values() if self._is_view_due(probed, now)]
         await asyncio.gather(*(self._ask_provider(probed, now) for probed in due))
+        await self._write_contacts()
+
+    async def _write_contacts(self) -> None:
+        """Write what providers answered, where that has changed."""
+        contacts = self._machines.contacts
+        for location_id, contact in (waiting := contacts.to_write()).items():
+            with suppress(ScaleSet.DoesNotExist):  # one was deleted just now: it is written the next time
+                for scale_set_id in await self._database(write_contact, location_id, contact, self._now()):
+                    if scale_set_id in self._leased:
+                        self._unreported.append(scale_set_id)
+                contacts.written({location_id: contact})
+        if waiting:
+            await self._report()
 
     async def _ask_about_new_machines(self) -> None:
         """Ask providers at once about new machines and new OS disks, since their batches wait for it."""

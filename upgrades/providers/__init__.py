@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import cast
 
-from upgrades.providers.base import Provider
+from upgrades.providers.base import Provider, ProviderError
 
 GROUP = "rollgrid.providers"
 # Ours are found in a checkout too, where no package is installed. Nobody else's can take their names.
@@ -20,8 +20,11 @@ PROVIDERS = {
 }
 
 
-class UnknownProvider(Exception):
-    """No provider of that name can be loaded."""
+class UnknownProvider(ProviderError):
+    """No provider of that name can be loaded. Not permanent: its package can be installed, and the location mended."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("UnknownProvider", message, permanent=False)
 
 
 def names() -> list[str]:
@@ -30,7 +33,11 @@ def names() -> list[str]:
 
 
 def load(name: str, home: Path, settings: Mapping[str, object]) -> Provider:
-    """Make the provider of that name. Raises UnknownProvider, which says what there is, or what is wrong with its package."""
+    """Make the provider of that name.
+
+    Raises ProviderError: UnknownProvider, which says what there is or what is wrong with its package, or the provider's own where its
+    settings are wrong.
+    """
     found = EntryPoint(name, PROVIDERS[name], GROUP) if name in PROVIDERS else _of_packages().get(name)
     if found is None:
         raise UnknownProvider(f"no provider is called {name!r}; there are: {', '.join(names())}")

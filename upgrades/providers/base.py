@@ -34,6 +34,7 @@ from upgrades.core.machines import DataDiskView as DataDiskView
 from upgrades.core.machines import ExtensionView as ExtensionView
 from upgrades.core.machines import InstanceView as InstanceView
 from upgrades.core.machines import Run as Run
+from upgrades.core.states import KeptOSDisk as KeptOSDisk
 from upgrades.core.states import OperationKind as OperationKind
 
 
@@ -129,15 +130,6 @@ class OperationMemory(StrEnum):
     REMEMBERS = "remembers"  # it remembers operations by id, also those that have ended
     COMPARE_AND_SWAP = "compare-and-swap"  # its cloud refuses a claim on a machine that has changed since it was read
     NEITHER = "neither"  # its cloud does neither: an operation that it does not know is begun again only after a wait
-
-
-class KeptOSDisk(StrEnum):
-    """What RESTORE puts back. Only with EXACT and COPY does a rollback bring the machine back as it was."""
-
-    EXACT = "exact"  # the very disk that was replaced
-    COPY = "copy"  # a copy that was made of it before: costs time and space
-    VERSION = "version"  # a new disk from the image of the version before: what was written on the old one is lost
-    NONE = "none"  # nothing: RESTORE is refused
 
 
 class Identity(StrEnum):

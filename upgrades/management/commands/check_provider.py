@@ -106,6 +106,6 @@ def _versions(image: ImageReference, location: Location, given: list[str] | None
 def _made(make: Any) -> Provider:
     try:
         provider: Provider = make()
-    except (providers.UnknownProvider, ProviderError) as error:
+    except ProviderError as error:
         raise CommandError(str(error)) from error
     return provider
