@@ -141,7 +141,7 @@ def name_of(scale_set: ScaleSetReference, instance: str) -> str:
     """The name of the instance: people can read it, Incus takes it, and no other machine has it.
 
     >>> name_of(ScaleSetReference("rg/web-frontend"), "12")
-    'rg-web-frontend-5c41a7-12'
+    'rg-web-frontend-af28f5-12'
     """
     cleaned = re.sub("[^a-z0-9]+", "-", scale_set.key.rpartition("/")[2].lower()).strip("-")[:30].strip("-")
     number = instance if re.fullmatch("[a-z0-9]{1,12}", instance) else f"x{digest(instance, 8)}"
