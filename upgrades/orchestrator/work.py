@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -21,9 +21,20 @@ from upgrades.models import WorkItem, clock
 from upgrades.models.prepared import Prepared, PreparedUpdate
 from upgrades.orchestrator.operations import operations_of
 from upgrades.orchestrator.outcomes import capacity_creations, mark_begun, record_outcomes
-from upgrades.providers.base import Operation, Outcome, Progress, Provider, ProviderError
+from upgrades.providers.base import (
+    BEGIN_SECONDS,
+    FENCE_SECONDS,
+    Operation,
+    OperationMemory,
+    Outcome,
+    Progress,
+    Provider,
+    ProviderError,
+    boot_time,
+)
 
 WORK_LEASE = timedelta(seconds=3)
+FENCE = timedelta(seconds=FENCE_SECONDS)
 ATTEMPT_SECONDS = 3.0  # then other work items have their turn, because the worker has few threads
 ROUND_SECONDS = 0.8  # of one poll; below a second, since the lease is renewed between polls
 # How long the first outcome of a poll waits for others to be written with it. A step may be 0.1 s late.
@@ -96,6 +107,14 @@ _RENEW = PreparedUpdate(
         {"worked_until": clock.in_time(WORK_LEASE)},
     )
 )
+_WAS_BEGUN = Prepared(lambda pk: WorkItem.objects.filter(pk=pk).exclude(begun_until=None))
+# Not before the time that was noted the last time.
+_NOTE_BEGUN = PreparedUpdate(
+    lambda pk, claim_number: (
+        WorkItem.objects.filter(clock.is_over("begun_until", FENCE), pk=pk, claim_number=claim_number),
+        {"begun_until": clock.in_time(FENCE)},
+    )
+)
 _ITEM = Prepared(lambda pk: WorkItem.objects.select_related("scale_set__location", "scale_set__sku").filter(pk=pk))
 
 
@@ -161,7 +180,10 @@ class _Attempt:
         An operation that the provider refuses has failed, unless it refuses it only for now: then it is polled, and begun again by a later
         attempt. A creation for the capacity has failed in both cases (`capacity_creations`).
         """
-        refused = self._ask(self.provider.begin(list(operations.values()))) if operations else {}
+        to_begin = self._not_begun_yet(operations)
+        begin_by = boot_time() + BEGIN_SECONDS
+        begun = [replace(operation, begin_by=begin_by) for operation in to_begin.values()]
+        refused = self._ask(self.provider.begin(begun)) if begun else {}
         for_capacity = capacity_creations(refused) if refused else set()
         failed = {
             id: Outcome(Progress.FAILED, code=error.code, message=error.message)
@@ -169,6 +191,21 @@ class _Attempt:
             if error.permanent or id in for_capacity
         }
         return self._record_ended(operations, failed)
+
+    def _not_begun_yet(self, operations: dict[str, Operation]) -> dict[str, Operation]:
+        """Those that may be begun. Beginning twice is harmless, except where the cloud can neither remember nor compare.
+
+        There, what was begun before is asked for first, and begun again only if it is not known after FENCE_SECONDS.
+        """
+        if self.provider.capabilities.memory is not OperationMemory.NEITHER or not operations:
+            return operations
+        if _WAS_BEGUN.first(self.work_item.pk):
+            outcomes = self._ask(self.provider.poll(list(operations), wait_seconds=0))
+            operations = {
+                id: operation for id, operation in operations.items() if outcomes[id].progress is Progress.UNKNOWN
+            }
+        may_begin = bool(operations) and bool(_NOTE_BEGUN(self.work_item.pk, self.work_item.claim_number))
+        return operations if may_begin else {}
 
     def _poll(self, operations: dict[str, Operation]) -> dict[str, Operation]:
         """Poll once, and record the outcomes. Returns the operations that go on."""

@@ -23,6 +23,7 @@ All but CREATE and DELETE: InstanceNotFound (permanent) where there is no such m
 another operation runs on it.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -96,6 +97,9 @@ class Operation:
     `image` holds a concrete version for CREATE and REIMAGE; it and `profile` are None for DELETE. `os_disk` is the OS disk to put back, for
     RESTORE only; there `image` says which version is on it, for information, and both it and `profile` may be None. EXTENSIONS has a
     `profile`; its `image` is for information, and may be None.
+
+    `begin_by`: by `boot_time`, until when it may be begun; a provider whose cloud offers NEITHER calls `refuse_late` right before it begins
+    one. After that time somebody else may have begun it.
     """
 
     id: str
@@ -105,6 +109,19 @@ class Operation:
     image: ImageReference | None = None
     profile: MachineProfile | None = None
     os_disk: str = ""
+    begin_by: float = float("inf")
+
+
+def boot_time() -> float:
+    """Seconds since this computer was started, those included in which it slept."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def refuse_late(operation: Operation) -> None:
+    """Raise ProviderError, not permanent, where this process was held up and somebody else may have begun the operation meanwhile."""
+    if boot_time() > operation.begin_by:
+        message = f"Instance {operation.instance}: this worker was held up for too long; another one goes on."
+        raise ProviderError("TooLate", message, permanent=False)
 
 
 class Progress(StrEnum):
@@ -124,12 +141,20 @@ class Outcome:
     message: str = ""
 
 
+# How long an operation that was begun and is not known is not begun again, where the cloud offers NEITHER: a call that was on its way
+# has arrived by then, and a worker that was held up does not send it any more (`refuse_late`).
+FENCE_SECONDS = 15.0
+BEGIN_SECONDS = 5.0  # from when a worker made sure that the operation is still its own
+
+
 class OperationMemory(StrEnum):
     """How a provider keeps a worker that wakes up late from beginning an operation a second time."""
 
     REMEMBERS = "remembers"  # it remembers operations by id, also those that have ended
     COMPARE_AND_SWAP = "compare-and-swap"  # its cloud refuses a claim on a machine that has changed since it was read
-    NEITHER = "neither"  # its cloud does neither: an operation that it does not know is begun again only after a wait
+    NEITHER = (
+        "neither"  # its cloud does neither: an operation that it does not know is begun again only after FENCE_SECONDS
+    )
 
 
 class Identity(StrEnum):
