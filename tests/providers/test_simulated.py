@@ -280,7 +280,7 @@ def test_the_control_api_needs_access_to_its_file(shared_simulator: Simulator) -
         assert response.status == 200
     for token, expected in (("wrong", 401), (control.token, 200)):
         request = urllib.request.Request(
-            f"{control.url}/poll", data=b'{"ids": []}', headers={"Authorization": f"Bearer {token}"}
+            f"{control.url}/v1/poll", data=b'{"ids": []}', headers={"Authorization": f"Bearer {token}"}
         )
         assert _status(request) == expected
 
@@ -288,7 +288,13 @@ def test_the_control_api_needs_access_to_its_file(shared_simulator: Simulator) -
 def test_unreadable_requests_are_refused_with_a_message(shared_simulator: Simulator) -> None:
     control = read_control(shared_simulator.home)
     headers = {"Authorization": f"Bearer {control.token}"}
-    nonsense = {"begin": b"{}", "poll": b"not json", "views": b"[]", "room": b"{}", "act": b'{"set": "x", "acts": []}'}
+    nonsense = {
+        "v1/begin": b"{}",
+        "v1/poll": b"not json",
+        "v1/views": b"[]",
+        "v1/quota": b"{}",
+        "act": b'{"set": "x", "acts": []}',
+    }
     for path, body in nonsense.items():
         assert _status(urllib.request.Request(f"{control.url}/{path}", data=body, headers=headers)) == 400
 

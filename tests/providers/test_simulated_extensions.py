@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tests.providers.contract import FURNISHED, NEW, OLD, create, done, extend, outcomes, reimage
+from tests.providers.contract import NEW, OLD, create, done, extend, outcomes
 from tests.providers.simulator import Simulator, http_status
 from upgrades.core.states import Power, Provisioning
 from upgrades.providers.base import Operation, Outcome, Provider, ScaleSetReference
 from upgrades.providers.checks.extensions import EARLIER, LATER, had
 from upgrades.providers.simulated.client import SimulatorControl
-from upgrades.providers.simulated.wire import batch_to_wire, view_from_wire
+from upgrades.providers.simulated.wire import view_from_wire
 
 RUNS = "SELECT what FROM runs WHERE scale_set = '{}' ORDER BY rowid"
 
@@ -89,16 +89,6 @@ def test_runs_of_extensions_are_kept_once_and_known_after_a_kill(
         *("customData", "agent", "app", "gone"),
         *("health", "app"),
     ]
-
-
-def test_names_without_versions_are_as_before_on_the_wire() -> None:
-    """A simulator, and a client, that know no versions understand all that has none."""
-    operations = [
-        create(ScaleSetReference("rg/web"), "0", profile=FURNISHED),
-        reimage(ScaleSetReference("rg/web"), "0"),
-    ]
-    models = batch_to_wire(operations)["models"]
-    assert models[0][2] == [["app", ("agent",)], ["agent", ()], ["health", ("app",)]]
 
 
 def test_a_view_of_before_is_understood() -> None:

@@ -1,9 +1,7 @@
 """Restores by the simulator beyond the contract: what is on disk of them, what goes wrong with them, who came before them."""
 
 import asyncio
-import json
 import sqlite3
-import urllib.request
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -22,8 +20,6 @@ from upgrades.core.states import Power, Provisioning
 from upgrades.providers.base import InstanceView, MachineProfile, Outcome, Progress, Provider, ScaleSetReference
 from upgrades.providers.checks.site import unaddressed
 from upgrades.providers.simulated.client import SimulatorControl
-from upgrades.providers.simulated.control import read_control
-from upgrades.providers.simulated.wire import batch_to_wire
 
 FLEET = 40
 OLD_STATE = Path(__file__).parent / "state_before_restores.sql"
@@ -261,27 +257,6 @@ def test_the_state_of_a_simulator_that_knew_no_restores_is_taken_over(simulator:
         assert (await provider.begin([never_kept]))[never_kept.id].code == "OSDiskNotFound"
 
     simulator.play(story)
-
-
-def test_a_client_that_knows_no_restores_is_understood(
-    shared_simulator: Simulator, scale_set: ScaleSetReference
-) -> None:
-    rows = [["birth-of-before", "create", scale_set.key, "0", 0], ["back-of-before", "restore", scale_set.key, "0", 0]]
-    body = {"sets": {scale_set.key: dict(scale_set.tags)}, "models": [[OLD, False, [], []]], "operations": rows}
-    control = read_control(shared_simulator.home)
-    request = urllib.request.Request(
-        f"{control.url}/begin",
-        data=json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {control.token}"},
-    )
-    with urllib.request.urlopen(request, timeout=5) as response:
-        assert list(json.loads(response.read())["refused"]) == ["back-of-before"]
-    wait_until(lambda: shared_simulator.play(lambda provider: provider.views(scale_set))["0"].power is Power.RUNNING)
-
-
-def test_a_simulator_that_knows_no_restores_understands_all_else(scale_set: ScaleSetReference) -> None:
-    operations = [create(scale_set, "0"), reimage(scale_set, "0"), delete(scale_set, "0"), restore(scale_set, "0", "x")]
-    assert [len(row) for row in batch_to_wire(operations)["operations"]] == [5, 5, 5, 6]
 
 
 async def _failed_restores(provider: Provider, scale_set: ScaleSetReference, before: list[InstanceView]) -> set[str]:

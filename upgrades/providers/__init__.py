@@ -16,6 +16,7 @@ GROUP = "rollgrid.providers"
 PROVIDERS = {
     "incus": "upgrades.providers.incus.provider:IncusProvider",
     "qemu": "upgrades.providers.qemu.provider:QemuProvider",
+    "remote": "upgrades.providers.remote.provider:RemoteProvider",
     "simulated": "upgrades.providers.simulated.client:SimulatedProvider",
 }
 

@@ -3,7 +3,8 @@
 Fields that are unknown are ignored, and those that are absent have the defaults of `upgrades.providers.base`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from upgrades.core.facts import ImageReference
@@ -29,7 +30,7 @@ def operation_to_json(operation: Operation) -> dict[str, Any]:
     body: dict[str, Any] = {
         "id": operation.id,
         "kind": operation.kind,
-        "scaleSet": {"key": operation.scale_set.key, "tags": dict(operation.scale_set.tags)},
+        "scaleSet": scale_set_to_json(operation.scale_set),
         "instance": operation.instance,
     }
     if image := operation.image:
@@ -48,11 +49,11 @@ def operation_to_json(operation: Operation) -> dict[str, Any]:
 
 def operation_from_json(body: Json) -> Operation:
     """Raises KeyError, TypeError or ValueError for what is not an operation."""
-    image, profile, scale_set = body.get("image"), body.get("profile"), body["scaleSet"]
+    image, profile = body.get("image"), body.get("profile")
     return Operation(
         str(body["id"]),
         OperationKind(body["kind"]),
-        ScaleSetReference(str(scale_set["key"]), _texts(scale_set.get("tags", {}))),
+        scale_set_from_json(body["scaleSet"]),
         str(body["instance"]),
         ImageReference(*(str(image[field]) for field in ("publisher", "offer", "sku", "version"))) if image else None,
         profile_from_json(profile) if profile is not None else None,
@@ -176,3 +177,34 @@ def outcome_from_json(body: Json) -> Outcome:
 
 def _texts(body: Json) -> dict[str, str]:
     return {str(name): str(value) for name, value in body.items()}
+
+
+def scale_set_to_json(scale_set: ScaleSetReference) -> dict[str, Any]:
+    return {"key": scale_set.key, "tags": dict(scale_set.tags)}
+
+
+def scale_set_from_json(body: Json) -> ScaleSetReference:
+    return ScaleSetReference(str(body["key"]), _texts(body.get("tags", {})))
+
+
+def batch_to_json(operations: Sequence[Operation]) -> dict[str, Any]:
+    """{"profiles": [...], "operations": [...]}: equal profiles go once, and an operation has the place of its own in them."""
+    places: dict[MachineProfile, int] = {}
+    bodies = []
+    for operation in operations:
+        body = operation_to_json(replace(operation, profile=None))
+        if operation.profile:
+            body["profile"] = places.setdefault(operation.profile, len(places))
+        bodies.append(body)
+    return {"profiles": [profile_to_json(profile) for profile in places], "operations": bodies}
+
+
+def batch_from_json(body: Json) -> list[Operation]:
+    """Raises KeyError, TypeError, ValueError or IndexError for what is not a batch."""
+    profiles = [profile_from_json(profile) for profile in body.get("profiles", ())]
+    operations = []
+    for found in body["operations"]:
+        operation = operation_from_json({**found, "profile": None})
+        place = found.get("profile")
+        operations.append(operation if place is None else replace(operation, profile=profiles[int(place)]))
+    return operations

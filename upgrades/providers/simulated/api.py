@@ -1,31 +1,30 @@
-"""The simulator's control API: JSON over HTTP on loopback, `Authorization: Bearer <token of control.json>`.
+"""The simulator's API on loopback: the `remote` protocol (docs/remote-provider.openapi.json), whose first server it is, and two more:
 
     GET  /alive                                        no token; 200 "alive"
-    POST /begin  {"sets", "models", "operations"}      (wire.py) -> {"refused": {id: [code, message, permanent]}}
-    POST /poll   {"ids": [...], "wait_seconds": n}     -> {id: [progress, code, message, view or null]}
-    POST /views  {"set": key, "tags": {...}}           -> [view, ...]
-    POST /room   {"set": key, "tags": {...}}           -> {"room": n}: so many more machines
     POST /act    {"set": key, "acts": {"sick": [...]}} -> {"done": n}
 
-Refusals of the whole: 4xx with {"code", "message", "permanent"}.
+The token is that of control.json.
 """
 
 import hmac
 import json
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
 
 from upgrades.providers.base import ProviderError
+from upgrades.providers.remote.provider import capabilities_to_json
+from upgrades.providers.remote.wire import batch_from_json, scale_set_from_json
 from upgrades.providers.simulated import control_actions
 from upgrades.providers.simulated.beginning import begin
+from upgrades.providers.simulated.client import SimulatedProvider
 from upgrades.providers.simulated.cloud import Cloud
 from upgrades.providers.simulated.scene import own_tags, read_scene
 from upgrades.providers.simulated.ticker import OperationWaits, Ticker
-from upgrades.providers.simulated.wire import batch_from_wire
+from upgrades.providers.simulated.wire import batch_of, remote_view
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +41,14 @@ class Api:
     def application(self) -> web.Application:
         application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._guard])
         application.router.add_get("/alive", self._alive)
-        answers = {"begin": self._begin, "poll": self._poll, "views": self._views, "room": self._room, "act": self._act}
+        answers = {
+            "v1/capabilities": self._capabilities,
+            "v1/begin": self._begin,
+            "v1/poll": self._poll,
+            "v1/views": self._views,
+            "v1/quota": self._quota,
+            "act": self._act,
+        }
         for path, answer in answers.items():
             application.router.add_post(f"/{path}", _spoken(answer))
         return application
@@ -57,26 +63,30 @@ class Api:
     async def _alive(self, request: web.Request) -> web.Response:
         return web.Response(text="alive\n")
 
+    async def _capabilities(self, body: Any) -> Any:
+        return capabilities_to_json(SimulatedProvider.capabilities)
+
     async def _begin(self, body: Any) -> Any:
-        refused = begin(self._cloud, batch_from_wire(body))
+        refused = begin(self._cloud, batch_of(batch_from_json(body)))
         self._ticker.arm()
-        return {"refused": {id: [error.code, error.message, error.permanent] for id, error in refused.items()}}
+        return {"refused": {id: _error(error) for id, error in refused.items()}}
 
     async def _poll(self, body: Any) -> Any:
         ids = [str(id) for id in body["ids"]]
-        wait = min(float(body.get("wait_seconds", 0)), MAX_WAIT_SECONDS)
+        wait = min(float(body.get("waitSeconds", 0)), MAX_WAIT_SECONDS)
         if wait > 0 and self._cloud.are_all_running(ids):
             await self._waits.wait_for_any(ids, wait)
-        return self._cloud.outcomes(ids)
+        return {"outcomes": {id: _outcome(*found) for id, found in self._cloud.outcomes(ids).items()}}
 
     async def _views(self, body: Any) -> Any:
-        key = str(body["set"])
-        if self._cloud.instances(key):
-            self._cloud.retag({key: own_tags(body["tags"])})
-        return self._cloud.views(key)
+        scale_set = scale_set_from_json(body["scaleSet"])
+        if self._cloud.instances(scale_set.key):
+            self._cloud.retag({scale_set.key: own_tags(scale_set.tags)})
+        return {"machines": [remote_view(view) for view in self._cloud.views(scale_set.key)]}
 
-    async def _room(self, body: Any) -> Any:
-        return {"room": self._cloud.free_quota(str(body["set"]), read_scene(own_tags(body["tags"])).quota)}
+    async def _quota(self, body: Any) -> Any:
+        scale_set = scale_set_from_json(body["scaleSet"])
+        return {"available": self._cloud.free_quota(scale_set.key, read_scene(own_tags(scale_set.tags)).quota)}
 
     async def _act(self, body: Any) -> Any:
         asked = {str(kind): [str(instance) for instance in instances] for kind, instances in body["acts"].items()}
@@ -103,8 +113,19 @@ def _spoken(answer: Callable[[Any], Awaitable[Any]]) -> Handler:
     return handler
 
 
+def _outcome(progress: str, code: str, message: str, view: Mapping[str, Any] | None) -> dict[str, Any]:
+    body: dict[str, Any] = {"progress": progress}
+    if view:
+        body["view"] = remote_view(view)
+    return body | ({"code": code, "message": message} if code else {})
+
+
 def _refusal(status: int, error: ProviderError) -> web.Response:
-    return _json(status, {"code": error.code, "message": error.message, "permanent": error.permanent})
+    return _json(status, _error(error))
+
+
+def _error(error: ProviderError) -> dict[str, Any]:
+    return {"code": error.code, "message": error.message, "permanent": error.permanent}
 
 
 def _json(status: int, content: Any) -> web.Response:

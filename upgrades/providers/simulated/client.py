@@ -1,6 +1,7 @@
 """The `simulated` provider: a client of the simulator process, and the little more that `manage.py simulate` needs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from upgrades.providers.base import (
@@ -10,20 +11,19 @@ from upgrades.providers.base import (
     KeptOSDisk,
     Operation,
     OperationMemory,
-    Outcome,
-    Progress,
     ProviderError,
     ScaleSetReference,
 )
-from upgrades.providers.simulated.http_client import SimulatorHttpClient
+from upgrades.providers.remote.http_client import RemoteHttpClient, Server
+from upgrades.providers.remote.provider import ANSWER_SECONDS, RemoteProvider
+from upgrades.providers.simulated.control import UNAVAILABLE, read_control
 from upgrades.providers.simulated.scene import own_tags
 from upgrades.providers.simulated.sockets import MAX_MACHINES
-from upgrades.providers.simulated.wire import batch_to_wire, view_from_wire
 
-ANSWER_SECONDS = 4.5  # `begin` promises to return in under five
+SOME_CUSTOM_DATA = "eA=="
 
 
-class SimulatedProvider:
+class SimulatedProvider(RemoteProvider):
     """Every method raises ProviderError SimulatorUnavailable (not permanent) where the simulator is down or hangs."""
 
     capabilities = Capabilities(
@@ -35,53 +35,24 @@ class SimulatedProvider:
     )
 
     def __init__(self, home: Path, settings: Mapping[str, object]) -> None:
-        self._http = SimulatorHttpClient(home)
+        self._http = _http_client(home)
+        self._is_known = True
 
     async def begin(self, operations: Sequence[Operation]) -> Mapping[str, ProviderError]:
-        if not operations:
-            return {}
-        answer = await self._http.ask("begin", batch_to_wire(operations), seconds=ANSWER_SECONDS)
-        return {
-            id: ProviderError(code, message, permanent=permanent)
-            for id, (code, message, permanent) in answer["refused"].items()
-        }
-
-    async def poll(self, operation_ids: Sequence[str], *, wait_seconds: float = 0) -> Mapping[str, Outcome]:
-        """May wait a minute at most."""
-        if not operation_ids:
-            return {}
-        body = {"ids": list(operation_ids), "wait_seconds": wait_seconds}
-        answer = await self._http.ask("poll", body, seconds=wait_seconds + ANSWER_SECONDS)
-        return {
-            id: Outcome(Progress(progress), view_from_wire(view) if view else None, code, message)
-            for id, (progress, code, message, view) in answer.items()
-        }
+        return await super().begin([_without_secrets(operation) for operation in operations])
 
     async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
-        body = {"set": scale_set.key, "tags": own_tags(scale_set.tags)}
-        answer = await self._http.ask("views", body, seconds=ANSWER_SECONDS)
-        return {view["instance"]: view_from_wire(view) for view in answer}
+        return await super().views(_own(scale_set))
 
     async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
-        body = {"set": scale_set.key, "tags": own_tags(scale_set.tags)}
-        return int((await self._http.ask("room", body, seconds=ANSWER_SECONDS))["room"])
-
-    def endpoint(self, address: str, port: int) -> tuple[str, int]:
-        """Each machine has one socket: every port of it leads there. ProviderError NotListening for a machine that is down."""
-        host, _, real_port = address.rpartition(":")
-        if not host:
-            raise ProviderError("NotListening", "the machine has no address while it is down", permanent=False)
-        return host, int(real_port)
-
-    async def close(self) -> None:
-        await self._http.close()
+        return await super().available_quota(_own(scale_set))
 
 
 class SimulatorControl:
     """What a rehearsal may do to single machines."""
 
     def __init__(self, home: Path) -> None:
-        self._http = SimulatorHttpClient(home)
+        self._http = _http_client(home)
 
     async def act(self, key: str, actions: Mapping[str, Sequence[str]]) -> int:
         """`actions`: {"sick": [instance ids], ...} (control_actions.ACTIONS), all or none. Answers how many were done.
@@ -93,3 +64,23 @@ class SimulatorControl:
 
     async def close(self) -> None:
         await self._http.close()
+
+
+def _http_client(home: Path) -> RemoteHttpClient:
+    def find() -> Server:
+        control = read_control(home)
+        return Server(control.url, control.token, f"the simulator (process {control.pid})")
+
+    return RemoteHttpClient(find, UNAVAILABLE)
+
+
+def _without_secrets(operation: Operation) -> Operation:
+    """The simulator runs nothing: it learns only whether there is custom data, and no tags but its own."""
+    profile = operation.profile
+    if profile and profile.custom_data:
+        profile = replace(profile, custom_data=SOME_CUSTOM_DATA)
+    return replace(operation, scale_set=_own(operation.scale_set), profile=profile)
+
+
+def _own(scale_set: ScaleSetReference) -> ScaleSetReference:
+    return ScaleSetReference(scale_set.key, own_tags(scale_set.tags))

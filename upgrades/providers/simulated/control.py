@@ -11,6 +11,8 @@ from typing import TextIO
 from upgrades.installation import PROGRAM
 from upgrades.providers.base import ProviderError
 
+UNAVAILABLE = "SimulatorUnavailable"
+
 
 class AlreadyRunning(Exception):
     """Another simulator holds this state folder."""
@@ -68,4 +70,4 @@ def lock(home: Path) -> TextIO:
 
 
 def unavailable(why: str) -> ProviderError:
-    return ProviderError("SimulatorUnavailable", f"the simulator does not answer: {why}", permanent=False)
+    return ProviderError(UNAVAILABLE, f"the simulator does not answer: {why}", permanent=False)

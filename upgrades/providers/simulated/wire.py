@@ -1,11 +1,12 @@
-"""The JSON between the client and the simulator, both directions in one place so that they cannot drift apart."""
+"""The JSON in the simulator's store, and what it makes of the operations of the `remote` protocol."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from upgrades.core.states import OperationKind, Power, Provisioning
+from upgrades.core.states import Power, Provisioning
 from upgrades.providers.base import DataDiskView, ExtensionView, InstanceView, MachineProfile, Operation, Run
+from upgrades.providers.remote.wire import view_to_json
 from upgrades.providers.simulated.machines import Job, Machine, Model, Name, Wanted, Work, extension_state, power_at
 from upgrades.providers.simulated.scene import FAILING_EXTENSIONS, Scene, own_tags
 
@@ -27,35 +28,26 @@ class Batch:
     orders: tuple[Order, ...]
 
 
-def batch_to_wire(operations: Sequence[Operation]) -> dict[str, Any]:
-    """{"sets": {key: tags}, "models": [...], "operations": [[id, kind, set key, instance, place in models]]}: equal models go once.
-
-    A restore has a sixth element, its OS disk; all others have five, so that clients and simulators of before restores understand them.
-    """
-    models: dict[Model, int] = {}
-    rows = []
-    for operation in operations:
-        place = models.setdefault(_model_of(operation), len(models))
-        more = [operation.os_disk] if operation.kind is OperationKind.RESTORE else []
-        rows.append([operation.id, operation.kind, operation.scale_set.key, operation.instance, place, *more])
-    sets = {operation.scale_set.key: operation.scale_set for operation in operations}
-    return {
-        "sets": {key: own_tags(scale_set.tags) for key, scale_set in sets.items()},
-        "models": [model_to_wire(model) for model in models],
-        "operations": rows,
-    }
-
-
-def batch_from_wire(body: Mapping[str, Any]) -> Batch:
-    """Raises KeyError, TypeError, ValueError or IndexError for what is not a batch."""
-    models = [model_from_wire(model) for model in body["models"]]
+def batch_of(operations: Sequence[Operation]) -> Batch:
+    """The simulator keeps nothing but its own tags, and of custom data only whether there is any."""
     return Batch(
-        {str(key): own_tags(tags) for key, tags in body["sets"].items()},
+        {operation.scale_set.key: own_tags(operation.scale_set.tags) for operation in operations},
         tuple(
-            Order(str(id), Work(kind), (str(key), str(to)), models[n], *map(str, more))
-            for id, kind, key, to, n, *more in body["operations"]
+            Order(
+                operation.id,
+                Work(operation.kind),
+                (operation.scale_set.key, operation.instance),
+                _model_of(operation),
+                operation.os_disk,
+            )
+            for operation in operations
         ),
     )
+
+
+def remote_view(view: Mapping[str, Any]) -> dict[str, Any]:
+    """A view as the `remote` protocol has it."""
+    return view_to_json(view_from_wire(view))
 
 
 def model_to_wire(model: Model) -> list[Any]:

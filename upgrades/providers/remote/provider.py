@@ -1,0 +1,171 @@
+"""The provider `remote`: whoever speaks the HTTP protocol of docs/remote-provider.openapi.json. For providers in other languages."""
+
+import ipaddress
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from upgrades.providers.base import (
+    Capabilities,
+    Identity,
+    InstanceView,
+    KeptOSDisk,
+    Operation,
+    OperationMemory,
+    Outcome,
+    ProviderError,
+    ScaleSetReference,
+    refuse_late,
+)
+from upgrades.providers.remote.http_client import RemoteHttpClient, Server
+from upgrades.providers.remote.wire import batch_to_json, outcome_from_json, scale_set_to_json, view_from_json
+
+ANSWER_SECONDS = 4.5  # `begin` promises to return in under five
+UNAVAILABLE, BAD_SETTINGS = "ProviderUnavailable", "BadSettings"
+Answer = TypeVar("Answer")
+
+
+class RemoteProvider:
+    """A client of one server. `capabilities` are those that the server tells, once it was asked anything; cautious ones before."""
+
+    capabilities = Capabilities(poll_seconds=0)
+
+    def __init__(self, home: Path, settings: Mapping[str, object]) -> None:
+        found = _Settings(settings)
+        self._http = RemoteHttpClient(found.server, UNAVAILABLE)
+        self._is_known = False
+
+    async def begin(self, operations: Sequence[Operation]) -> Mapping[str, ProviderError]:
+        if not operations:
+            return {}
+        await self._learn()
+        late = dict(_late(operations)) if self.capabilities.memory is OperationMemory.NEITHER else {}
+        sent = [operation for operation in operations if operation.id not in late]
+        if not sent:
+            return late
+        answer = await self._http.ask("v1/begin", batch_to_json(sent), seconds=ANSWER_SECONDS)
+        return {**late, **self._read(answer, lambda body: {id: _error(error) for id, error in body["refused"].items()})}
+
+    async def poll(self, operation_ids: Sequence[str], *, wait_seconds: float = 0) -> Mapping[str, Outcome]:
+        """May wait a minute at most."""
+        if not operation_ids:
+            return {}
+        body = {"ids": list(operation_ids), "waitSeconds": wait_seconds}
+        answer = await self._http.ask("v1/poll", body, seconds=wait_seconds + ANSWER_SECONDS)
+        return self._read(answer, lambda body: {id: outcome_from_json(body["outcomes"][id]) for id in operation_ids})
+
+    async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
+        await self._learn()
+        answer = await self._http.ask("v1/views", {"scaleSet": scale_set_to_json(scale_set)}, seconds=ANSWER_SECONDS)
+        return self._read(answer, lambda body: {str(m["instance"]): view_from_json(m) for m in body["machines"]})
+
+    async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
+        answer = await self._http.ask("v1/quota", {"scaleSet": scale_set_to_json(scale_set)}, seconds=ANSWER_SECONDS)
+        return self._read(
+            answer, lambda body: None if (available := body["available"]) is None else max(0, int(available))
+        )
+
+    def endpoint(self, address: str, port: int) -> tuple[str, int]:
+        """An address is "HOST", with all its ports, or "HOST:PORT": every port leads there. HOST is [in brackets] for IPv6."""
+        if not address:
+            raise ProviderError("NotListening", "the machine has no address while it is down", permanent=False)
+        host, is_bracketed, rest = address[1:].partition("]") if address.startswith("[") else ("", "", "")
+        if not is_bracketed:
+            host, _, only = address.partition(":")
+        else:
+            only = rest.removeprefix(":")
+        return host, int(only) if only else port
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def _learn(self) -> None:
+        """Ask once what the server's cloud can do."""
+        if not self._is_known:
+            body = await self._http.ask("v1/capabilities", {}, seconds=ANSWER_SECONDS)
+            self.capabilities = self._read(
+                body, lambda body: replace(self.capabilities, **capabilities_from_json(body))
+            )
+            self._is_known = True
+
+    def _read(self, body: Any, read: Callable[[Any], Answer]) -> Answer:
+        try:
+            return read(body)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            message = f"the server's answer is not of the protocol: {error!r}"
+            raise ProviderError(UNAVAILABLE, message, permanent=False) from error
+
+
+class _Settings:
+    """The location's settings: `url`, `token_file`, and `ca_file` where its certificate is of an authority of one's own."""
+
+    def __init__(self, settings: Mapping[str, object]) -> None:
+        unknown = sorted(settings.keys() - {"url", "token_file", "ca_file"})
+        if unknown:
+            raise _wrong(f"unknown setting {unknown[0]!r}; there are: url, token_file, ca_file")
+        self._url = str(settings.get("url", "")).rstrip("/")
+        self._token_file, self._ca_file = settings.get("token_file", ""), settings.get("ca_file", "")
+        parts = urlsplit(self._url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
+            raise _wrong("url must be an address such as https://agent.example.org:9000, without a query or a password")
+        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+            raise _wrong("url must begin with https:// unless the server is on this computer: the token goes over it")
+        if not isinstance(self._token_file, str) or not self._token_file:
+            raise _wrong("token_file must name a file with the server's token")
+
+    def server(self) -> Server:
+        """Reads the files anew, so that a new token or certificate counts at once. Raises ProviderError."""
+        try:
+            token = Path(str(self._token_file)).read_text().strip()
+            tls = ssl.create_default_context(cafile=str(self._ca_file)) if self._ca_file else None
+        except (OSError, ssl.SSLError, UnicodeDecodeError) as error:
+            raise _wrong(f"token_file or ca_file cannot be read: {error}") from error
+        return Server(self._url, token, "the remote provider", tls)
+
+
+def capabilities_from_json(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of Capabilities. Raises KeyError, TypeError or ValueError."""
+    most = body.get("maxInstances")
+    return {
+        "most_instances": None if most is None else int(most),
+        "memory": OperationMemory(body["memory"]),
+        "kept_os_disk": KeptOSDisk(body["keptOSDisk"]),
+        "keeps": frozenset(Identity(name) for name in body.get("keeps", ())),
+    }
+
+
+def capabilities_to_json(capabilities: Capabilities) -> dict[str, Any]:
+    return {
+        "memory": capabilities.memory,
+        "keptOSDisk": capabilities.kept_os_disk,
+        "keeps": sorted(capabilities.keeps),
+        "maxInstances": capabilities.most_instances,
+    }
+
+
+def _late(operations: Sequence[Operation]) -> list[tuple[str, ProviderError]]:
+    refused = []
+    for operation in operations:
+        try:
+            refuse_late(operation)
+        except ProviderError as error:
+            refused.append((operation.id, error))
+    return refused
+
+
+def _error(body: Mapping[str, Any]) -> ProviderError:
+    return ProviderError(str(body["code"]), str(body["message"]), permanent=bool(body["permanent"]))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _wrong(message: str) -> ProviderError:
+    return ProviderError(BAD_SETTINGS, f"The location's settings: {message}.", permanent=False)
