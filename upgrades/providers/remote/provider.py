@@ -128,9 +128,9 @@ class _Settings:
 
 def capabilities_from_json(body: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of Capabilities. Raises KeyError, TypeError or ValueError."""
-    most = body.get("maxInstances")
+    max_instances = body.get("maxInstances")
     return {
-        "most_instances": None if most is None else int(most),
+        "most_instances": None if max_instances is None else int(max_instances),
         "memory": OperationMemory(body["memory"]),
         "kept_os_disk": KeptOSDisk(body["keptOSDisk"]),
         "keeps": frozenset(Identity(name) for name in body.get("keeps", ())),
