@@ -22,7 +22,7 @@ from tests.waiting import wait_until
 from upgrades.providers import load
 from upgrades.providers.base import Provider, ScaleSetReference
 from upgrades.providers.checks.site import play
-from upgrades.providers.incus.records import name_of
+from upgrades.providers.incus.records import Key, name_of
 
 T = TypeVar("T")
 Json = Any
@@ -181,10 +181,10 @@ class Incus:
     def config(self, name: str) -> dict[str, str]:
         return dict(self.ask("GET", f"/1.0/instances/{name}")["config"])
 
-    def copies(self) -> list[str]:
-        """Fingerprints of the copies of OS disks that are kept."""
+    def copies(self, scale_set: ScaleSetReference) -> list[str]:
+        """Fingerprints of the copies of its machines' OS disks."""
         images = self.ask("GET", "/1.0/images?recursion=1")
-        return [image["fingerprint"] for image in images if "user.rollgrid.set" in image["properties"]]
+        return [each["fingerprint"] for each in images if each["properties"].get(Key.SET) == scale_set.key]
 
     def volumes(self) -> list[str]:
         return [each["name"] for each in self.ask("GET", "/1.0/storage-pools/default/volumes/custom?recursion=1")]
@@ -196,17 +196,28 @@ class Incus:
         self.ask("DELETE", f"/1.0/instances/{name}")
 
     def read(self, scale_set: ScaleSetReference, instance: str, path: str) -> str:
-        """A file within a machine, as Incus reads it."""
-        name = name_of(scale_set, instance)
-        return self._raw("GET", f"/1.0/instances/{name}/files?path={urllib.parse.quote(path)}", None).decode()
+        """A file within a machine, as Incus reads it; "" for none."""
+        where = f"/1.0/instances/{name_of(scale_set, instance)}/files?path={urllib.parse.quote(path)}"
+        # On a busy computer Incus' own helper for files fails now and then (500).
+        return wait_until(lambda: self._file(where)).decode().removeprefix("=")
+
+    def _file(self, where: str) -> bytes:
+        content = self._raw("GET", where, None)
+        if not content.startswith(b'{"type":"error"'):
+            return b"=" + content
+        return b"=" if json.loads(content)["error_code"] == 404 else b""
+
+    def write(self, scale_set: ScaleSetReference, instance: str, path: str, content: str) -> None:
+        where = f"/1.0/instances/{name_of(scale_set, instance)}/files?path={urllib.parse.quote(path)}"
+        self.ask("POST", where, data=content.encode())
 
     # --- the provider -------------------------------------------------------------------------------------------------
 
     def provider(self, **settings: object) -> Provider:
         return load("incus", self.home, {"socket": str(self.socket), **SETTINGS, **settings})
 
-    def play(self, story: Callable[[Provider], Coroutine[Any, Any, T]]) -> T:
-        return play(self.provider, story)
+    def play(self, story: Callable[[Provider], Coroutine[Any, Any, T]], **settings: object) -> T:
+        return play(lambda: self.provider(**settings), story)
 
     # --- within -------------------------------------------------------------------------------------------------------
 

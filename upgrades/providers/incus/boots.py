@@ -123,7 +123,7 @@ async def _run(work: Work, what: str, script: str, *arguments: str) -> int:
         "record-output": False,
     }
     try:
-        result = await work.do(what, lambda: work.client.post(f"{work.path}/exec", body))
+        result = await work.do(what, lambda: work.client.post(f"{work.path}/exec", body), in_turn=False)
     except (TooOften, IncusError):
         return -1
     return int(result.get("return", -1))

@@ -16,11 +16,12 @@ from upgrades.providers.base import (
 )
 from upgrades.providers.hosts.driver import Ended, Waiting
 from upgrades.providers.incus import checks
-from upgrades.providers.incus.client import IncusClient, IncusError
+from upgrades.providers.incus.client import QUESTION_SECONDS, STEP_SECONDS, IncusClient, IncusError
 from upgrades.providers.incus.creations import delete, make, unmake
 from upgrades.providers.incus.records import Key, Machine, machine_from_json, name_of, view_of
 from upgrades.providers.incus.settings import Settings, read_settings
 from upgrades.providers.incus.swaps import PHASES, claim, ended
+from upgrades.providers.incus.turns import Turns
 from upgrades.providers.incus.work import Pause, Work, not_found
 
 
@@ -37,7 +38,8 @@ class IncusDriver:
     def __init__(self, settings: Mapping[str, object]) -> None:
         self._given = settings
         self._settings: Settings | None = None
-        self._client: IncusClient | None = None
+        self._turns: Turns | None = None
+        self._clients: dict[float, IncusClient] = {}
 
     async def check(self, operation: Operation) -> None:
         client, settings = self._host()
@@ -47,13 +49,18 @@ class IncusDriver:
             raise _refused(error) from None
 
     async def step(self, operation: Operation, memory: MutableMapping[str, Any]) -> Waiting | Ended:
-        client, settings = self._host()
+        client, settings = self._host(STEP_SECONDS)
+        self._turns = self._turns or Turns(settings.at_once)
+        work = Work(client, settings, operation, memory, self._turns)
         try:
-            return await _step(Work(client, settings, operation, memory))
+            return await _step(work)
         except Pause as pause:
             return pause.waiting
         except IncusError as error:
             raise _refused(error) from None
+        finally:
+            if not memory.get("incus"):
+                self._turns.give_back(work.name)
 
     async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
         client, _ = self._host()
@@ -86,15 +93,15 @@ class IncusDriver:
         return address, port
 
     async def close(self) -> None:
-        if self._client:
-            await self._client.close()
+        for client in self._clients.values():
+            await client.close()
 
-    def _host(self) -> tuple[IncusClient, Settings]:
+    def _host(self, seconds: float = QUESTION_SECONDS) -> tuple[IncusClient, Settings]:
         """Raises ProviderError where the location's settings are wrong."""
-        if self._settings is None or self._client is None:
-            self._settings = read_settings(self._given)
-            self._client = IncusClient(self._settings)
-        return self._client, self._settings
+        self._settings = self._settings or read_settings(self._given)
+        if seconds not in self._clients:
+            self._clients[seconds] = IncusClient(self._settings, seconds)
+        return self._clients[seconds], self._settings
 
 
 async def _step(work: Work) -> Waiting | Ended:

@@ -33,6 +33,7 @@ class Settings:
     stop_seconds: float = 30.0
     extension_seconds: float = 600.0
     most_machines: int | None = None
+    at_once: int = 8
     extensions: str = ""
     extensions_without_script: str = "fail"
     config: Mapping[str, str] = field(default_factory=dict)
@@ -115,8 +116,8 @@ def _seconds(name: str, value: object) -> float:
 
 
 def _count(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise _wrong(name, f"must be a whole number from 0, not {_shown(name, value)}")
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise _wrong(name, f"must be a whole number from 1, not {_shown(name, value)}")
     return value
 
 
@@ -142,6 +143,7 @@ _READERS: Mapping[str, Any] = {
     "stop_seconds": _seconds,
     "extension_seconds": _seconds,
     "most_machines": _count,
+    "at_once": _count,
     "extensions_without_script": _one_of("fail", "succeed"),
     "config": _config,
 }

@@ -11,8 +11,9 @@ from upgrades.providers.hosts.stepped import unix_time
 from upgrades.providers.incus.client import Answer, IncusClient, IncusError, quoted
 from upgrades.providers.incus.records import Key, Machine, Phase, machine_from_json, name_of, view_of
 from upgrades.providers.incus.settings import Settings
+from upgrades.providers.incus.turns import Turns
 
-MAX_FAILURES = 3  # of Incus in one phase; then the operation fails
+MAX_FAILURES = 4  # of Incus in one phase; then the operation fails
 RETRY_SECONDS = 1.0
 BUSY_SECONDS = 0.3
 
@@ -35,6 +36,7 @@ class Work:
     settings: Settings
     operation: Operation
     memory: MutableMapping[str, Any]
+    turns: Turns
 
     @property
     def name(self) -> str:
@@ -48,14 +50,17 @@ class Work:
         """The machine now. Raises ProviderError where an instance of that name is not ours."""
         return await find_machine(self.client, self.settings, self.operation, with_state=with_state)
 
-    async def do(self, what: str, begin: Callable[[], Awaitable[Answer]]) -> Mapping[str, Any]:
+    async def do(self, what: str, begin: Callable[[], Awaitable[Answer]], *, in_turn: bool = True) -> Mapping[str, Any]:
         """Have Incus do something in the background, to its end: what that says.
 
         Raises Pause while it runs: the next step comes here again, and waits for the same. Raises TooOften where it fails again and again.
+        `in_turn`: only so many instances at once.
         """
         begun = self.memory.get("incus") or {}
         try:
             if begun.get("what") != what:
+                if in_turn and not await self.turns.take(self.name):
+                    raise Pause(0, f"{what}: Incus has enough to do")
                 path = (await begin()).operation
                 if not path:
                     return {}  # Incus did it at once
@@ -65,7 +70,7 @@ class Work:
             self.memory.pop("incus", None)
             await self._wait_for_others()
             self._count(what, error)
-            raise Pause(RETRY_SECONDS, f"{what}: {error.message}") from None
+            raise Pause(RETRY_SECONDS * self.memory["failures"], f"{what}: {error.message}") from None
         if result is None:
             raise Pause(0, what)
         del self.memory["incus"]
