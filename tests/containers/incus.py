@@ -195,6 +195,12 @@ class Incus:
             self.ask("PUT", f"/1.0/instances/{name}/state", {"action": "stop", "force": True, "timeout": 30})
         self.ask("DELETE", f"/1.0/instances/{name}")
 
+    def lose_root(self, name: str) -> None:
+        """The instance's root volume is neither in the storage pool nor in Incus' database."""
+        shutil.rmtree(self.state / "storage-pools" / "default" / "containers" / name)
+        forget = f"DELETE FROM storage_volumes WHERE name = '{name}'"
+        self.ask("POST", "/internal/sql", {"database": "global", "query": forget})
+
     def read(self, scale_set: ScaleSetReference, instance: str, path: str) -> str:
         """A file within a machine, as Incus reads it; "" for none."""
         where = f"/1.0/instances/{name_of(scale_set, instance)}/files?path={urllib.parse.quote(path)}"
@@ -213,10 +219,14 @@ class Incus:
 
     # --- the provider -------------------------------------------------------------------------------------------------
 
-    def provider(self, **settings: object) -> Provider:
-        return load("incus", self.home, {"socket": str(self.socket), **SETTINGS, **settings})
+    def settings(self, **more: object) -> dict[str, object]:
+        """Of a location that is this Incus."""
+        return {"socket": str(self.socket), **SETTINGS, **more}
 
-    def play(self, story: Callable[[Provider], Coroutine[Any, Any, T]], **settings: object) -> T:
+    def provider(self, *, home: Path | None = None, **settings: Any) -> Provider:
+        return load("incus", home or self.home, self.settings(**settings))
+
+    def play(self, story: Callable[[Provider], Coroutine[Any, Any, T]], **settings: Any) -> T:
         return play(lambda: self.provider(**settings), story)
 
     # --- within -------------------------------------------------------------------------------------------------------

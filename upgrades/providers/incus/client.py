@@ -187,4 +187,6 @@ def _cause(error: BaseException) -> str:
         return f"a certificate or key in the settings does not do ({reason}); compare them with those of the server"
     if isinstance(error, OSError) and error.errno in OS_ERRORS:
         return OS_ERRORS[error.errno]
+    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError | ConnectionError):
+        return "it went away in the middle of an answer; is it being restarted?"
     return f"{type(error).__name__}; see its log"

@@ -19,6 +19,7 @@ from upgrades.providers.incus import checks
 from upgrades.providers.incus.client import QUESTION_SECONDS, STEP_SECONDS, IncusClient, IncusError
 from upgrades.providers.incus.creations import delete, make, unmake
 from upgrades.providers.incus.records import Key, Machine, machine_from_json, name_of, view_of
+from upgrades.providers.incus.remaking import LOST, remake
 from upgrades.providers.incus.settings import Settings, read_settings
 from upgrades.providers.incus.swaps import PHASES, claim, ended
 from upgrades.providers.incus.turns import Turns
@@ -109,6 +110,8 @@ async def _step(work: Work) -> Waiting | Ended:
     machine = await work.machine()
     if operation.kind is OperationKind.DELETE:
         return await delete(work, machine)
+    if work.memory.get(LOST):
+        return await remake(work, machine)
     if machine is None:
         if operation.kind is OperationKind.CREATE:
             return await make(work)

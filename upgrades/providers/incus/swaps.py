@@ -28,6 +28,7 @@ from upgrades.providers.incus.records import (
     disk_id_of,
     disk_to_json,
 )
+from upgrades.providers.incus.remaking import note_lost_root
 from upgrades.providers.incus.work import Pause, TooOften, Work, to_json
 
 NOT_PROVISIONED = "OSProvisioningTimedOut"
@@ -109,6 +110,8 @@ async def _swapping(work: Work, machine: Machine) -> Waiting | Ended:
 
 async def _rebuild(work: Work, machine: Machine, disk: OSDisk) -> None:
     await work.stop(machine)
+    if work.memory.get("failures"):
+        await note_lost_root(work, disk)
     await work.do("replace the OS disk", lambda: work.client.post(f"{work.path}/rebuild", _source(disk)))
     await _set_custom_data(work, disk)
 

@@ -1,0 +1,167 @@
+"""Incus is killed, and the worker that drives it: whoever comes next goes on, and nothing is lost."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.containers.incus import Incus
+from tests.containers.tiny_image import DATA, Kind
+from tests.providers.contract import FURNISHED, NEW, OLD, create, done, play, reimage, restore
+from tests.waiting import wait_until
+from upgrades.core.states import Provisioning
+from upgrades.providers.base import InstanceView, Operation, Provider, ScaleSetReference
+from upgrades.providers.incus.records import Key, Phase, name_of
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+HEAVY = "16.04.4"  # its root file system is so big that there is time to kill somebody
+
+
+@pytest.fixture(scope="module")
+def heavy(incus: Incus) -> str:
+    incus.publish(HEAVY, Kind.GOOD, ballast=bytes(120_000_000))
+    return HEAVY
+
+
+def worker(incus: Incus, *operations: Operation) -> "subprocess.Popen[bytes]":
+    settings = json.dumps(incus.settings())
+    ids = [operation.id for operation in operations]
+    command = [sys.executable, "-m", "tests.containers.kills", str(incus.home), settings, *ids]
+    return subprocess.Popen(command, cwd=CHECKOUT, stdin=subprocess.DEVNULL)
+
+
+def killed(incus: Incus, operation: Operation, when: Callable[[], object]) -> None:
+    """A worker goes on with it, and is killed as soon as that is true."""
+    process = worker(incus, operation)
+    try:
+        wait_until(when, seconds=30)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def begun(incus: Incus, operation: Operation) -> None:
+    async def story(provider: Provider) -> None:
+        assert await provider.begin([operation]) == {}
+
+    incus.play(story)
+
+
+def phase(incus: Incus, scale_set: ScaleSetReference) -> str:
+    return incus.config(name_of(scale_set, "0")).get(Key.PHASE, "")
+
+
+def is_rebuilding(incus: Incus) -> bool:
+    groups = incus.ask("GET", "/1.0/operations?recursion=1")
+    return any(each["description"] == "Rebuilding instance" for each in groups.get("running", []))
+
+
+def identity_of(incus: Incus, scale_set: ScaleSetReference) -> tuple[str, str]:
+    config = incus.config(name_of(scale_set, "0"))
+    return config["volatile.uuid"], config["volatile.eth0.hwaddr"]
+
+
+def check(incus: Incus, scale_set: ScaleSetReference, before: InstanceView, after: InstanceView, version: str) -> None:
+    """It is on that version, as seen from inside; its data are those of before, and so is who it is."""
+    assert (after.version, after.provisioning) == (version, Provisioning.SUCCEEDED)
+    assert (after.data_disks, after.address) == (before.data_disks, before.address)
+    assert incus.read(scale_set, "0", "/etc/os-release").startswith(f"VERSION={version}\n")
+    assert incus.read(scale_set, "0", f"{DATA}/.rollgrid-marker") == before.data_disks[0].marker
+    assert [run.what for run in after.runs] == ["customData", "agent", "app", "health"]
+    assert incus.config(name_of(scale_set, "0")).keys().isdisjoint({Key.OPERATION, Key.PHASE, Key.SAVED, Key.TARGET})
+    assert len(incus.copies(scale_set)) == 1
+
+
+def test_incus_is_killed_in_the_middle_of_a_rebuild(incus: Incus, scale_set: ScaleSetReference, heavy: str) -> None:
+    (before,) = play(incus.provider, lambda provider: done(provider, create(scale_set, "0", profile=FURNISHED)))
+    swap = reimage(scale_set, "0", heavy, FURNISHED)
+    begun(incus, swap)
+    process = worker(incus, swap)
+    try:
+        wait_until(lambda: is_rebuilding(incus), seconds=30)
+        incus.kill()
+        incus.start()
+        assert phase(incus, scale_set) == Phase.SWAPPING
+        assert process.wait(timeout=15) == 0
+    finally:
+        process.kill()
+        process.wait()
+    (after,) = play(incus.provider, lambda provider: done(provider, swap))
+    check(incus, scale_set, before, after, heavy)
+
+
+def test_an_instance_that_lost_its_root_volume_is_made_anew_as_the_same_one(
+    incus: Incus, scale_set: ScaleSetReference, heavy: str
+) -> None:
+    """As a kill of Incus leaves it, between the deletion of the old root volume and the creation of the new one. It was met so."""
+    (before,) = play(incus.provider, lambda provider: done(provider, create(scale_set, "0", profile=FURNISHED)))
+    identity = identity_of(incus, scale_set)
+    swap = reimage(scale_set, "0", heavy, FURNISHED)
+    begun(incus, swap)
+    killed(incus, swap, lambda: is_rebuilding(incus))
+    wait_until(lambda: not is_rebuilding(incus), seconds=30)
+    incus.lose_root(name_of(scale_set, "0"))
+    (after,) = play(incus.provider, lambda provider: done(provider, swap))
+    check(incus, scale_set, before, after, heavy)
+    assert identity_of(incus, scale_set) == identity
+    (back,) = play(incus.provider, lambda provider: done(provider, restore(scale_set, "0", before.os_disk)))
+    assert back == before
+
+
+@pytest.mark.parametrize("moment", [Phase.STOPPING, Phase.SWAPPING, Phase.BOOTING, Phase.ENDING])
+def test_the_worker_is_killed_and_another_goes_on(
+    incus: Incus, scale_set: ScaleSetReference, heavy: str, moment: Phase
+) -> None:
+    (before,) = play(incus.provider, lambda provider: done(provider, create(scale_set, "0", profile=FURNISHED)))
+    swap = reimage(scale_set, "0", heavy, FURNISHED)
+    begun(incus, swap)
+    # A phase may be over before it was seen.
+    later = list(Phase)[list(Phase).index(moment) :]
+    killed(incus, swap, lambda: phase(incus, scale_set) in later)
+    (after,) = play(incus.provider, lambda provider: done(provider, swap))
+    check(incus, scale_set, before, after, heavy)
+
+
+def test_workers_that_are_killed_again_and_again(incus: Incus, scale_set: ScaleSetReference, heavy: str) -> None:
+    (before,) = play(incus.provider, lambda provider: done(provider, create(scale_set, "0", profile=FURNISHED)))
+    there = reimage(scale_set, "0", heavy, FURNISHED)
+    back = restore(scale_set, "0", before.os_disk)
+    for operation in (there, back):
+        begun(incus, operation)
+        killed(incus, operation, lambda: is_rebuilding(incus))
+        killed(incus, operation, lambda: phase(incus, scale_set) != Phase.SWAPPING)
+        (view,) = play(incus.provider, lambda provider: done(provider, operation))  # noqa: B023 - played at once
+    assert view == before
+    assert incus.read(scale_set, "0", "/etc/os-release").startswith(f"VERSION={OLD}\n")
+    assert incus.copies(scale_set) == []
+
+
+def test_a_creation_that_was_cut_off_leaves_one_machine(incus: Incus, scale_set: ScaleSetReference, heavy: str) -> None:
+    birth = create(scale_set, "0", heavy, FURNISHED)
+    begun(incus, birth)
+    killed(incus, birth, lambda: name_of(scale_set, "0") in incus.names())
+    incus.restart()
+    (view,) = play(incus.provider, lambda provider: done(provider, birth))
+    assert (view.version, len(view.data_disks), len(view.runs)) == (heavy, 1, 4)
+    assert len([name for name in incus.volumes() if name.startswith(f"{name_of(scale_set, '0')}-")]) == 1
+
+
+def test_an_operation_that_nobody_remembers_is_half_made_and_done_again(
+    incus: Incus, scale_set: ScaleSetReference, heavy: str, tmp_path: Path
+) -> None:
+    """The worker's disk is lost with its journal. What counts is on the instance."""
+    (before,) = play(incus.provider, lambda provider: done(provider, create(scale_set, "0", profile=FURNISHED)))
+    lost = reimage(scale_set, "0", heavy, FURNISHED)
+    begun(incus, lost)
+    killed(incus, lost, lambda: is_rebuilding(incus))
+
+    async def story(provider: Provider) -> None:
+        (after,) = await done(provider, reimage(scale_set, "0", NEW, FURNISHED))
+        check(incus, scale_set, before, after, NEW)
+        (back,) = await done(provider, restore(scale_set, "0", before.os_disk))
+        assert back == before
+
+    play(lambda: incus.provider(home=tmp_path), story)
