@@ -238,7 +238,9 @@ class Incus:
         return json.loads(self._raw(method, path, content))
 
     def _raw(self, method: str, path: str, content: bytes | None) -> bytes:
-        headers = {"Content-Type": "application/octet-stream", "X-Incus-public": "false"}
+        # A body that is not JSON is an image, a backup or a file.
+        is_json = content is None or content.startswith(b"{")
+        headers = {"Content-Type": "application/json" if is_json else "application/octet-stream"}
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(90)
             line.connect(str(self.socket))

@@ -72,7 +72,7 @@ def _check_address(read: Settings, given: Mapping[str, object]) -> None:
         if name in needed and not path:
             raise _wrong(name, "is missing: `url` needs a client certificate, its key, and the server's certificate")
         if path and not Path(path).is_file():
-            raise _wrong(name, f"names {path!r}, which is not a file on this computer")
+            raise _wrong(name, "does not name a file on this computer")
     if read.extensions and not Path(read.extensions).is_dir():
         raise _wrong("extensions", f"names {read.extensions!r}, which is not a folder on this computer")
 

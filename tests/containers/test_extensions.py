@@ -1,0 +1,62 @@
+"""Extensions are scripts of a folder, run within the machine."""
+
+from pathlib import Path
+
+from tests.containers.incus import Incus
+from tests.providers.contract import create, done, extend
+from upgrades.core.states import Provisioning
+from upgrades.providers.base import Extension, MachineProfile, Provider, ScaleSetReference
+
+AGENT = Extension("agent", publisher="Acme", type="Agent", version="1.0")
+APP = Extension("app", after=("agent",))
+LAST = Extension("last", after=("app",))
+
+
+def test_scripts_run_in_their_order_and_those_after_a_failure_do_not(
+    incus: Incus, scale_set: ScaleSetReference, tmp_path: Path
+) -> None:
+    (tmp_path / "Acme.Agent.sh").write_text("#!/bin/sh\necho agent >> /ran\n")
+    (tmp_path / "app.sh").write_text("#!/bin/sh\necho app >> /ran\necho 'no licence'; exit 3\n")
+    (tmp_path / "last.sh").write_text("#!/bin/sh\necho last >> /ran\n")
+
+    async def story(provider: Provider) -> None:
+        profile = MachineProfile(extensions=(LAST, APP, AGENT))
+        (view,) = await done(provider, create(scale_set, "0", profile=profile))
+        states = {each.name: (each.state, each.message) for each in view.extensions}
+        assert states["agent"] == (Provisioning.SUCCEEDED, "")
+        assert states["app"] == (Provisioning.FAILED, "its script ended with code 3: no licence")
+        assert states["last"] == (Provisioning.FAILED, "it comes after app, which failed")
+        assert not view.is_healthy
+        assert incus.read(scale_set, "0", "/ran") == "agent\napp\n"
+        (tmp_path / "app.sh").write_text("#!/bin/sh\necho app >> /ran\n")
+        (view,) = await done(provider, extend(scale_set, "0", profile))
+        assert view.is_healthy
+        assert incus.read(scale_set, "0", "/ran") == "agent\napp\napp\nlast\n"
+        assert [run.what for run in view.runs] == ["agent", "app", "app", "last"]
+
+    incus.play(story, extensions=str(tmp_path), extensions_without_script="fail")
+
+
+def test_an_extension_without_a_script_says_which_file_was_looked_for(
+    incus: Incus, scale_set: ScaleSetReference, tmp_path: Path
+) -> None:
+    async def story(provider: Provider) -> None:
+        (view,) = await done(provider, create(scale_set, "0", profile=MachineProfile(extensions=(AGENT,))))
+        (extension,) = view.extensions
+        assert extension.state is Provisioning.FAILED
+        assert extension.message == f"there is no Acme.Agent.sh or agent.sh in {tmp_path}"
+        assert view.runs == ()
+
+    incus.play(story, extensions=str(tmp_path), extensions_without_script="fail")
+
+
+def test_a_script_that_hangs_is_ended(incus: Incus, scale_set: ScaleSetReference, tmp_path: Path) -> None:
+    (tmp_path / "agent.sh").write_text("#!/bin/sh\necho waiting\nsleep 1000\n")
+
+    async def story(provider: Provider) -> None:
+        (view,) = await done(provider, create(scale_set, "0", profile=MachineProfile(extensions=(AGENT,))))
+        (extension,) = view.extensions
+        assert extension.state is Provisioning.FAILED
+        assert "waiting" in extension.message
+
+    incus.play(story, extensions=str(tmp_path), extension_seconds=1)

@@ -1,0 +1,121 @@
+"""What the provider refuses, and leaves alone: other people's instances, snapshots, what is not there."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.containers.incus import Incus
+from tests.providers.contract import NEW, OLD, create, delete, done, outcomes, play, reimage, restore
+from upgrades.providers.base import MachineProfile, Operation, Progress, Provider, ProviderError, ScaleSetReference
+from upgrades.providers.incus.records import name_of
+
+
+def refusal(incus: Incus, operation: Operation, **settings: object) -> ProviderError:
+    async def story(provider: Provider) -> ProviderError:
+        refused = await provider.begin([operation])
+        return refused[operation.id]
+
+    return incus.play(story, **settings)
+
+
+def foreign(incus: Incus, name: str, config: dict[str, str]) -> None:
+    source = {"type": "image", "fingerprint": incus.fingerprint(OLD)}
+    incus.ask("POST", "/1.0/instances", {"name": name, "source": source, "config": config})
+
+
+@pytest.mark.parametrize("marks", [{}, {"user.rollgrid.set": "rg/another", "user.rollgrid.instance": "0"}])
+def test_an_instance_of_somebody_else_is_never_touched(
+    incus: Incus, scale_set: ScaleSetReference, marks: dict[str, str]
+) -> None:
+    name = name_of(scale_set, "0")
+    foreign(incus, name, marks)
+    before = incus.ask("GET", f"/1.0/instances/{name}")
+    for operation in (
+        create(scale_set, "0"),
+        reimage(scale_set, "0"),
+        restore(scale_set, "0", "any"),
+        delete(scale_set, "0"),
+    ):
+        error = refusal(incus, operation)
+        assert (error.code, error.permanent) == ("ForeignInstance", True)
+        assert name in error.message
+    assert incus.ask("GET", f"/1.0/instances/{name}") == before
+    assert incus.play(lambda provider: provider.views(scale_set)) == {}
+
+
+def test_a_copy_that_somebody_made_is_not_taken_for_a_machine(incus: Incus, scale_set: ScaleSetReference) -> None:
+    """Incus copies the marks along."""
+    incus.play(lambda provider: done(provider, create(scale_set, "0")))
+    name = name_of(scale_set, "0")
+    source = {"type": "copy", "source": name}
+    devices = {"data0": {"type": "none"}, "data1": {"type": "none"}}
+    incus.ask("POST", "/1.0/instances", {"name": f"{name}-copy", "source": source, "devices": devices})
+    volume = next(volume for volume in incus.volumes() if volume.startswith(f"{name}-"))
+    body = {"name": f"copy-{volume}", "type": "custom", "source": {"type": "copy", "pool": "default", "name": volume}}
+    incus.ask("POST", "/1.0/storage-pools/default/volumes/custom", body)
+    assert "user.rollgrid.set" in incus.config(f"{name}-copy")
+    assert list(incus.play(lambda provider: provider.views(scale_set))) == ["0"]
+    incus.play(lambda provider: done(provider, delete(scale_set, "0")))
+    assert f"{name}-copy" in incus.names()
+    assert f"copy-{volume}" in incus.volumes()
+
+
+def test_a_machine_with_snapshots_keeps_its_os_disk(incus: Incus, scale_set: ScaleSetReference) -> None:
+    (view,) = incus.play(lambda provider: done(provider, create(scale_set, "0")))
+    name = name_of(scale_set, "0")
+    incus.ask("POST", f"/1.0/instances/{name}/snapshots", {"name": "mine"})
+    for operation in (reimage(scale_set, "0"), restore(scale_set, "0", view.os_disk)):
+        error = refusal(incus, operation)
+        assert (error.code, error.permanent) == ("InstanceHasSnapshots", True)
+        assert f"incus snapshot delete {name} mine" in error.message
+    assert incus.play(lambda provider: provider.views(scale_set)) == {"0": view}
+
+
+def test_a_version_without_an_image_is_named_with_its_alias(incus: Incus, scale_set: ScaleSetReference) -> None:
+    error = refusal(incus, create(scale_set, "0", "99.9.9"))
+    assert (error.code, error.permanent) == ("ImageNotFound", True)
+    assert "alias rollgrid/canonical/ubuntuserver/16.04-lts/99.9.9" in error.message
+    assert str(incus.socket) in error.message
+    error = refusal(incus, create(scale_set, "0"), kind="virtual-machine")
+    assert "for a container, not for a virtual-machine" in error.message
+
+
+def test_a_location_has_no_more_machines_than_it_may(incus: Incus, scale_set: ScaleSetReference) -> None:
+    error = refusal(incus, create(scale_set, "0"), most_machines=1, project="default")
+    assert error.code == "QuotaExceeded"
+    assert "most_machines" in error.message
+
+
+def test_custom_data_that_is_no_text_is_refused(incus: Incus, scale_set: ScaleSetReference) -> None:
+    error = refusal(incus, create(scale_set, "0", profile=MachineProfile(custom_data="H4sIAAAA/w==")))
+    assert (error.code, error.permanent) == ("InvalidCustomData", True)
+
+
+def test_a_worker_that_wakes_late_has_lost_its_machine_to_another(
+    incus: Incus, scale_set: ScaleSetReference, tmp_path: Path
+) -> None:
+    incus.play(lambda provider: done(provider, create(scale_set, "0")))
+    late = reimage(scale_set, "0", "16.04.3")
+
+    async def claims(provider: Provider) -> None:
+        assert await provider.begin([late]) == {}
+        assert (await provider.poll([late.id], wait_seconds=0.3))[late.id].progress is Progress.RUNNING
+
+    incus.play(claims)
+    (view,) = play(lambda: incus.provider(home=tmp_path), lambda provider: done(provider, reimage(scale_set, "0", NEW)))
+
+    async def wakes(provider: Provider) -> None:
+        outcome = (await outcomes(provider, [late]))[late.id]
+        assert (outcome.progress, outcome.code) == (Progress.FAILED, "OperationSuperseded")
+        after = (await provider.views(scale_set))["0"]
+        assert (after.os_disk, after.version) == (view.os_disk, NEW)
+
+    incus.play(wakes)
+
+
+def test_an_incus_that_is_not_there_is_said_to_be_so(
+    incus: Incus, scale_set: ScaleSetReference, tmp_path: Path
+) -> None:
+    with pytest.raises(ProviderError, match="is Incus installed, and its daemon started") as caught:
+        incus.play(lambda provider: provider.views(scale_set), socket=str(tmp_path / "unix.socket"))
+    assert not caught.value.permanent
