@@ -12,9 +12,7 @@ APP = Extension("app", after=("agent",))
 LAST = Extension("last", after=("app",))
 
 
-def test_scripts_run_in_their_order_and_those_after_a_failure_do_not(
-    incus: Incus, scale_set: ScaleSetReference, tmp_path: Path
-) -> None:
+def test_scripts_run_in_their_order_until_a_failure(incus: Incus, scale_set: ScaleSetReference, tmp_path: Path) -> None:
     (tmp_path / "Acme.Agent.sh").write_text("#!/bin/sh\necho agent >> /ran\n")
     (tmp_path / "app.sh").write_text("#!/bin/sh\necho app >> /ran\necho 'no licence'; exit 3\n")
     (tmp_path / "last.sh").write_text("#!/bin/sh\necho last >> /ran\n")
@@ -44,7 +42,7 @@ def test_an_extension_without_a_script_says_which_file_was_looked_for(
         (view,) = await done(provider, create(scale_set, "0", profile=MachineProfile(extensions=(AGENT,))))
         (extension,) = view.extensions
         assert extension.state is Provisioning.FAILED
-        assert extension.message == f"there is no Acme.Agent.sh or agent.sh in {tmp_path}"
+        assert extension.message == f"there is no script {tmp_path}/Acme.Agent.sh nor {tmp_path}/agent.sh on the host"
         assert view.runs == ()
 
     incus.play(story, extensions=str(tmp_path), extensions_without_script="fail")

@@ -149,7 +149,7 @@ def test_a_creation_that_was_cut_off_leaves_one_machine(incus: Incus, scale_set:
     assert len([name for name in incus.volumes() if name.startswith(f"{name_of(scale_set, '0')}-")]) == 1
 
 
-def test_an_operation_that_nobody_remembers_is_half_made_and_done_again(
+def test_a_swap_without_its_journal_is_half_made_and_done_again(
     incus: Incus, scale_set: ScaleSetReference, heavy: str, tmp_path: Path
 ) -> None:
     """The worker's disk is lost with its journal. What counts is on the instance."""

@@ -24,9 +24,7 @@ def foreign(incus: Incus, name: str, config: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("marks", [{}, {"user.rollgrid.set": "rg/another", "user.rollgrid.instance": "0"}])
-def test_an_instance_of_somebody_else_is_never_touched(
-    incus: Incus, scale_set: ScaleSetReference, marks: dict[str, str]
-) -> None:
+def test_a_foreign_instance_is_never_touched(incus: Incus, scale_set: ScaleSetReference, marks: dict[str, str]) -> None:
     name = name_of(scale_set, "0")
     foreign(incus, name, marks)
     before = incus.ask("GET", f"/1.0/instances/{name}")
@@ -43,7 +41,7 @@ def test_an_instance_of_somebody_else_is_never_touched(
     assert incus.play(lambda provider: provider.views(scale_set)) == {}
 
 
-def test_a_copy_that_somebody_made_is_not_taken_for_a_machine(incus: Incus, scale_set: ScaleSetReference) -> None:
+def test_a_copied_instance_is_not_taken_for_a_machine(incus: Incus, scale_set: ScaleSetReference) -> None:
     """Incus copies the marks along."""
     incus.play(lambda provider: done(provider, create(scale_set, "0")))
     name = name_of(scale_set, "0")

@@ -22,8 +22,8 @@ def certificates(tmp_path: Path) -> dict[str, Any]:
     return {name: str(tmp_path / name) for name in names}
 
 
-def test_nothing_need_be_said() -> None:
-    settings = read_settings({})
+def test_nothing_need_be_said(tmp_path: Path) -> None:
+    settings = read_settings({}, tmp_path)
     assert settings.place == "/var/lib/incus/unix.socket"
     assert settings.alias(ImageReference("Canonical", "UbuntuServer", "16.04-LTS", "16.04.1")) == (
         "rollgrid/canonical/ubuntuserver/16.04-lts/16.04.1"
@@ -44,7 +44,8 @@ def test_everything_can_be_said(certificates: dict[str, Any], tmp_path: Path) ->
             "most_machines": 40,
             "extensions": str(tmp_path),
             "config": {"limits.memory": "1GiB"},
-        }
+        },
+        tmp_path,
     )
     assert (settings.place, settings.profiles) == ("https://incus.example.org:8443", ("default", "web"))
 
@@ -72,17 +73,17 @@ def test_everything_can_be_said(certificates: dict[str, Any], tmp_path: Path) ->
         ({"config": {"limits.cpu": 2}}, "`config` must be an object of texts"),
     ],
 )
-def test_a_wrong_setting_is_named(settings: dict[str, Any], words: str) -> None:
+def test_a_wrong_setting_is_named(settings: dict[str, Any], words: str, tmp_path: Path) -> None:
     with pytest.raises(ProviderError) as caught:
-        read_settings(settings)
+        read_settings(settings, tmp_path)
     assert words in caught.value.message
     assert not caught.value.permanent
 
 
-def test_a_key_that_was_pasted_is_not_shown(certificates: dict[str, Any]) -> None:
+def test_a_key_that_was_pasted_is_not_shown(certificates: dict[str, Any], tmp_path: Path) -> None:
     for name in certificates:
         with pytest.raises(ProviderError) as caught:
-            read_settings({"url": "https://x", **certificates, name: SECRET})
+            read_settings({"url": "https://x", **certificates, name: SECRET}, tmp_path)
         assert f"`{name}`" in caught.value.message
         assert SECRET not in caught.value.message
 

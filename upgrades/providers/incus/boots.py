@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from upgrades.core.states import Provisioning
 from upgrades.providers.base import Extension, ExtensionView
+from upgrades.providers.hosts.extension_scripts import in_order
 from upgrades.providers.hosts.stepped import unix_time
 from upgrades.providers.incus.client import IncusError
 from upgrades.providers.incus.guest import (
@@ -15,12 +15,10 @@ from upgrades.providers.incus.guest import (
     PREPARE,
     REPORT,
     Report,
-    in_order,
     lacking,
     read_report,
 )
 from upgrades.providers.incus.records import Machine, Phase, address_of
-from upgrades.providers.incus.settings import Settings
 from upgrades.providers.incus.work import Pause, TooOften, Work
 
 LOOK_SECONDS = 0.1  # how often a machine that boots is looked at, at first
@@ -83,9 +81,9 @@ async def _extend(work: Work, report: Report, extension: Extension, views: dict[
     failed = next((name for name in extension.after if _has_failed(views.get(name))), None)
     if failed:
         return _failed(extension, f"it comes after {failed}, which failed")
-    script = script_of(work.settings, extension)
-    if script is None and work.settings.extensions_without_script == "fail":
-        return _failed(extension, _no_script(work.settings, extension))
+    script, why = work.settings.scripts.find(extension)
+    if why:
+        return _failed(extension, why)
     if not report.has_run(extension, work.operation.id):
         await _run_extension(work, extension, script)
     lines = [
@@ -101,11 +99,11 @@ async def _extend(work: Work, report: Report, extension: Extension, views: dict[
     return ExtensionView(extension.name, Provisioning.SUCCEEDED, "", extension.version)
 
 
-async def _run_extension(work: Work, extension: Extension, script: Path | None) -> None:
+async def _run_extension(work: Work, extension: Extension, script: bytes) -> None:
     what = f"run the extension {extension.name}"
     await work.wait_for_running()  # a script may still run that a process began which is no more
-    if not work.memory.get("incus") and script:
-        await work.client.write_file(work.name, f"{FOLDER}/script", script.read_bytes())
+    if not work.memory.get("incus"):
+        await work.client.write_file(work.name, f"{FOLDER}/script", script)
     at = datetime.fromtimestamp(unix_time(), UTC).isoformat(timespec="microseconds")
     seconds = str(int(work.settings.extension_seconds))
     code = await _run(work, what, EXTEND, work.operation.id, extension.name, extension.version, at, seconds)
@@ -127,28 +125,6 @@ async def _run(work: Work, what: str, script: str, *arguments: str) -> int:
     except (TooOften, IncusError):
         return -1
     return int(result.get("return", -1))
-
-
-def script_of(settings: Settings, extension: Extension) -> Path | None:
-    """Its file in the folder `extensions`."""
-    for name in script_names(extension):
-        path = Path(settings.extensions) / name
-        if settings.extensions and path.is_file():
-            return path
-    return None
-
-
-def script_names(extension: Extension) -> tuple[str, ...]:
-    """The names that its script may have, in the order in which they are looked for; none that leads out of the folder."""
-    names = (f"{extension.publisher}.{extension.type}" if extension.type else "", extension.name)
-    return tuple(f"{name}.sh" for name in names if name and "/" not in name and not name.startswith("."))
-
-
-def _no_script(settings: Settings, extension: Extension) -> str:
-    files = " or ".join(script_names(extension))
-    if not settings.extensions:
-        return f"the location's setting `extensions` names no folder, in which {files} could be found"
-    return f"there is no {files} in {settings.extensions}"
 
 
 def _failed(extension: Extension, message: str) -> ExtensionView:

@@ -1,6 +1,7 @@
 """Drives instances of Incus. Everything about an open operation is written on its instance, and changed by compare-and-swap."""
 
 from collections.abc import Mapping, MutableMapping
+from pathlib import Path
 from typing import Any
 
 from upgrades.core.states import OperationKind
@@ -27,7 +28,10 @@ from upgrades.providers.incus.work import Pause, Work, not_found
 
 
 class IncusDriver:
-    """`settings` are those of the location. They are read when something is asked: a wrong one is a ProviderError then."""
+    """`settings` are those of the location, `folder` is where this provider has its files.
+
+    Settings are read when something is asked: a wrong one is a ProviderError then.
+    """
 
     capabilities = Capabilities(
         poll_seconds=0,
@@ -36,8 +40,8 @@ class IncusDriver:
         keeps=frozenset({Identity.NAME, Identity.ADDRESS, Identity.MAC, Identity.ID}),
     )
 
-    def __init__(self, settings: Mapping[str, object]) -> None:
-        self._given = settings
+    def __init__(self, settings: Mapping[str, object], folder: Path) -> None:
+        self._given, self._folder = settings, folder
         self._settings: Settings | None = None
         self._turns: Turns | None = None
         self._clients: dict[float, IncusClient] = {}
@@ -99,7 +103,7 @@ class IncusDriver:
 
     def _host(self, seconds: float = QUESTION_SECONDS) -> tuple[IncusClient, Settings]:
         """Raises ProviderError where the location's settings are wrong."""
-        self._settings = self._settings or read_settings(self._given)
+        self._settings = self._settings or read_settings(self._given, self._folder)
         if seconds not in self._clients:
             self._clients[seconds] = IncusClient(self._settings, seconds)
         return self._clients[seconds], self._settings

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from upgrades.core.states import Provisioning
 from upgrades.providers.base import Extension, ExtensionView, Run
+from upgrades.providers.hosts.extension_scripts import in_order
 
 FOLDER = "/var/lib/rollgrid"
 REPORT = f"{FOLDER}/report"
@@ -55,8 +56,8 @@ cd {FOLDER} || exit 70
 limit=
 command -v timeout > /dev/null 2>&1 && limit="timeout $seconds"
 code=0
-if [ -f script ]; then (umask 022; cd /; exec $limit {FOLDER}/script) > log 2>&1 < /dev/null; code=$?; fi
-message=$([ -f log ] && tail -n 1 log | tr -d '\\t' | head -c 200)
+(umask 022; cd /; exec $limit {FOLDER}/script) > log 2>&1 < /dev/null || code=$?
+message=$(tail -n 1 log | tr -d '\\t' | head -c 200)
 rm -f script log
 printf 'extension\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$operation" "$name" "$version" "$code" "$at" "$message" >> extensions
 report
@@ -105,16 +106,6 @@ def read_report(text: str) -> Report:
 
 def _instant(text: str) -> str:
     return text.strip().replace("Z", "+00:00")[:40]
-
-
-def in_order(extensions: Sequence[Extension]) -> tuple[Extension, ...]:
-    """With every `after` kept and the given order otherwise. Unknown names bind nobody; a circle is cut."""
-    waiting = {extension.name: extension for extension in extensions}
-    order: list[Extension] = []
-    while waiting:
-        free = (each for each in waiting.values() if not any(other in waiting for other in each.after))
-        order.append(waiting.pop(next(free, next(iter(waiting.values()))).name))
-    return tuple(order)
 
 
 def lacking(extensions: Sequence[Extension], present: Sequence[ExtensionView]) -> tuple[Extension, ...]:

@@ -11,4 +11,5 @@ class IncusProvider(SteppedProvider):
     """Machines of the Incus that the location's settings name."""
 
     def __init__(self, home: Path, settings: Mapping[str, object]) -> None:
-        super().__init__(home / "incus", IncusDriver(settings))
+        folder = home / "incus"
+        super().__init__(folder, IncusDriver(settings, folder))

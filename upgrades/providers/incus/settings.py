@@ -8,16 +8,18 @@ from urllib.parse import urlsplit
 
 from upgrades.core.facts import ImageReference
 from upgrades.providers.base import ProviderError
+from upgrades.providers.hosts.extension_scripts import ExtensionScripts
 
 SOCKET = "/var/lib/incus/unix.socket"
 CERTIFICATES = ("client_certificate", "client_key", "server_certificate")
 KINDS = ("container", "virtual-machine")
+WITHOUT_SCRIPT = "extensions_without_script"
 INVALID_SETTINGS = "InvalidLocationSettings"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`url` or `socket`; the three certificate files go with `url`. `extensions`: the folder with their scripts."""
+    """`url` or `socket`; the three certificate files go with `url`."""
 
     url: str = ""
     socket: str = SOCKET
@@ -34,8 +36,7 @@ class Settings:
     extension_seconds: float = 600.0
     most_machines: int | None = None
     at_once: int = 8
-    extensions: str = ""
-    extensions_without_script: str = "fail"
+    scripts: ExtensionScripts = ExtensionScripts(Path())
     config: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -49,13 +50,18 @@ class Settings:
         return self.image_alias.format(**{name: part.lower() for name, part in parts.items()})
 
 
-def read_settings(settings: Mapping[str, object]) -> Settings:
-    """Raises ProviderError, which names the setting. It is not permanent: whoever corrects the location lets everything go on."""
-    known = {each.name for each in fields(Settings)}
+def read_settings(settings: Mapping[str, object], folder: Path) -> Settings:
+    """`folder`: where the provider has its own files, such as scripts of extensions.
+
+    Raises ProviderError, which names the setting. It is not permanent: whoever corrects the location lets everything go on.
+    """
+    known = {each.name for each in fields(Settings)} - {"scripts"} | {"extensions", WITHOUT_SCRIPT}
     if unknown := sorted(set(settings) - known):
         raise _wrong(unknown[0], f"is not a setting of this provider; there are {', '.join(sorted(known))}")
     values: dict[str, Any] = {name: _READERS.get(name, _text)(name, value) for name, value in settings.items()}
-    read = Settings(**values)
+    scripts = Path(values.pop("extensions", folder / "extensions"))
+    succeed = values.pop(WITHOUT_SCRIPT, "fail") == "succeed"
+    read = Settings(**values, scripts=ExtensionScripts(scripts, succeed))
     _check_address(read, settings)
     _check_alias(read)
     return read
@@ -73,8 +79,8 @@ def _check_address(read: Settings, given: Mapping[str, object]) -> None:
             raise _wrong(name, "is missing: `url` needs a client certificate, its key, and the server's certificate")
         if path and not Path(path).is_file():
             raise _wrong(name, "does not name a file on this computer")
-    if read.extensions and not Path(read.extensions).is_dir():
-        raise _wrong("extensions", f"names {read.extensions!r}, which is not a folder on this computer")
+    if "extensions" in given and not read.scripts.folder.is_dir():
+        raise _wrong("extensions", f"names {given['extensions']!r}, which is not a folder on this computer")
 
 
 def _check_alias(read: Settings) -> None:
@@ -144,7 +150,7 @@ _READERS: Mapping[str, Any] = {
     "extension_seconds": _seconds,
     "most_machines": _count,
     "at_once": _count,
-    "extensions_without_script": _one_of("fail", "succeed"),
+    WITHOUT_SCRIPT: _one_of("fail", "succeed"),
     "config": _config,
 }
 

@@ -8,8 +8,8 @@ WAIT_SECONDS = 1.0
 class Turns:
     """Each instance has a turn or waits for one. A turn lasts until it is given back, over several steps where Incus takes long."""
 
-    def __init__(self, most: int) -> None:
-        self._free, self._held = asyncio.Semaphore(most), set[str]()
+    def __init__(self, limit: int) -> None:
+        self._free, self._held = asyncio.Semaphore(limit), set[str]()
 
     async def take(self, name: str) -> bool:
         """Whether it is the instance's turn, after at most WAIT_SECONDS."""
