@@ -28,7 +28,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from upgrades.core.facts import ImageReference
 from upgrades.core.machines import DataDiskView as DataDiskView
@@ -180,6 +180,17 @@ class Capabilities:
     memory: OperationMemory = OperationMemory.NEITHER
     kept_os_disk: KeptOSDisk = KeptOSDisk.NONE
     keeps: frozenset[Identity] = frozenset()
+
+
+@runtime_checkable
+class TakesImages(Protocol):
+    """A provider that can be given the file of an image version."""
+
+    async def import_image(self, image: ImageReference, file: Path, sha256: str) -> str:
+        """Take the file in as this version; `sha256`: what it must have, "" for whatever it has. Returns where it is now, for people.
+
+        Taking in the same file again changes nothing. May take minutes. Raises ProviderError, and then nothing has changed.
+        """
 
 
 class Provider(Protocol):

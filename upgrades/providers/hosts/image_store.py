@@ -14,6 +14,7 @@ from pathlib import Path
 
 from upgrades.core.facts import ImageReference
 from upgrades.providers.base import ProviderError
+from upgrades.providers.hosts import image_files
 
 PART = re.compile(r"[a-z0-9(][a-z0-9._()-]{0,126}\Z")
 DISK, MANIFEST = "disk.qcow2", "manifest.json"
@@ -78,6 +79,22 @@ class ImageStore:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         return folder / DISK
+
+    def take_in(self, image: ImageReference, file: Path, sha256: str) -> Path:
+        """Copy a qcow2 or raw file into the store; `sha256`: what the file must have, "" for whatever it has. Returns the image's disk.
+
+        Raises ProviderError: another image of that version is there, or the file cannot be an OS disk (image_files.py).
+        """
+        folder = self._folder_of(image)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".import.") as work:
+            draft = Path(work) / "disk.import"
+            image_files.copied(file, draft, sha256)
+            disk = image_files.as_qcow2(draft, file)
+            if folder.exists() and _sha256(folder / DISK) != _sha256(disk):
+                message = f"Another image of version {image.version} is at {folder}. A version never changes: give this one a new number."
+                raise ProviderError("ImageExists", message, permanent=True)
+            return self.publish(image, disk)
 
     def _folder_of(self, image: ImageReference) -> Path:
         names = ("publisher", "offer", "sku", "version")
