@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from upgrades.providers.base import Extension
-from upgrades.providers.hosts.extension_scripts import ExtensionScripts, in_order, plan
+from upgrades.providers.hosts.extension_scripts import GUEST_PROGRAM, ExtensionScripts, in_order, plan
 from upgrades.providers.hosts.guest_status import GuestRun, parse
-from upgrades.providers.hosts.seed import GUEST_PROGRAM
 
 
 def test_an_extension_comes_after_all_that_it_names() -> None:

@@ -13,6 +13,7 @@ A link is replaced by renaming a new one: it shows the old disk or the new one.
 
 import os
 import re
+import shutil
 import struct
 from collections.abc import Sequence
 from hashlib import sha256
@@ -160,9 +161,9 @@ class MachineDisks:
         """OS disks that are neither present nor kept are deleted."""
         (self.folder / "was").unlink(missing_ok=True)
         stay = {self.os_disk, self.kept}
-        for path in self.folder.glob("os-*"):
-            if path.stem not in stay:
-                path.unlink(missing_ok=True)
+        drafts = [*self.folder.glob(".*.new"), *self.folder.glob(".seed.*")]  # of steps that were cut off
+        for path in [path for path in self.folder.glob("os-*") if path.stem not in stay] + drafts:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def start_with(self, os_disk: str) -> None:
         """The first OS disk of a machine."""

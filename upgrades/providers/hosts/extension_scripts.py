@@ -1,13 +1,17 @@
 """The scripts that extensions run on real machines, and the plan in which guest.sh runs them."""
 
+import io
 import json
 import re
+import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from upgrades.providers.base import Extension
+from upgrades.providers.hosts.guest_status import GuestStatus
 
+GUEST_PROGRAM = Path(__file__).parent / "guest.sh"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
 NOTHING = b"#!/bin/sh\n"
 FAILURE = b"#!/bin/sh\nexit 1\n"
@@ -62,6 +66,30 @@ def plan(scripts: ExtensionScripts, extensions: Sequence[Extension], removed: Se
         lines += [f"removed.sh||{_members({'name': name, 'removed': True})}" for name in removed]
     files["plan"] = "".join(f"{line}\n" for line in lines).encode()
     return files
+
+
+def changes(scripts: ExtensionScripts, extensions: Sequence[Extension], report: GuestStatus) -> bytes | None:
+    """What guest.sh has to run in a machine that has reported, as a tar archive (guest_agent.py); None for nothing."""
+    present = report.present_extensions()
+    lacking = [
+        extension
+        for extension in in_order(extensions)
+        if not ((run := present.get(extension.name)) and run.is_good and run.version == extension.version)
+    ]
+    removed = sorted(present.keys() - {extension.name for extension in extensions})
+    if not lacking and not removed:
+        return None
+    return _tar({"guest.sh": GUEST_PROGRAM.read_bytes(), **plan(scripts, lacking, removed)})
+
+
+def _tar(files: Mapping[str, bytes]) -> bytes:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, content in files.items():
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            tar.addfile(about, io.BytesIO(content))
+    return archive.getvalue()
 
 
 def _members(members: Mapping[str, object]) -> str:

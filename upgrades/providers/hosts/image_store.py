@@ -16,7 +16,7 @@ from upgrades.core.facts import ImageReference
 from upgrades.providers.base import ProviderError
 from upgrades.providers.hosts import image_files
 
-PART = re.compile(r"[a-z0-9(][a-z0-9._()-]{0,126}\Z")
+PART = re.compile(r"[\w(-][\w.()-]{0,126}\Z")  # letters of any language: resource groups may have them
 DISK, MANIFEST = "disk.qcow2", "manifest.json"
 
 

@@ -15,9 +15,7 @@ from pathlib import Path
 
 from upgrades.providers.base import MachineProfile, ProviderError
 from upgrades.providers.hosts import programs
-from upgrades.providers.hosts.extension_scripts import ExtensionScripts, in_order, plan
-
-GUEST_PROGRAM = Path(__file__).parent / "guest.sh"
+from upgrades.providers.hosts.extension_scripts import GUEST_PROGRAM, ExtensionScripts, in_order, plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,8 @@ class Booting:
         with self._starting() as is_ours:
             if not is_ours or self._are_booting() >= self._settings.starting_at_once:
                 return Waiting(ASK_SECONDS, "other machines of this host are booting")
+            if processes.find(machine.uuid):  # of a step that was cut off
+                return Waiting(0, "the machine boots")
             memory["starts"] = memory.get("starts", 0) + 1
             try:
                 machine.start(accelerator)

@@ -48,7 +48,7 @@ def launch(settings: QemuSettings, what: Launch) -> None:
     if (what.folder / CONSOLE).exists():
         os.replace(what.folder / CONSOLE, what.folder / LAST_CONSOLE)
     with ExitStack() as sockets:
-        monitor, agent = (sockets.enter_context(_listening(what.folder, name)) for name in ("qmp", "agent"))
+        monitor, agent = (sockets.enter_context(listening(what.folder, name)) for name in ("qmp", "agent"))
         command = [
             *(
                 programs.find(PROGRAM),
@@ -103,7 +103,7 @@ def _network(settings: QemuSettings, ports: Sequence[int]) -> list[str]:
     return ["-netdev", f"user,id=net0,restrict={restrict}{forwards}", "-device", "virtio-net-pci,netdev=net0,romfile="]
 
 
-def _listening(folder: Path, name: str) -> socket.socket:
+def listening(folder: Path, name: str) -> socket.socket:
     """A socket in the folder, whose path may be longer than a socket's may be: QEMU gets the socket itself."""
     (folder / name).unlink(missing_ok=True)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,0 +1,72 @@
+"""What the provider `qemu` says and refuses before any machine is started. No QEMU is needed: machines that boot are in
+tests/virtual_machines.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.providers.contract import create, delete, done, extend, play, reimage, restore
+from upgrades.providers import load
+from upgrades.providers.base import MachineProfile, Operation, Provider, ProviderError, ScaleSetReference
+
+SET = ScaleSetReference("rg/set")
+ADDRESS = "127.0.0.1 80=40123 22=40124"
+
+
+@pytest.fixture
+def make_provider(tmp_path: Path) -> Callable[[], Provider]:
+    return lambda: load("qemu", tmp_path, {"most_machines": 0})
+
+
+def refusal(make_provider: Callable[[], Provider], operation: Operation) -> ProviderError:
+    async def story(provider: Provider) -> ProviderError:
+        return (await provider.begin([operation]))[operation.id]
+
+    return play(make_provider, story)
+
+
+def test_an_empty_host_has_no_machines(make_provider: Callable[[], Provider]) -> None:
+    assert play(make_provider, lambda provider: provider.views(SET)) == {}
+    assert play(make_provider, lambda provider: done(provider, delete(SET, "0"))) == []
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [reimage(SET, "7"), restore(SET, "7", "os-1"), extend(SET, "7", MachineProfile())],
+    ids=lambda o: o.kind,
+)
+def test_operations_on_no_machine_are_refused(make_provider: Callable[[], Provider], operation: Operation) -> None:
+    error = refusal(make_provider, operation)
+    assert (error.code, error.permanent) == ("InstanceNotFound", True)
+    assert "instance 7" in error.message
+
+
+def test_a_host_has_no_more_machines_than_its_setting_says(make_provider: Callable[[], Provider]) -> None:
+    assert play(make_provider, lambda provider: provider.available_quota(SET)) == 0
+    error = refusal(make_provider, create(SET, "0"))
+    assert (error.code, error.permanent, "`most_machines`" in error.message) == ("QuotaExceeded", True, True)
+
+
+def test_an_image_that_is_not_on_the_host_is_refused(tmp_path: Path) -> None:
+    error = refusal(lambda: load("qemu", tmp_path, {}), create(SET, "0"))
+    assert (error.code, error.permanent) == ("ImageNotFound", True)
+
+
+@pytest.mark.parametrize("key", ["rg/../x", "../rg", "rg/..", "rg/.hidden", "rg"])
+def test_no_name_leads_out_of_the_folder(tmp_path: Path, key: str) -> None:
+    error = refusal(lambda: load("qemu", tmp_path / "home", {}), create(ScaleSetReference(key), "0"))
+    assert (error.code, error.permanent) == ("InvalidName", True)
+
+
+def test_a_port_of_a_machine_is_one_of_the_host(make_provider: Callable[[], Provider]) -> None:
+    async def story(provider: Provider) -> None:
+        assert provider.endpoint(ADDRESS, 80) == ("127.0.0.1", 40123)
+        assert provider.endpoint(ADDRESS, 22) == ("127.0.0.1", 40124)
+        with pytest.raises(ProviderError, match="443 is none of the location's `ports`"):
+            provider.endpoint(ADDRESS, 443)
+        with pytest.raises(ProviderError, match="the machine has no address: it is not up"):
+            provider.endpoint("", 80)
+
+    play(make_provider, story)
