@@ -75,7 +75,7 @@ def test_a_disk_that_is_not_whole_is_refused(
     assert not list(store.folder.rglob("*.qcow2"))
 
 
-def test_what_is_no_disk_is_refused(store: ImageStore, tmp_path: Path) -> None:
+def test_a_file_without_a_disk_is_refused(store: ImageStore, tmp_path: Path) -> None:
     page = tmp_path / "a.img"
     page.write_text("<html>404</html>")
     with pytest.raises(ProviderError, match="neither a boot sector nor"):
