@@ -21,7 +21,8 @@ class Options:
     """What `manage.py up` was told. An `http_port` of 0 means no plain http.
 
     `secrets` are variables that every child is given. `new_secret_key`: the key has just been made anew, on purpose.
-    `heartbeats` is the handle of the file in which they leave theirs.
+    `machines`: the provider of the demonstration on real machines, "" for none. `heartbeats` is the handle of the file in which they
+    leave theirs.
     """
 
     host: str
@@ -30,6 +31,7 @@ class Options:
     demo: bool
     home: Path
     new_secret_key: bool = False
+    machines: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     heartbeats: int = -1
 
@@ -77,7 +79,8 @@ def standard(options: Options, lock: int, gate: int) -> Programs:
 
 def _prepare_options(options: Options) -> list[str]:
     wishes = {"--demo": options.demo, "--new-secret-key": options.new_secret_key}
-    return [option for option, is_wanted in wishes.items() if is_wanted]
+    machines = ["--machines", options.machines] if options.machines else []
+    return [*(option for option, is_wanted in wishes.items() if is_wanted), *machines]
 
 
 def _hosts(host: str) -> dict[str, str]:

@@ -49,6 +49,9 @@ def read(arguments: Sequence[str]) -> Options:
         prog=f"{PROGRAM} up", description="Starts everything Rollgrid needs and keeps it running."
     )
     parser.add_argument("--demo", action="store_true", help="make the demonstration fleet")
+    parser.add_argument(
+        "--machines", choices=["qemu"], default="", help="a demonstration on real virtual machines of this host"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     parser.add_argument("--http-port", type=_port, default=8000, help="%(default)s; not used with ROLLGRID_HTTPS_ONLY")
     parser.add_argument("--https-port", type=_port, default=8443, help="%(default)s")
@@ -63,7 +66,9 @@ def read(arguments: Sequence[str]) -> Options:
     # Behind a proxy that ends TLS the plain port is the proxy's; what comes to it in any other way is sent on to https.
     http_port = 0 if environment.https_only() and not environment.external_url() else given.http_port
     home = environment.home()
-    return Options(given.host.strip("[]"), http_port, given.https_port, given.demo, home, given.new_secret_key)
+    return Options(
+        given.host.strip("[]"), http_port, given.https_port, given.demo, home, given.new_secret_key, given.machines
+    )
 
 
 def _port(text: str) -> int:

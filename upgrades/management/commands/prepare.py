@@ -28,6 +28,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="make the demonstration fleet too")
+        parser.add_argument("--machines", default="", help="the provider of the demonstration on real machines")
         parser.add_argument("--new-secret-key", action="store_true", help="accept another secret key than before")
 
     def run_from_argv(self, argv: list[str]) -> None:
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         except CommandError as problem:
             sys.exit(f"rollgrid: {problem}")
 
-    def handle(self, *, demo: bool, new_secret_key: bool, **options: object) -> None:
+    def handle(self, *, demo: bool, new_secret_key: bool, machines: str, **options: object) -> None:
         try:
             check_not_newer()
             call_command("migrate", interactive=False, verbosity=0)
@@ -50,6 +51,8 @@ class Command(BaseCommand):
         self.make_first_user()
         if demo:
             call_command("demo")
+        if machines:
+            call_command("demo_machines", machines, stdout=self.stdout)
         self.stdout.write(json.dumps({"simulator": Location.objects.filter(provider="simulated").exists()}))
 
     def make_first_user(self) -> None:

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from upgrades import installation
@@ -27,6 +28,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--home", type=Path, default=None, help="the state folder; default: ROLLGRID_HOME")
     parser.add_argument("--images", type=Path, help="the folder of images; default: qemu/images in the state folder")
     parser.add_argument("--sku", default="Rollgrid:Guest:tiny", help="PUBLISHER:OFFER:SKU; default: %(default)s")
+    parser.add_argument("--lacking", action="store_true", help="only those that are not there yet")
     parser.add_argument(
         "versions", nargs="+", metavar="VERSION[:FLAVOUR]", help="good (if none is said), sick, dead, wrong"
     )
@@ -35,16 +37,25 @@ def main(arguments: list[str]) -> int:
     try:
         check_programs()
         store = ImageStore(options.images or home / "qemu" / "images")
-        parts = fetch(home / "cache" / "guest-image")
+        parts = None
         for version in options.versions:
             number, _, flavour = version.partition(":")
             publisher, offer, sku = options.sku.split(":")
             image = ImageReference(publisher, offer, sku, number)
+            if options.lacking and _is_there(store, image):
+                continue
+            parts = parts or fetch(home / "cache" / "guest-image")
             sys.stdout.write(f"{image}: {make_image(store, parts, image, Flavour(flavour or 'good'))}\n")
     except (ProviderError, ValueError, TypeError) as error:
         sys.stderr.write(f"guest_image: {error}\n")
         return 1
     return 0
+
+
+def _is_there(store: ImageStore, image: ImageReference) -> bool:
+    with suppress(ProviderError):
+        return bool(store.find(image))
+    return False
 
 
 def check_programs() -> None:
