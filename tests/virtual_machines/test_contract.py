@@ -4,6 +4,7 @@ import pytest
 
 from tests.providers.contract import told
 from tests.virtual_machines.host import Host
+from upgrades.core.states import Provisioning
 from upgrades.providers.checks import extensions, machines, restores
 from upgrades.providers.checks.site import Check, Site
 
@@ -36,3 +37,11 @@ def site(host: Host) -> Site:
 @pytest.mark.parametrize("check", _marked([*machines.checks.all, *restores.checks.all, *extensions.checks.all]))
 def test_contract(check: Check, site: Site) -> None:
     told(check, site)
+
+
+@pytest.mark.slow
+def test_a_machine_boots_with_the_accelerator_that_is_found_by_itself(host: Host) -> None:
+    """Whether or not this computer's /dev/kvm is any good."""
+    found_by_itself, site = host.but(accelerator="auto"), host.site()
+    (view,) = found_by_itself.play(lambda provider: site.done(provider, site.create("0")))
+    assert view.provisioning is Provisioning.SUCCEEDED

@@ -73,6 +73,26 @@ def test_a_swap_keeps_data_disks_and_is_seen_from_inside(fleet: Host, site: Site
     fleet.play(story)
 
 
+def test_machines_that_are_swapped_together_boot_in_turn(fleet: Host, site: Site) -> None:
+    """All keep their data disks; no more boot at the same time than the setting says."""
+    before = [seen(fleet, name) for name in INSTANCES]
+    swaps = [site.reimage(name, NEW, PROFILE) for name in INSTANCES]
+    booting = list[int]()
+
+    async def story(provider: Provider) -> list[InstanceView]:
+        swapping = asyncio.create_task(site.done(provider, *swaps))
+        while not swapping.done():
+            booting.append(sum(fleet.machine(name).is_booting and bool(fleet.process(name)) for name in INSTANCES))
+            await asyncio.sleep(0.05)
+        return await swapping
+
+    after = fleet.but(starting_at_once=1).play(story)
+    assert max(booting) == 1
+    assert [view.data_disks for view in after] == [view.data_disks for view in before]
+    assert {view.reported_version for view in after} == {NEW}
+    assert len({marker for view in after for marker in view.data_disks}) == 2 * len(INSTANCES)
+
+
 def test_a_sick_image_is_a_successful_swap_with_an_unhealthy_page(fleet: Host, site: Site) -> None:
     async def story(provider: Provider) -> None:
         (view,) = await site.done(provider, site.reimage("1", SICK, PROFILE))

@@ -10,6 +10,8 @@ import pytest
 from tests.providers.contract import create, delete, done, extend, play, reimage, restore
 from upgrades.providers import load
 from upgrades.providers.base import MachineProfile, Operation, Provider, ProviderError, ScaleSetReference
+from upgrades.providers.qemu.machine import Machine
+from upgrades.providers.qemu.settings import read_settings
 
 SET = ScaleSetReference("rg/set")
 ADDRESS = "127.0.0.1 80=40123 22=40124"
@@ -70,3 +72,20 @@ def test_a_port_of_a_machine_is_one_of_the_host(make_provider: Callable[[], Prov
             provider.endpoint("", 80)
 
     play(make_provider, story)
+
+
+def test_a_foreign_folder_is_not_deleted(tmp_path: Path, make_provider: Callable[[], Provider]) -> None:
+    theirs = tmp_path / "qemu" / "machines" / "rg" / "set" / "0" / "precious"
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
+    assert play(make_provider, lambda provider: done(provider, delete(SET, "0"))) == []
+    assert theirs.exists()
+
+
+def test_a_foreign_folder_is_no_place_for_a_machine(tmp_path: Path) -> None:
+    machine = Machine(read_settings(tmp_path, {}), SET.key, "0")
+    machine.folder.mkdir(parents=True)
+    (machine.folder / "precious").touch()
+    with pytest.raises(ProviderError, match="has other files; move them away") as caught:
+        machine.make_folder()
+    assert (caught.value.code, caught.value.permanent, machine.exists) == ("ForeignFolder", True, False)

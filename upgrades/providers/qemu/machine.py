@@ -98,13 +98,17 @@ class Machine:
     # Changes.
 
     def make_folder(self) -> None:
+        """Raises ProviderError, permanent, where somebody else has one of that name."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.exists and any(not path.name.startswith(".") for path in self.folder.iterdir()):
+            message = f"Instance {self.instance} cannot be created: {self.folder} has other files; move them away."
+            raise ProviderError("ForeignFolder", message, permanent=True)
         about = {"scaleSet": self.key, "instance": self.instance, "uuid": self.uuid}
         atomic_files.replace(self.folder / ABOUT, json.dumps(about).encode())
 
     def delete_folder(self) -> None:
-        """With all that is in it. It is moved out of the way first: half a machine is never seen."""
-        if self.folder.exists():
+        """With all that is in it, if it is ours. It is moved out of the way first: half a machine is never seen."""
+        if self.exists:
             bin = self._settings.folder / ".deleted"
             bin.mkdir(mode=0o700, exist_ok=True)
             gone = bin / uuid4().hex
