@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
+from playwright._impl._api_structures import SetCookieParam
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
 
@@ -16,6 +17,8 @@ PATIENCE_MS = 30_000
 PASSWORD = "correct horse battery staple"
 
 SignIn = Callable[..., Page]
+Contexts = list[BrowserContext]
+Cookies = dict[str, list[SetCookieParam]]
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +44,35 @@ def up(
             yield running
 
 
+@pytest.fixture(scope="module")
+def cookies(up: Installation) -> Cookies:
+    """Those of each user's last session, which serve until somebody signs out: to check a password costs 0.4 s of a core."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def contexts(up: Installation, browser: Browser) -> Contexts:
+    """Those of one file that nobody uses now. What a page has loaded is in the cache of its context, and serves the next test too."""
+    return []
+
+
 @pytest.fixture
-def sign_in(up: Installation, browser: Browser) -> Iterator[SignIn]:
-    """sign_in("/path", user="admin", dark=False, width=1280): a page on which no script failed and nothing was forbidden."""
-    contexts: list[BrowserContext] = []
+def sign_in(up: Installation, browser: Browser, cookies: Cookies, contexts: Contexts) -> Iterator[SignIn]:
+    """sign_in("/path", user="admin", dark=False, width=1280): a page on which no script failed and nothing was forbidden.
+
+    `cold`: nothing that it needs has been loaded before.
+    """
+    used: list[BrowserContext] = []
+    alone: list[BrowserContext] = []
     troubles: list[str] = []
+    home = f"http://127.0.0.1:{up.http_port}"
+
+    def a_context(zone: str | None, cold: bool) -> BrowserContext:
+        if cold or zone:
+            alone.append(browser.new_context(base_url=home, timezone_id=zone))
+            return alone[-1]
+        used.append(contexts.pop() if contexts else browser.new_context(base_url=home))
+        return used[-1]
 
     def open_page(
         path: str,
@@ -56,29 +83,55 @@ def sign_in(up: Installation, browser: Browser) -> Iterator[SignIn]:
         width: int = 1280,
         height: int = 900,
         zone: str | None = None,
+        cold: bool = False,
     ) -> Page:
-        context = browser.new_context(
-            base_url=f"http://127.0.0.1:{up.http_port}",
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light",
-            timezone_id=zone,
-        )
-        contexts.append(context)
+        context = a_context(zone, cold)
         context.set_default_timeout(PATIENCE_MS)
+        context.add_cookies(cookies.get(user, []))
         page = context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme="dark" if dark else "light")
         page.on("pageerror", lambda error: troubles.append(f"script: {error}"))
         page.on("console", lambda said: _note(said.type, said.text, troubles))
-        page.goto(f"/login/?next={path}")
-        page.get_by_label("User name").fill(user)
-        page.get_by_label("Password").fill(password or (up.home / "admin-password").read_text().strip())
-        page.get_by_role("button", name="Sign in").click()
+        page.goto(path)
+        if "/login/" in page.url:
+            _fill_in(page, path, user, password or (up.home / "admin-password").read_text().strip())
+            cookies[user] = _for_another(context)
         page.wait_for_url(f"**{path}")
         return page
 
     yield open_page
-    for context in contexts:
+    for context in used:
+        _forget(context, home)
+    contexts.extend(used)
+    for context in alone:
         context.close()
     assert not troubles, troubles
+
+
+def _forget(context: BrowserContext, home: str) -> None:
+    """Closes its pages, and leaves of what they kept only the cache."""
+    line = context.new_cdp_session(context.new_page())
+    line.send("Storage.clearDataForOrigin", {"origin": home, "storageTypes": "local_storage"})
+    for page in context.pages:
+        page.close()
+    context.clear_cookies()
+
+
+def _fill_in(page: Page, path: str, user: str, password: str) -> None:
+    page.goto(f"/login/?next={path}")
+    page.get_by_label("User name").fill(user)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**{path}")
+
+
+def _for_another(context: BrowserContext) -> list[SetCookieParam]:
+    """The cookies of this context, as another may be given them."""
+    return [
+        SetCookieParam(name=cookie["name"], value=cookie["value"], domain=cookie["domain"], path=cookie["path"])
+        for cookie in context.cookies()
+    ]
 
 
 def _note(kind: str, text: str, troubles: list[str]) -> None:

@@ -83,7 +83,7 @@ def test_the_hint_of_the_search_is_whole_beside_the_table_too(sign_in: SignIn, w
 @pytest.mark.parametrize("address", ["/", SET_PAGE])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_page_does_not_shift_while_it_loads(sign_in: SignIn, address: str, width: int) -> None:
-    page = sign_in("/", width=width)
+    page = sign_in("/", width=width, cold=True)
     page.add_init_script(COUNT_SHIFTS)
     page.goto(address)
     live(page)
@@ -103,7 +103,7 @@ def test_a_page_on_a_phone_does_not_shift_when_times_are_localised(sign_in: Sign
 
 @pytest.mark.parametrize("width", [390, 768, 1280])
 def test_a_form_of_the_admin_does_not_shift_and_its_first_field_has_the_focus(sign_in: SignIn, width: int) -> None:
-    page = sign_in("/", width=width)
+    page = sign_in("/", width=width, cold=True)
     page.add_init_script(COUNT_SHIFTS)
     page.goto("/admin/upgrades/imageversion/add/")
     expect(page.locator(".selector")).to_be_visible()

@@ -10,7 +10,7 @@ shortest history that was found to lead to it within a minute, as a program.
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import cycle
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.orchestrator.cloud import Cloud, CloudProvider
 from tests.orchestrator.model import approvals, extensions, missing, replacing, rollbacks, steering, stories
 from tests.orchestrator.model import prober as doubles
-from tests.orchestrator.model.clocks import Clocks, DatabaseNow
+from tests.orchestrator.model.clocks import Clocks, DatabaseNow, Moment
 from tests.orchestrator.model.evidence import HEALTH_WAIT
 from tests.orchestrator.model.machine import Fleets
 from tests.orchestrator.model.stories import Anything
@@ -63,10 +63,8 @@ class Bench:
         self.world: World | None = None
         self.machine: type[Fleets] = Fleets
         monkeypatch.setitem(providers.PROVIDERS, CLOUD, f"{CloudProvider.__module__}:{CloudProvider.__name__}")
-        self.times_asked = 0
-        monkeypatch.setattr(clock, "Now", self.database_now)
-        self.compiled: dict[Any, Any] = {}
-        monkeypatch.setattr(prepared, "_kept", self.kept)
+        monkeypatch.setattr(clock, "Now", lambda: DatabaseNow(Moment(lambda: self.clocks.database())))
+        monkeypatch.setattr(prepared, "_compiled", {})  # with this clock
         monkeypatch.setattr(instance_rows, "MAX_OPERATIONS", 2)
         monkeypatch.setattr(writing, "HINTS", self)
         # Its clock stands still while somebody works.
@@ -79,21 +77,6 @@ class Bench:
 
     def monotonic(self) -> float:
         return self.clocks.monotonic()
-
-    def database_now(self) -> DatabaseNow:
-        self.times_asked += 1
-        return DatabaseNow(self.clocks.database())
-
-    def kept(self, of: object, alias: str, values: Sequence[Any], make: Callable[[list[Any]], Any]) -> Any:
-        """As `prepared` keeps what it compiled, except where the moment stands in the text of the query, as it does here."""
-        key = (of, alias, *((len(value) if isinstance(value, list | tuple) else type(value)) for value in values))
-        if key in self.compiled:
-            return self.compiled[key]
-        before = self.times_asked
-        made = make(prepared._stand_ins(values))
-        if self.times_asked == before:
-            self.compiled[key] = made
-        return made
 
     def publish(self, heads: Mapping[int, int]) -> None:
         if self.world is not None:

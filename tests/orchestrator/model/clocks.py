@@ -1,9 +1,11 @@
 """The three clocks of a model: the time that truly passes, the processes' wall clock, and the database's. Only a test moves them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import DateTimeField, Value
 
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -41,11 +43,25 @@ class Clocks:
         self.jumped_at = self.elapsed
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A value of a statement: what the database's clock says when the statement runs, plus `ahead`."""
+
+    clock: Callable[[], datetime]
+    ahead: timedelta = timedelta()
+
+    def now(self) -> Any:
+        return connection.ops.adapt_datetimefield_value(self.clock() + self.ahead)
+
+
 class DatabaseNow(Value):
-    """Stands for the database's Now() in `upgrades.models.clock`."""
+    """Stands for the database's Now() in `upgrades.models.clock`: statements are compiled once with this too."""
 
-    def __init__(self, at: datetime) -> None:
-        super().__init__(at, output_field=DateTimeField())
+    def __init__(self, moment: Moment) -> None:
+        super().__init__(moment, output_field=DateTimeField())
 
-    def __add__(self, other: Any) -> Any:
-        return DatabaseNow(self.value + other)
+    def __add__(self, length: Any) -> Any:
+        return DatabaseNow(replace(self.value, ahead=self.value.ahead + length))
+
+    def as_sql(self, *_: Any, **__: Any) -> Any:
+        return "%s", [self.value]

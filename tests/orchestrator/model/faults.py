@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db import connection
 
+from tests.orchestrator.model.clocks import Moment
+
 ENDING = ("ROLLBACK", "RELEASE")
 WRITES = ("INSERT", "UPDATE", "DELETE")
 QUIET = re.compile(
@@ -85,6 +87,8 @@ class Statements:
             self._is_aside = before
 
     def _execute(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if params and not many:
+            params = tuple(param.now() if isinstance(param, Moment) else param for param in params)
         if self._lives and not self._is_aside:
             self._strike(self._lives[-1], sql, params)
             self.changed_something |= sql.startswith(WRITES) and not QUIET.match(sql)
