@@ -24,11 +24,12 @@ MAX_PROCESSES = 4
 # The order of tests/conftest.py is kept: files with long tests first.
 BY_TWO = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 ON_POSTGRES = (sys.executable, "-m", "tests.private_postgres", *PYTEST)
-# The first two start an `up` on an SQLite of its own, whatever the database of the tests is. The others are about what a web server does
+# The first three start an `up` on an SQLite of its own, whatever the database of the tests is. The others are about what a web server does
 # before any statement. Once is enough.
 ON_SQLITE_ONLY = (
     "tests/supervisor",
     "tests/end_to_end/test_refusing_broker.py",
+    "tests/end_to_end/test_package.py",
     "tests/end_to_end/test_bodies.py",
     "tests/end_to_end/test_fuzz_sockets.py",
     "tests/end_to_end/test_slow_reader.py",

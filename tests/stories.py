@@ -15,6 +15,7 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
+from tests.compiled import in_order
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import publish_image
 from upgrades.commands.scale_sets import set_model
@@ -234,7 +235,7 @@ def _seen(snapshot: Json) -> Json:
 def everything_stored() -> dict[str, list[Json]]:
     """All rows of all our tables; of the audit trail what was done: what was refused changes nothing, and is written there."""
     models = list(apps.get_app_config("upgrades").get_models(include_auto_created=True))
-    rows = {model._meta.label: list(model._base_manager.order_by("pk").values()) for model in models}
+    rows = {model._meta.label: in_order(model, connection.vendor).rows() for model in models}
     trail = AuditEntry._meta.label
     return {**rows, trail: [row for row in rows[trail] if row["outcome"] == AuditOutcome.DONE]}
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection
-from django.db.models import Model
+from django.db import connection
 
+from tests.compiled import Compiled, all_values
 from upgrades.models import Batch, FleetStop, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet, WorkItem
 
 Row = dict[str, Any]
@@ -29,37 +29,18 @@ INSTANCE = (
 )
 
 
-class Query:
-    """A queryset's `values()`, compiled once: that takes longer than the database needs to answer. Not by the product's own means."""
-
-    def __init__(self, values: Any) -> None:
-        self._compiler = values.query.get_compiler(DEFAULT_DB_ALIAS)
-        self._sql, self._parameters = self._compiler.as_sql()
-        self._names = [*values.query.selected]
-
-    def rows(self) -> list[Row]:
-        with connection.cursor() as cursor:
-            cursor.execute(self._sql, self._parameters)
-            found = self._compiler.results_iter([cursor.fetchall()])
-        return [dict(zip(self._names, row, strict=True)) for row in found]
-
-
 @cache
-def _queries(vendor: str) -> dict[str, Query]:
+def _queries(vendor: str) -> dict[str, Compiled]:
     return {
-        "sets": Query(ScaleSet.objects.order_by("pk").values(*SET)),
-        "instances": Query(Instance.objects.order_by("scale_set", "number").values(*INSTANCE)),
-        "upgrades": Query(_all(RollingUpgrade)),
-        "batches": Query(_all(Batch).order_by("pk")),
-        "members": Query(_all(InstanceUpgrade).order_by("instance_number")),
-        "opt_outs": Query(_all(OptOut).filter(ended_at=None).order_by("pk")),
-        "work_items": Query(WorkItem.objects.values("id")),
-        "fleet_stops": Query(_all(FleetStop)),
+        "sets": Compiled(ScaleSet.objects.order_by("pk").values(*SET)),
+        "instances": Compiled(Instance.objects.order_by("scale_set", "number").values(*INSTANCE)),
+        "upgrades": Compiled(all_values(RollingUpgrade)),
+        "batches": Compiled(all_values(Batch).order_by("pk")),
+        "members": Compiled(all_values(InstanceUpgrade).order_by("instance_number")),
+        "opt_outs": Compiled(all_values(OptOut).filter(ended_at=None).order_by("pk")),
+        "work_items": Compiled(WorkItem.objects.values("id")),
+        "fleet_stops": Compiled(all_values(FleetStop)),
     }
-
-
-def _all(model: type[Model]) -> Any:
-    return model._default_manager.values(*(field.attname for field in model._meta.concrete_fields))
 
 
 @dataclass(frozen=True, slots=True)
