@@ -1,7 +1,9 @@
 """Debian's Chromium, and one running Rollgrid for all pages of a file."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import make_password
@@ -17,7 +19,7 @@ PATIENCE_MS = 30_000
 PASSWORD = "correct horse battery staple"
 
 SignIn = Callable[..., Page]
-Contexts = list[BrowserContext]
+Contexts = dict[str, list[BrowserContext]]  # by what they were made with
 Cookies = dict[str, list[SetCookieParam]]
 
 
@@ -53,7 +55,7 @@ def cookies(up: Installation) -> Cookies:
 @pytest.fixture(scope="module")
 def contexts(up: Installation, browser: Browser) -> Contexts:
     """Those of one file that nobody uses now. What a page has loaded is in the cache of its context, and serves the next test too."""
-    return []
+    return defaultdict(list)
 
 
 @pytest.fixture
@@ -62,17 +64,15 @@ def sign_in(up: Installation, browser: Browser, cookies: Cookies, contexts: Cont
 
     `cold`: nothing that it needs has been loaded before.
     """
-    used: list[BrowserContext] = []
-    alone: list[BrowserContext] = []
+    used: list[tuple[str, BrowserContext]] = []
     troubles: list[str] = []
     home = f"http://127.0.0.1:{up.http_port}"
 
-    def a_context(zone: str | None, cold: bool) -> BrowserContext:
-        if cold or zone:
-            alone.append(browser.new_context(base_url=home, timezone_id=zone))
-            return alone[-1]
-        used.append(contexts.pop() if contexts else browser.new_context(base_url=home))
-        return used[-1]
+    def a_context(cold: bool, **options: Any) -> BrowserContext:
+        alike = contexts[repr(options)]
+        context = alike.pop() if alike and not cold else browser.new_context(base_url=home, **options)
+        used.append((repr(options), context))
+        return context
 
     def open_page(
         path: str,
@@ -85,12 +85,15 @@ def sign_in(up: Installation, browser: Browser, cookies: Cookies, contexts: Cont
         zone: str | None = None,
         cold: bool = False,
     ) -> Page:
-        context = a_context(zone, cold)
+        context = a_context(
+            cold,
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            timezone_id=zone,
+        )
         context.set_default_timeout(PATIENCE_MS)
         context.add_cookies(cookies.get(user, []))
         page = context.new_page()
-        page.set_viewport_size({"width": width, "height": height})
-        page.emulate_media(color_scheme="dark" if dark else "light")
         page.on("pageerror", lambda error: troubles.append(f"script: {error}"))
         page.on("console", lambda said: _note(said.type, said.text, troubles))
         page.goto(path)
@@ -101,11 +104,9 @@ def sign_in(up: Installation, browser: Browser, cookies: Cookies, contexts: Cont
         return page
 
     yield open_page
-    for context in used:
+    for options, context in used:
         _forget(context, home)
-    contexts.extend(used)
-    for context in alone:
-        context.close()
+        contexts[options].append(context)
     assert not troubles, troubles
 
 
