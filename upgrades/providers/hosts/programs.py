@@ -19,7 +19,7 @@ PACKAGES = {
     "mke2fs": "e2fsprogs",
     "mkfs.vfat": "dosfstools",
     "mcopy": "mtools",
-    "syslinux": "syslinux",
+    "syslinux": "syslinux syslinux-common",
     "ldd": "libc-bin",
 }
 # Some of them are not on an ordinary user's path.
