@@ -15,14 +15,14 @@ VERSIONS := 1.0.0 1.1.0 1.2.0:sick 1.3.0:dead
 SOAK = $(shell awk 'BEGIN { left = ($(MINUTES) - 8) / 4; print (left > 0.5 ? left : 0.5) }')
 SOAKED := tests/crash tests/orchestrator/test_model.py
 JAVASCRIPT := tests/clients/javascript
-NOT_FAST := browser or virtual_machines or real_clients or slow
+NOT_FAST := browser or virtual_machines or containers or real_clients or slow
 UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate pyproject.toml
 
 TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-compute==37.2.0 azure-mgmt-compute==39.0.0 \
 	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0
 
-.PHONY: help run run-vms install install-clients test test-fast check lint soak fuzz bench vm-image screenshots texts lock azure-types
+.PHONY: help run run-vms install install-clients test test-fast test-machines check lint soak fuzz bench vm-image screenshots texts lock azure-types
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -41,6 +41,9 @@ install-clients: $(JAVASCRIPT)/node_modules/made.stamp ## Azure's own libraries 
 
 test: lint install-clients ## all checks and all tests, on SQLite and on PostgreSQL
 	$(ELSEWHERE) $(BIN)/python -m tests.run_all
+
+test-machines: $(VENV)/test.stamp ## all tests with real containers and real virtual machines, also those that take long
+	$(ELSEWHERE) $(BIN)/python -m pytest tests/containers tests/virtual_machines
 
 test-fast: lint ## all checks, and the tests that are quick: no browser, no real machines, no real clients, no kills
 	$(ELSEWHERE) $(BIN)/python -m pytest -m "not ($(NOT_FAST))"

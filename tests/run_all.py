@@ -23,6 +23,7 @@ PYTEST = (sys.executable, "-m", "pytest")
 MAX_PROCESSES = 4
 # The order of tests/conftest.py is kept: files with long tests first.
 BY_TWO = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+QUICK = ("-m", "not slow")
 ON_POSTGRES = (sys.executable, "-m", "tests.private_postgres", *PYTEST)
 # The first three start an `up` on an SQLite of its own, whatever the database of the tests is. The others are about what a web server does
 # before any statement. Once is enough.
@@ -35,7 +36,7 @@ ON_SQLITE_ONLY = (
     "tests/end_to_end/test_slow_reader.py",
 )
 KILLS = ("tests/crash", "tests/orchestrator/test_model.py")
-# With a run of its own, or none: real machines want the computer to themselves.
+# With a run of their own: real machines want a computer that is not busy.
 APART = ("tests/browser", "tests/containers", "tests/virtual_machines")
 LEFT_OUT = tuple(f"--ignore={path}" for path in (*APART, *ON_SQLITE_ONLY, *KILLS))
 
@@ -92,6 +93,9 @@ def all_parts() -> list[Part]:
         Part("postgres", (*ON_POSTGRES, "-m", "django_db or end_to_end", *LEFT_OUT)),
         Part("browser", (*PYTEST, "tests/browser")),
         Part("postgres-kills", (*ON_POSTGRES, *KILLS)),
+        # Last: they want a quieter computer. The long ones of them are in `make test-machines`.
+        Part("containers", (*PYTEST, "tests/containers", *QUICK), processes=2),
+        Part("virtual-machines", (*PYTEST, "tests/virtual_machines", *QUICK), processes=2),
     ]
 
 
