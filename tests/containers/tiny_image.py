@@ -35,7 +35,7 @@ INIT = """\
 export PATH=/bin
 . /etc/os-release
 [ "$KIND" = broken ] && exit 1
-trap 'sync; kill $!; exit 0' PWR TERM
+trap 'kill $!; exit 0' PWR TERM
 if [ "$KIND" = dead ]; then sleep 100000 & wait; fi
 mkdir -p /var/lib/rollgrid /www/cgi-bin
 if [ -s /etc/user-data ] && [ ! -e /var/lib/rollgrid/custom-data ]; then
