@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import psutil
+
 from tests.containers.tiny_image import Kind, busybox, tiny_image
 from tests.waiting import wait_until
 from upgrades.providers import load
@@ -141,9 +143,22 @@ class Incus:
     def _end(self) -> None:
         self.signal(signal.SIGTERM)
         self._wait()
+        self._end_the_rest()
         for mount in self._mounts():
             subprocess.run(["umount", "-l", mount], check=True)
         shutil.rmtree(self.folder)
+
+    def _end_the_rest(self) -> None:
+        """Containers and a DHCP server that an Incus in trouble has left, by their processes; the bridge."""
+        for process in psutil.process_iter(["cmdline"]):
+            words = " ".join(process.info["cmdline"] or ())
+            if str(self.folder) in words and "lxc monitor" in words:
+                for child in process.children():
+                    child.kill()
+            elif str(self.folder) in words and "dnsmasq" in words:
+                process.terminate()
+        if Path(f"/sys/class/net/{self.bridge}").exists():
+            subprocess.run(["ip", "link", "delete", self.bridge], check=True)
 
     # --- what is in it ------------------------------------------------------------------------------------------------
 
@@ -153,7 +168,9 @@ class Incus:
         answer = self._ask(method, path, content)
         assert answer["type"] != "error", (method, path, answer["error"])
         if answer["type"] == "async":
-            ended = self._ask("GET", f"{answer['operation']}/wait?timeout=60", None)["metadata"]
+            waited = self._ask("GET", f"{answer['operation']}/wait?timeout=60", None)
+            assert waited["type"] != "error", (method, path, waited["error"])
+            ended = waited["metadata"]
             assert ended["status"] == "Success", (method, path, ended["err"])
             return ended["metadata"]
         return answer["metadata"]
