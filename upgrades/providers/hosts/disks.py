@@ -176,15 +176,17 @@ class MachineDisks:
             return ""
 
     def _link(self, name: str, os_disk: str) -> None:
-        draft = self.folder / f".{name}.new"
-        draft.unlink(missing_ok=True)
+        draft = self._draft(name)
         draft.symlink_to(f"{os_disk}{SUFFIX}")
         os.replace(draft, self.folder / name)
         _sync(self.folder)
 
+    def _draft(self, name: str) -> Path:
+        """Of its own: a step that was cut off may still be at work in a thread."""
+        return self.folder / f".{name}.{uuid4().hex}.new"
+
     def _make(self, path: Path, *options: str | Path, size: str = "") -> None:
-        draft = path.with_name(f".{path.name}.new")
-        draft.unlink(missing_ok=True)
+        draft = self._draft(path.name)
         try:
             programs.run("qemu-img", "create", "-q", "-f", "qcow2", *options, draft, *([size] if size else []))
         except ProviderError as error:
