@@ -302,6 +302,7 @@ export interface Instance {
   name: string;
   zone: string;
   version: string;
+  reported_version: string;
   os_disk: string;
   data_disks: {
     lun: number;

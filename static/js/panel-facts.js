@@ -80,11 +80,13 @@ function quarantine({ quarantined_at: at, failed_version: version }, now) {
 
 /** @param {Instance} instance */
 function placement(instance) {
-  const { zone, version, approved_version: approved, power, provisioning } = instance;
+  const { zone, version, reported_version: reported, approved_version: approved } = instance;
+  const { power, provisioning } = instance;
   return section(t("fact.placement"), [
     [t("fact.batch"), batchOf(instance)],
     zone && [t("fact.zone"), zone],
     [t("fact.image"), version || "–"],
+    reported && [t("fact.reported"), reported],
     approved && [t("fact.approved_for"), approved],
     [t("fact.power"), POWERS[power]],
     [t("fact.provisioning"), PROVISIONED[provisioning]],

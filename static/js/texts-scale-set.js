@@ -48,6 +48,7 @@ export const SCALE_SET = {
   "fact.reason": "Reason",
   "fact.replaced": "Disk replaced",
   "fact.result": "Result",
+  "fact.reported": "Its OS says",
   "fact.since": "Since",
   "fact.took_extensions": "{time} after its extensions were run",
   "fact.took_image": "{time} after its OS disk was replaced",

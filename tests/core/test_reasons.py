@@ -51,6 +51,14 @@ def test_each_of_the_instances_that_a_reason_holds_can_say_it_alone() -> None:
     assert all(reason.text_for_one for reason in found)
 
 
+def test_an_os_that_is_another_version_than_its_disk_is_said() -> None:
+    facts = with_instance(with_instance(fleet(4, version=NEW), 1, drifted_to="0.9"), 3, drifted_to="0.9")
+    found = the(InstanceWhy.DRIFTED, facts)
+    assert found.instances == (1, 3)
+    assert "The OSs of 2 instances say that 0.9 runs" in found.text
+    assert found.text_for_one and found.text_for_one.startswith("Its OS says that 0.9 runs")
+
+
 def test_an_up_to_date_set_has_no_reasons() -> None:
     assert codes(fleet(10, version=NEW)) == []
     assert codes(with_instance(fleet(10, version=NEW, sick=5), 0, opt_out=HOLD)) == []
@@ -184,6 +192,7 @@ states = st.fixed_dictionaries(
         "is_switched_off": st.sampled_from([False, False, False, True]),
         "is_quarantined": st.sampled_from([False, False, False, True]),
         "is_half_made": st.sampled_from([False, False, False, True]),
+        "drifted_to": st.sampled_from(["", "", "", "0.9"]),
         "is_busy": st.sampled_from([False, False, False, True]),
         "is_being_deleted": st.sampled_from([False, False, False, True]),
         "is_unused_surge": st.sampled_from([False, False, False, True]),

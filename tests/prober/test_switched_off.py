@@ -84,6 +84,15 @@ def test_a_half_made_machine_is_known_as_such_and_not_as_switched_off() -> None:
     assert not observe(row.pk, NOW).facts.instances[0].is_half_made
 
 
+def test_the_version_that_runs_is_kept_beside_that_of_the_disk() -> None:
+    row = a_probed_set(threshold=1, instances=1)
+    pk = _is_seen(row, replace(_view(row, Power.RUNNING), version="16.04.1", reported_version="16.04.2"))
+    assert Instance.objects.get(pk=pk).reported_version == "16.04.2"
+    assert observe(row.pk, NOW).facts.instances[0].drifted_to == "16.04.2"
+    _is_seen(row, replace(_view(row, Power.RUNNING), version="16.04.1", reported_version="16.04"), LATER)
+    assert observe(row.pk, NOW).facts.instances[0].drifted_to == ""
+
+
 LATER = NOW + timedelta(hours=12)
 
 

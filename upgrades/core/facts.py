@@ -87,6 +87,7 @@ class InstanceFacts:
     `is_unused_surge`: a surge instance that has not replaced the old instance yet, so no count includes it.
     `missing`: it has no machine, and waits for one to be created.
     `runs_withdrawn_version`: the version that it runs was withdrawn.
+    `drifted_to`: the version that its OS says it is, where that is another one than its OS disk's; "" where they agree.
     `is_half_made`: the work on its OS disk ended half way. It runs no version that is known, and an upgrade is to do that work again.
     """
 
@@ -111,6 +112,7 @@ class InstanceFacts:
     runs_withdrawn_version: bool = False
     was_rolled_back: bool = False
     is_half_made: bool = False
+    drifted_to: str = ""
 
     @property
     def is_opted_out(self) -> bool:

@@ -67,6 +67,17 @@ def _half_made(context: ReasonContext) -> Iterator[Reason]:
         yield make_reason(InstanceWhy.HALF_MADE, action=action, numbers={"instances": len(ids)}, instances=ids)
 
 
+def _drifted(context: ReasonContext) -> Iterator[Reason]:
+    """One reason for each version that instances say they run while their OS disks are of another one."""
+    by_version: dict[str, list[int]] = {}
+    for instance in context.facts.staying:
+        if instance.drifted_to and not instance.is_busy:
+            by_version.setdefault(instance.drifted_to, []).append(instance.id)
+    for version, ids in sorted(by_version.items()):
+        values, numbers = {"version": version}, {"instances": len(ids)}
+        yield make_reason(InstanceWhy.DRIFTED, values, numbers=numbers, instances=tuple(ids))
+
+
 def _failed_before(context: ReasonContext) -> Iterator[Reason]:
     if ids := reason_queries.failed_before(context):
         is_running = context.upgrade is not None
@@ -110,6 +121,6 @@ def _work_under_way(context: ReasonContext) -> Iterator[Reason]:
 
 
 SOURCES: tuple[Callable[[ReasonContext], Iterator[Reason]], ...] = (
-    _unapproved, _opted_out, _quarantined, _withdrawn, _switched_off, _half_made, _failed_before, _waiting_for_turn, _skipped,
+    _unapproved, _opted_out, _quarantined, _withdrawn, _switched_off, _half_made, _drifted, _failed_before, _waiting_for_turn, _skipped,
     _work_under_way,
 )  # fmt: skip

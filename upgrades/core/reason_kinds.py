@@ -25,6 +25,7 @@ class InstanceWhy(StrEnum):
     OPTED_OUT = "OptedOut"
     SWITCHED_OFF = "SwitchedOff"
     HALF_MADE = "HalfMade"
+    DRIFTED = "RunsAnotherVersion"
     FAILED_BEFORE = "FailedOnThisVersion"
     SUSPECTED = "VersionSuspected"
     WITHDRAWN = "VersionWithdrawn"
@@ -116,6 +117,9 @@ KINDS: Mapping[StrEnum, ReasonKind] = {
     InstanceWhy.AUTOMATIC_OFF: ReasonKind("waiting", "pending", "automatic upgrades", _OPERATOR),
     InstanceWhy.HALF_MADE: ReasonKind(
         "attention", "failed", "machine", _OPERATOR, needs_person_after=0, of_instances=True
+    ),
+    InstanceWhy.DRIFTED: ReasonKind(
+        "attention", "unknown", "version", _OPERATOR, needs_person_after=0, of_instances=True
     ),
     InstanceWhy.QUARANTINED: ReasonKind(
         "attention", "quarantined", "quarantine", _OPERATOR, "release", needs_person_after=0, of_instances=True

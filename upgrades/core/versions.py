@@ -47,6 +47,21 @@ def is_older_if_known(version: str, target: str) -> bool:
     return bool(version and target) and is_older(version, target)
 
 
+def contradicts(reported: str, version: str) -> bool:
+    """Does an OS that says `reported` run something else than the image `version`?
+
+    Not where it says only the first numbers, as Ubuntu's images do, nor where it says no numbers, or nothing.
+
+    >>> contradicts("1.2.1", "1.2.0"), contradicts("22.04", "22.04.202401"), contradicts("12", "12.5.1"), contradicts("sid", "1.2")
+    (True, False, False, False)
+    """
+    said = [part for part in reported.split(".") if part]
+    if not version or not said or not all(part.isdecimal() for part in said):
+        return False
+    image = parse(version)
+    return any(int(part) != number for part, number in zip(said, image, strict=False)) or len(said) > len(image)
+
+
 def newest(versions: Iterable[str]) -> str | None:
     """The version that "latest" means among these; None where there are none."""
     return max(versions, key=parse, default=None)

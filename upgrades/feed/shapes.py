@@ -99,6 +99,7 @@ class InstanceShape(TypedDict):
     name: str
     zone: str
     version: str
+    reported_version: str
     os_disk: str
     data_disks: list[dict[str, Any]]
     power: str
@@ -227,6 +228,7 @@ def _instance(row: Instance, zone: str, opt_out: OptOut | None) -> InstanceShape
         name=row.name,
         zone=zone,
         version=row.version,
+        reported_version=row.reported_version,
         os_disk=row.os_disk,
         data_disks=row.data_disks,
         power=row.power,

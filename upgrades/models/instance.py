@@ -30,6 +30,7 @@ VIEW_FIELDS = (
     "extensions_key",
     "runs",
     "half_made",
+    "reported_version",
     "missing_since",
     "was_made",
     "creation_tries",
@@ -68,6 +69,7 @@ class Instance(models.Model):
     extensions = models.JSONField(default=list)
     extensions_key = models.TextField(blank=True)
     runs = models.JSONField(default=list)
+    reported_version = models.CharField(max_length=80, blank=True, help_text="Which version its OS says it is.")
     half_made = models.BooleanField(default=False, help_text="Work on its OS disk ended half way.")
 
     health = models.CharField(max_length=16, choices=_choices(Health), default=Health.INITIALIZING)
@@ -141,7 +143,7 @@ class Instance(models.Model):
         self.extensions = [asdict(extension) for extension in view.extensions]
         self.extensions_key = key_of_machine(view.extensions)
         self.runs = [asdict(run) for run in view.runs]
-        self.half_made = view.half_made
+        self.half_made, self.reported_version = view.half_made, view.reported_version[:80]
         self._take_creation(None, False)
         self.creation_tries, self.creation_error_code, self.creation_error = 0, "", ""
 
@@ -157,7 +159,7 @@ class Instance(models.Model):
         """Note that its machine is gone at the provider. All that was known of it is cleared, for the next machine will be a new one."""
         self.note_success()
         self.os_disk, self.version, self.address, self.data_disks = "", "", "", []
-        self.extensions, self.extensions_key, self.runs, self.half_made = [], "", [], False
+        self.extensions, self.extensions_key, self.runs, self.half_made, self.reported_version = [], "", [], False, ""
         self.creation_tries, self.creation_error_code, self.creation_error = 0, "", ""
         self._take_creation(now, True)
         self.health_since, self.health_detail = now, messages.GONE

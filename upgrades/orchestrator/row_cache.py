@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 
 from upgrades.core.facts import Hold, InstanceFacts, InstanceUpgradeFacts, MissingMachine, Withdrawal
 from upgrades.core.states import Health, InstanceUpgradeState, OperationKind, Power
+from upgrades.core.versions import contradicts
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.feed.read import changed_since
 from upgrades.models import Instance, InstanceUpgrade, ScaleSet
@@ -48,6 +49,7 @@ class InstanceRow(NamedTuple):
     member__state: str | None
     missing_since: datetime | None
     half_made: bool
+    reported_version: str
 
 
 class InstanceUpgradeRow(NamedTuple):
@@ -206,6 +208,7 @@ def _instance_facts(row: InstanceRow, context: InstanceContext, missing: Missing
         runs_withdrawn_version=row.version in context.withdrawn,
         was_rolled_back=row.member__state == InstanceUpgradeState.ROLLED_BACK,
         is_half_made=row.half_made and not row.operation_kind,
+        drifted_to=row.reported_version if contradicts(row.reported_version, row.version) else "",
     )
 
 
