@@ -70,6 +70,7 @@ async def unmake(work: Work, machine: Machine) -> None:
 
 async def delete(work: Work, machine: Machine | None) -> Waiting | Ended:
     if machine and machine.operation != work.operation.id:
+        await work.wait_for_running()  # a rebuild that still runs would write the old configuration back
         mark: dict[str, str] = {
             Key.OPERATION: work.operation.id,
             Key.KIND: OperationKind.DELETE,

@@ -133,6 +133,8 @@ async def _begun(work: Work, machine: Machine) -> Waiting | Ended:
     if work.memory.get("claimed"):
         message = f"Instance {work.operation.instance}: another operation took the place of this one."
         raise ProviderError("OperationSuperseded", message, permanent=True)
+    # A rebuild that still runs for a process that is no more writes the old configuration back when it ends, over our claim.
+    await work.wait_for_running()
     if work.operation.kind is not OperationKind.CREATE:
         return await claim(work, machine)
     if not checks.is_half_made(machine):
