@@ -17,7 +17,7 @@ IN_EACH_RUN = {
     "an_unknown_instance_cannot_be_reimaged",
     "an_unknown_instance_cannot_be_restored",
     "extensions_of_an_unknown_instance_cannot_be_run",
-    "the_same_restore_twice_is_once",
+    "a_restored_machine_is_as_it_was",
     "missing_and_changed_extensions_run_in_order",
 }
 

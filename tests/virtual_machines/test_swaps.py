@@ -73,6 +73,7 @@ def test_a_swap_keeps_data_disks_and_is_seen_from_inside(fleet: Host, site: Site
     fleet.play(story)
 
 
+@pytest.mark.slow
 def test_machines_that_are_swapped_together_boot_in_turn(fleet: Host, site: Site) -> None:
     """All keep their data disks; no more boot at the same time than the setting says."""
     before = [seen(fleet, name) for name in INSTANCES]
@@ -108,6 +109,7 @@ def test_an_os_that_says_another_version_than_its_image_is_seen(fleet: Host, sit
     assert (view.version, view.reported_version) == (WRONG, "0.0.0")
 
 
+@pytest.mark.slow
 def test_a_dead_image_is_put_back(fleet: Host, site: Site) -> None:
     (before,) = fleet.play(lambda provider: site.done(provider, site.reimage("2", OLD, PROFILE)))
     swap = site.reimage("2", DEAD, PROFILE)
@@ -135,7 +137,13 @@ MOMENTS: dict[str, Callable[[Host, Operation], bool]] = {
 }
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+IN_EACH_RUN = ("the machine is off", "the disk is switched")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [pytest.param(moment, marks=[] if moment in IN_EACH_RUN else pytest.mark.slow) for moment in MOMENTS],
+)
 def test_a_worker_killed_in_the_middle_of_a_swap_loses_nothing(fleet: Host, site: Site, moment: str) -> None:
     before = seen(fleet, "2")
     swap = site.reimage("2", NEW if before.version == OLD else OLD, PROFILE)
@@ -159,6 +167,7 @@ def test_a_qemu_killed_while_it_boots_is_started_again(fleet: Host, site: Site) 
     assert fleet.process("0") != first
 
 
+@pytest.mark.slow
 def test_a_stopped_machine_is_seen_as_stopped_and_a_restore_boots_it(fleet: Host, site: Site) -> None:
     (before,) = fleet.play(lambda provider: site.done(provider, site.reimage("1", OLD, PROFILE)))
     process = fleet.process("1")
@@ -171,6 +180,7 @@ def test_a_stopped_machine_is_seen_as_stopped_and_a_restore_boots_it(fleet: Host
     assert unaddressed(after) == unaddressed(before)
 
 
+@pytest.mark.slow
 def test_a_creation_with_a_dead_image_fails_and_can_be_tried_again(host: Host) -> None:
     site, dead = host.site(), host.site().create("0", DEAD)
     with working(host, dead):
