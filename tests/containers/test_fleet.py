@@ -60,6 +60,7 @@ def test_twenty_containers_are_upgraded_in_batches(incus: Incus, scale_set: Scal
     assert not [each for each in (*incus.names(), *incus.volumes()) if each.startswith(name[:15])]
 
 
+@pytest.mark.slow
 def test_the_old_root_comes_back_file_by_file(incus: Incus, scale_set: ScaleSetReference) -> None:
     async def story(provider: Provider) -> None:
         (before,) = await done(provider, create(scale_set, "0", profile=SAYS_HELLO))
@@ -92,7 +93,7 @@ def test_a_sick_version_runs_and_says_so_itself(incus: Incus, scale_set: ScaleSe
     incus.play(story)
 
 
-@pytest.mark.parametrize("version", [DEAD, BROKEN])
+@pytest.mark.parametrize("version", [DEAD, pytest.param(BROKEN, marks=pytest.mark.slow)])
 def test_a_version_that_does_not_come_up_is_put_back(incus: Incus, scale_set: ScaleSetReference, version: str) -> None:
     async def story(provider: Provider) -> None:
         (first,) = await done(provider, create(scale_set, "0", profile=FURNISHED))
@@ -117,6 +118,7 @@ async def _fails(provider: Provider, scale_set: ScaleSetReference, version: str)
     assert "Instance 0: It " in outcome.message
 
 
+@pytest.mark.slow
 def test_a_creation_that_failed_is_made_anew(incus: Incus, scale_set: ScaleSetReference) -> None:
     async def story(provider: Provider) -> None:
         birth = create(scale_set, "0", DEAD)

@@ -93,6 +93,7 @@ def test_incus_is_killed_in_the_middle_of_a_rebuild(incus: Incus, scale_set: Sca
     check(incus, scale_set, before, after, heavy)
 
 
+@pytest.mark.slow
 def test_an_instance_that_lost_its_root_volume_is_made_anew_as_the_same_one(
     incus: Incus, scale_set: ScaleSetReference, heavy: str
 ) -> None:
@@ -111,7 +112,13 @@ def test_an_instance_that_lost_its_root_volume_is_made_anew_as_the_same_one(
     assert back == before
 
 
-@pytest.mark.parametrize("moment", [Phase.STOPPING, Phase.SWAPPING, Phase.BOOTING, Phase.ENDING])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        Phase.SWAPPING,
+        *(pytest.param(phase, marks=pytest.mark.slow) for phase in (Phase.STOPPING, Phase.BOOTING, Phase.ENDING)),
+    ],
+)
 def test_the_worker_is_killed_and_another_goes_on(
     incus: Incus, scale_set: ScaleSetReference, heavy: str, moment: Phase
 ) -> None:
@@ -125,6 +132,7 @@ def test_the_worker_is_killed_and_another_goes_on(
     check(incus, scale_set, before, after, heavy)
 
 
+@pytest.mark.slow
 def test_workers_that_are_killed_again_and_again(incus: Incus, scale_set: ScaleSetReference, heavy: str) -> None:
     (before,) = play(incus.provider, lambda provider: done(provider, create(scale_set, "0", profile=FURNISHED)))
     there = reimage(scale_set, "0", heavy, FURNISHED)
@@ -139,6 +147,7 @@ def test_workers_that_are_killed_again_and_again(incus: Incus, scale_set: ScaleS
     assert incus.copies(scale_set) == []
 
 
+@pytest.mark.slow
 def test_a_creation_that_was_cut_off_leaves_one_machine(incus: Incus, scale_set: ScaleSetReference, heavy: str) -> None:
     birth = create(scale_set, "0", heavy, FURNISHED)
     begun(incus, birth)
@@ -149,6 +158,7 @@ def test_a_creation_that_was_cut_off_leaves_one_machine(incus: Incus, scale_set:
     assert len([name for name in incus.volumes() if name.startswith(f"{name_of(scale_set, '0')}-")]) == 1
 
 
+@pytest.mark.slow
 def test_a_swap_without_its_journal_is_half_made_and_done_again(
     incus: Incus, scale_set: ScaleSetReference, heavy: str, tmp_path: Path
 ) -> None:

@@ -19,7 +19,8 @@ from upgrades.providers.hosts.driver import Ended, Waiting
 from upgrades.providers.incus import checks
 from upgrades.providers.incus.client import QUESTION_SECONDS, STEP_SECONDS, IncusClient, IncusError
 from upgrades.providers.incus.creations import delete, make, unmake
-from upgrades.providers.incus.records import Key, Machine, machine_from_json, name_of, view_of
+from upgrades.providers.incus.listing import machines_of
+from upgrades.providers.incus.records import Key, Machine, view_of
 from upgrades.providers.incus.remaking import LOST, remake
 from upgrades.providers.incus.settings import Settings, read_settings
 from upgrades.providers.incus.swaps import PHASES, claim, ended
@@ -69,19 +70,11 @@ class IncusDriver:
 
     async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
         client, _ = self._host()
-        wanted = f"config.{Key.SET} eq {scale_set.key}"
         try:
-            found = (await client.get("/1.0/instances", recursion="2", filter=wanted)).body
+            machines = await machines_of(client, scale_set)
         except IncusError as error:
             raise _refused(error) from None
-        machines = [machine_from_json(body) for body in found]
-        return {
-            machine.config[Key.INSTANCE]: view_of(machine)
-            for machine in machines
-            if Key.INSTANCE in machine.config
-            and machine.config.get(Key.SET) == scale_set.key
-            and machine.name == name_of(scale_set, machine.config[Key.INSTANCE])  # copies of ours have the marks too
-        }
+        return {machine.config[Key.INSTANCE]: view_of(machine) for machine in machines}
 
     async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
         client, settings = self._host()

@@ -143,9 +143,14 @@ def name_of(scale_set: ScaleSetReference, instance: str) -> str:
     >>> name_of(ScaleSetReference("rg/web-frontend"), "12")
     'rg-web-frontend-af28f5-12'
     """
-    cleaned = re.sub("[^a-z0-9]+", "-", scale_set.key.rpartition("/")[2].lower()).strip("-")[:30].strip("-")
     number = instance if re.fullmatch("[a-z0-9]{1,12}", instance) else f"x{digest(instance, 8)}"
-    return "-".join(part for part in ("rg", cleaned, digest(scale_set.key, 6), number) if part)
+    return f"{prefix_of(scale_set)}{number}"
+
+
+def prefix_of(scale_set: ScaleSetReference) -> str:
+    """With what the names of all its machines begin."""
+    cleaned = re.sub("[^a-z0-9]+", "-", scale_set.key.rpartition("/")[2].lower()).strip("-")[:30].strip("-")
+    return "".join(f"{part}-" for part in ("rg", cleaned, digest(scale_set.key, 6)) if part)
 
 
 def disk_id_of(operation: Operation) -> str:
