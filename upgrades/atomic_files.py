@@ -16,6 +16,23 @@ def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
     _sync_folder(path.parent)
 
 
+def create(path: Path, content: bytes, mode: int = 0o600) -> bool:
+    """Write a file that is not there yet. False where it is: the first one stays. Raises OSError."""
+    return place(Path(_draft(path, content, mode)), path)
+
+
+def place(draft: Path, path: Path) -> bool:
+    """Give a whole and synced file of the same folder the name `path`. False where there is one already, which stays; the draft goes."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+    return True
+
+
 def _draft(path: Path, content: bytes, mode: int) -> str:
     """Write the content to a new file in the same folder and sync it: were it renamed before its bytes are on disk, it could end up empty.
 

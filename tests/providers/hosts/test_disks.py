@@ -1,13 +1,15 @@
-"""The disks of a machine, by the files in its folder. `qemu-img` is not needed: what it makes is laid there by hand."""
+"""The disks of a machine, by the files in its folder. What `qemu-img` makes is mostly laid there by hand."""
 
 import json
 import struct
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.providers.hosts.test_guest_status import REPORT
 from upgrades.providers.base import DataDisk
+from upgrades.providers.hosts import programs
 from upgrades.providers.hosts.disks import MachineDisks, os_disk_of
 from upgrades.providers.hosts.guest_status import GuestStatus, parse
 
@@ -86,6 +88,19 @@ def test_a_restore_after_an_abandoned_swap_brings_the_old_disk(disks: MachineDis
     assert (disks.os_disk, disks.kept, all_of(disks)) == ("os-1", "", {"os-1"})
 
 
+def test_a_restore_after_an_abandoned_swap_that_fails_goes_back_to_the_last_good_disk(disks: MachineDisks) -> None:
+    swap(disks, "os-2")
+    disks.note_report(report("os-2"))
+    disks.keep_replaced()
+    swap(disks, "os-3")  # it never came up, as far as anybody knows
+    disks.switch_back_to("os-1")
+    disks.switch_back_to("os-1")
+    assert (disks.os_disk, disks.was, disks.kept) == ("os-1", "os-2", "os-1")
+    disks.put_back()
+    disks.forget_swap()
+    assert (disks.os_disk, disks.kept, all_of(disks)) == ("os-2", "os-1", {"os-1", "os-2"})
+
+
 def test_a_report_is_noted_under_the_disk_that_the_guest_is_on(disks: MachineDisks) -> None:
     """The machine may have got another disk since it was asked."""
     swap(disks, "os-2")
@@ -119,6 +134,20 @@ def test_markers_come_from_the_guest(disks: MachineDisks) -> None:
     assert [view.marker for view in disks.data_disk_views(said)] == ["", "m"]
     disks.make_data_disks([DataDisk(0, 32), DataDisk(3, 32)])
     assert disks.data_disk_views(None) == (first, third)
+
+
+@pytest.mark.skipif(bool(programs.missing(["qemu-img"])), reason="qemu-img is not installed: apt install qemu-utils")
+def test_a_disk_that_a_machine_may_run_from_is_never_replaced(disks: MachineDisks) -> None:
+    """Two threads make the same disk: the first one's step was cut off, and it goes on all the same."""
+    makers = [threading.Thread(target=disks.make_data_disks, args=([DataDisk(0, 1)],)) for _ in range(8)]
+    seen = set[tuple[int, str]]()
+    for maker in makers:
+        maker.start()
+    while any(maker.is_alive() for maker in makers):
+        if disks.data_disk(0).exists():
+            seen.add((disks.data_disk(0).stat().st_ino, disks.markers()[0]))
+    assert len(seen) <= 1
+    assert [path.name for path in sorted(disks.folder.glob("*data*"))] == ["data-0.marker", "data-0.qcow2"]
 
 
 def test_an_os_disk_is_named_after_its_operation() -> None:

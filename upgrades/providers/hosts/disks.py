@@ -100,7 +100,7 @@ class MachineDisks:
         for disk in disks:
             marker, path = self.folder / f"data-{disk.lun}.marker", self.data_disk(disk.lun)
             if not marker.exists():
-                atomic_files.replace(marker, f"{uuid4()}".encode())
+                atomic_files.create(marker, f"{uuid4()}".encode())
             if not path.exists():
                 self._make(path, size=f"{disk.size_gb}G")
 
@@ -123,32 +123,37 @@ class MachineDisks:
 
     def switch_to_new(self, os_disk: str) -> None:
         """The machine, which is off, gets a new OS disk; `was` is the one that it had, and boots from if the new one is no good."""
-        if self.os_disk == os_disk:
-            return
-        # `was` is there if nobody went on with an earlier swap: that goes on from the last disk that was good.
-        if not self.was or self.has_come_up(self.os_disk):
-            self._link("was", self.os_disk)
-        self._link("os", os_disk)
-
-    def switch_back_to(self, os_disk: str) -> None:
-        """The machine, which is off, gets the kept disk, or that which an unfinished swap replaced. `was` is the one taken off."""
         taken_off = self.os_disk
         if taken_off == os_disk:
             return
-        if os_disk == self.was:
+        if self._is_last_good(taken_off, self.was):
+            self._link("was", taken_off)
+        self._link("os", os_disk)
+
+    def switch_back_to(self, os_disk: str) -> None:
+        """The machine, which is off, gets the kept disk, or that which an unfinished swap replaced.
+
+        `was` is the one taken off; or still that of an unfinished swap, if that swap's disk is no good and its old one is not put in.
+        """
+        taken_off = self.os_disk
+        if taken_off == os_disk:
+            return
+        was = self.was
+        if os_disk == was:
             self._link("kept", os_disk)
-        self._link("was", taken_off)
+        if os_disk == was or self._is_last_good(taken_off, was):
+            self._link("was", taken_off)
         self._link("os", os_disk)
 
     def put_back(self) -> None:
         """Undo a switch: the machine, which is off, has the disk again that it had."""
-        if self.was:
-            self._link("os", self.was)
+        if was := self.was:
+            self._link("os", was)
 
     def keep_replaced(self) -> None:
         """A new disk is good: the replaced one is kept, and others go."""
-        if self.was:
-            self._link("kept", self.was)
+        if was := self.was:  # asked once: a step that was cut off may end the swap meanwhile
+            self._link("kept", was)
         self.forget_swap()
 
     def drop_taken_off(self) -> None:
@@ -168,6 +173,13 @@ class MachineDisks:
     def start_with(self, os_disk: str) -> None:
         """The first OS disk of a machine."""
         self._link("os", os_disk)
+
+    def _is_last_good(self, os_disk: str, was: str) -> bool:
+        """Is it the present disk to which the machine goes back, and not `was`?
+
+        `was` is there if nobody went on with an earlier swap, whose disk is good only if it has come up since.
+        """
+        return not was or self.has_come_up(os_disk)
 
     def _linked(self, name: str) -> str:
         try:
@@ -193,8 +205,8 @@ class MachineDisks:
             permanent = error.code == "ProgramFailed"
             raise ProviderError("DiskNotMade", error.message, permanent=permanent) from error
         _sync(draft)
-        os.replace(draft, path)
-        _sync(self.folder)
+        # A machine may run from a disk of this name by now, if this is the thread of a step that was cut off.
+        atomic_files.place(draft, path)
 
 
 def _sync(path: Path) -> None:
