@@ -5,7 +5,7 @@ import json
 import pytest
 
 from upgrades.core.states import Provisioning
-from upgrades.providers.hosts.guest_status import parse
+from upgrades.providers.hosts.guest_status import MAX_REPORT, MAX_TEXT, parse
 
 REPORT = {
     "phase": "running",
@@ -70,10 +70,25 @@ def test_half_a_report_is_none(cut_at: int) -> None:
         json.dumps(REPORT | {"extensions": [{"name": "app"}]}),
         json.dumps(REPORT | {"dataDisks": [{"lun": "x", "marker": "m"}]}),
         json.dumps(REPORT | {"customData": "yes"}),
+        json.dumps(REPORT).replace('"exit": 7', '"exit": 1e999'),
+        json.dumps(REPORT).replace('"lun": 3', '"lun": 1e999'),
+        json.dumps(REPORT).replace('"lun": 3', '"lun": ' + "9" * 5000),
+        json.dumps(REPORT | {"work": "[DEEP]"}).replace('"[DEEP]"', "[" * 900 + "]" * 900),
+        json.dumps(REPORT | {"more": "x" * MAX_REPORT}),
+        json.dumps(REPORT | {"more": "é" * (MAX_REPORT // 4)}, ensure_ascii=False),
     ],
 )
 def test_a_text_that_is_no_report_is_none(report: str | bytes | None) -> None:
     assert parse(report) is None
+
+
+def test_texts_of_a_guest_can_be_stored_and_shown() -> None:
+    run = {"name": "a\0pp", "exit": 1, "at": "now", "message": "bad\ud800\n\x1b[31m" + "x" * 10_000}
+    status = parse(json.dumps(REPORT | {"osVersion": "1.0\0", "extensions": [run]}))
+    assert status
+    (view,) = status.extension_views()
+    assert (status.os_version, view.name, view.message[:10]) == ("1.0", "app", "bad[31mxxx")
+    assert len(view.message) <= MAX_TEXT
 
 
 def test_a_guest_that_has_run_nothing_yet_is_not_up() -> None:

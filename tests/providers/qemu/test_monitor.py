@@ -68,8 +68,16 @@ def test_an_answer_is_told_from_events(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [b"", b"not json\n", b"[]\n", b'{"half": ', GREETING, GREETING + b'{"return": {}}\n' + b"x" * 2_000_000],
-    ids=["nothing", "words", "a list", "half a line", "only a greeting", "too much"],
+    [
+        b"",
+        b"not json\n",
+        b"[]\n",
+        b'{"half": ',
+        b"[" * 100_000 + b"\n",
+        GREETING,
+        GREETING + b'{"return": {}}\n' + b"x" * 2_000_000,
+    ],
+    ids=["nothing", "words", "a list", "half a line", "lists in lists", "only a greeting", "too much"],
 )
 def test_a_monitor_that_talks_nonsense_is_an_error_that_passes(folder: Path, said: bytes) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

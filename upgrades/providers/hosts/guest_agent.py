@@ -1,16 +1,14 @@
 """QEMU's guest agent: reads a guest's report, and changes its extensions. How commands get to the agent is the driver's business."""
 
 import base64
-import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from upgrades.providers.base import ProviderError
-from upgrades.providers.hosts.guest_status import REPORT, GuestStatus, parse
+from upgrades.providers.hosts.guest_status import MAX_REPORT, REPORT, GuestStatus, parse
 
 # (command, arguments) -> what it returns. Raises ProviderError, not permanent, where the agent does not answer or refuses.
 Ask = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
-MAX_REPORT = 256 * 1024
 CHANGE = 'mkdir -p "/run/rollgrid/$0" && tar -x -f - -C "/run/rollgrid/$0" && exec sh "/run/rollgrid/$0/guest.sh" extensions "$0"'
 
 
@@ -30,7 +28,7 @@ async def report(ask: Ask) -> GuestStatus | None:
         await ask("guest-file-close", {"handle": handle})
     try:
         return parse(base64.b64decode(answer["buf-b64"]))
-    except (KeyError, TypeError, binascii.Error):
+    except (KeyError, TypeError, ValueError):
         return None
 
 

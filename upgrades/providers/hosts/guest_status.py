@@ -14,6 +14,7 @@ from upgrades.providers.base import ExtensionView, Run
 
 REPORT = "/run/rollgrid/status.json"
 NOT_RUN = 125  # guest.sh: an extension that it comes after has failed
+MAX_REPORT = 256 * 1024
 MAX_TEXT = 500
 
 
@@ -73,20 +74,27 @@ class GuestStatus:
 def parse(text: str | bytes | None) -> GuestStatus | None:
     """The report; None where there is none, or it cannot be read."""
     try:
-        body = json.loads(text or "")
-        return GuestStatus(
-            phase=_text(body["phase"]),
-            os_disk=_text(body["osDisk"]),
-            os_version=_text(body["osVersion"]),
-            boot_id=_text(body["bootId"]),
-            work=_text(body.get("work", "")),
-            custom_data=_run({"name": "customData", **body["customData"]}) if body.get("customData") else None,
-            extensions=tuple(_run(entry) for entry in body["extensions"]),
-            data_disks={int(entry["lun"]): _text(entry["marker"]) for entry in body["dataDisks"]},
-            text=json.dumps(body),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        status = _parsed(text or "")
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
+    return status if len(status.text) <= MAX_REPORT else None
+
+
+def _parsed(text: str | bytes) -> GuestStatus:
+    if len(text) > MAX_REPORT:
+        raise ValueError("the report is too large")
+    body = json.loads(text)
+    return GuestStatus(
+        phase=_text(body["phase"]),
+        os_disk=_text(body["osDisk"]),
+        os_version=_text(body["osVersion"]),
+        boot_id=_text(body["bootId"]),
+        work=_text(body.get("work", "")),
+        custom_data=_run({"name": "customData", **body["customData"]}) if body.get("customData") else None,
+        extensions=tuple(_run(entry) for entry in body["extensions"]),
+        data_disks={int(entry["lun"]): _text(entry["marker"]) for entry in body["dataDisks"]},
+        text=json.dumps(body),
+    )
 
 
 def _run(entry: Mapping[str, Any]) -> GuestRun:
@@ -102,8 +110,8 @@ def _run(entry: Mapping[str, Any]) -> GuestRun:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"a text was expected, not {value!r}")
-    return value[:MAX_TEXT]
+        raise TypeError(f"a text was expected, not {type(value)}")
+    return "".join(filter(str.isprintable, value[:MAX_TEXT]))
 
 
 def _extension_view(run: GuestRun) -> ExtensionView:
@@ -116,4 +124,4 @@ def _why(run: GuestRun) -> str:
         return run.message
     if run.exit == NOT_RUN:
         return "not run: an extension that it comes after failed"
-    return f"its script ended with code {run.exit}"
+    return f"its script ended with code {run.exit}"[:MAX_TEXT]

@@ -19,6 +19,7 @@ from upgrades.providers.hosts.guest_agent import Ask, CommandRefused
 # A machine is asked twice for a view, which a provider gives in less than four seconds.
 MONITOR_SECONDS, AGENT_SECONDS = 1.2, 2.0
 MAX_LINE = 1024 * 1024
+MAX_WORDS = 500  # of an answer, in a message for people
 AGENT_PORT = "org.qemu.guest_agent.0"
 RESET = b"\xff"  # makes the agent forget half a command of whoever was cut off before
 
@@ -58,7 +59,9 @@ class Conversation:
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:
-                raise CommandRefused("MachineRefuses", f"{self._who}: {command}: {answer['error']}", permanent=False)
+                raise CommandRefused(
+                    "MachineRefuses", f"{self._who}: {command}: {str(answer['error'])[:MAX_WORDS]}", permanent=False
+                )
 
     async def read(self) -> dict[str, Any]:
         line = await self._reader.readline()
@@ -66,7 +69,7 @@ class Conversation:
             raise EOFError("it hung up")
         answer = json.loads(line)
         if not isinstance(answer, dict):
-            raise ValueError(f"{answer!r} is no object")
+            raise ValueError(f"{repr(answer)[:MAX_WORDS]} is no object")
         return answer
 
     async def synchronize(self) -> None:
@@ -93,7 +96,8 @@ async def _connected(folder: Path, socket: str, who: str, seconds: float) -> Asy
             finally:
                 writer.transport.abort()  # whatever was not sent is of no use now
                 await asyncio.sleep(0)  # the socket is closed in the event loop's next round
-    except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:  # TimeoutError is an OSError
+    # TimeoutError is an OSError; lists in lists in lists are a RecursionError.
+    except (OSError, EOFError, ValueError, RecursionError, asyncio.LimitOverrunError) as error:
         raise NoAnswer(who, str(error) or f"{seconds:g} s have passed") from error
 
 
