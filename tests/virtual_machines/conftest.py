@@ -27,14 +27,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where each version of FLAVOURS lies. Without the programs it is made with, the tests fail in CI and are skipped elsewhere."""
+    """Where each version of FLAVOURS lies. Where they cannot be made, the tests fail in CI and are skipped elsewhere."""
     try:
         check_programs()
+        parts = fetch(settings.ROLLGRID_HOME / "cache" / "guest-image")
     except ProviderError as error:
         give_up = pytest.fail if os.environ.get("CI") else pytest.skip
         give_up(f"Real virtual machines cannot be tried: {error.message}")
     store = ImageStore(tmp_path_factory.mktemp("images"))
-    parts = fetch(settings.ROLLGRID_HOME / "cache" / "guest-image")
     for version, flavour in FLAVOURS.items():
         make_image(store, parts, replace(IMAGE, version=version), Flavour(flavour))
     return store.folder

@@ -9,6 +9,7 @@ from upgrades.providers.base import ProviderError
 from upgrades.providers.hosts import programs
 
 KERNEL = "linux-image-cloud-amd64"  # a name that stays; the package that it depends on has a new one with each update
+HOW_TO_HAVE_PACKAGES = "run apt-get update, with a network, on Debian 12 or newer"
 MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "isofs", "virtio_console", "virtio_rng", "button", "evdev")
 
 
@@ -47,9 +48,9 @@ def libraries(program: Path) -> list[Path]:
 
 
 def _kernel_package() -> str:
-    found = re.search(r"Depends: (linux-image-\S+)", programs.run("apt-cache", "depends", KERNEL))
+    found = re.search(r"Depends: (linux-image-\S+)", _apt("apt-cache", "depends", KERNEL))
     if not found:
-        message = f"apt knows no package {KERNEL}: apt-get update, on Debian 12 or newer"
+        message = f"apt knows no package {KERNEL}: {HOW_TO_HAVE_PACKAGES}"
         raise ProviderError("ProgramMissing", message, permanent=True)
     return found[1]
 
@@ -57,7 +58,9 @@ def _kernel_package() -> str:
 def _unpacked(cache: Path, package: str) -> Path:
     folder = cache / package
     if not folder.exists():
-        programs.run("apt-get", "download", "-q", package, folder=cache)
+        for left in cache.glob(f"{package}_*.deb"):  # of a run that was cut off: maybe half, maybe of an older version
+            left.unlink()
+        _apt("apt-get", "download", "-q", package, folder=cache)
         (archive,) = cache.glob(f"{package}_*.deb")
         draft = cache / f".{package}"
         programs.run("dpkg-deb", "-x", archive, draft)
@@ -65,6 +68,14 @@ def _unpacked(cache: Path, package: str) -> Path:
         draft.chmod(stat.S_IRWXU)
         draft.rename(folder)
     return folder
+
+
+def _apt(program: str, *arguments: str, folder: Path | None = None) -> str:
+    try:
+        return programs.run(program, *arguments, folder=folder)
+    except ProviderError as error:
+        message = f"{error.message}; {HOW_TO_HAVE_PACKAGES}"
+        raise ProviderError(error.code, message, permanent=error.permanent) from error
 
 
 def _in_order_of_loading(kernel: Path) -> list[Path]:
