@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -66,6 +67,17 @@ def test_the_plan_runs_as_it_stands(tmp_path: Path) -> None:
     assert last.message.startswith("there is no script ")
     assert (gone.name, gone.is_removal) == ("gone", True)
     assert [run.at for run in status] == sorted(run.at for run in status)
+
+
+@pytest.mark.skipif(not shutil.which("timeout"), reason="timeout is not installed: apt install coreutils")
+def test_a_script_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    (scripts / "stuck.sh").write_text("#!/bin/sh\nexec sleep 1000\n")
+    (scripts / "next.sh").write_text("#!/bin/sh\n")
+    extensions = [Extension("stuck"), Extension("next")]
+    stuck, following = in_shell(tmp_path, plan(ExtensionScripts(scripts, seconds=0.1), extensions))
+    assert (stuck.is_good, following.is_good) == (False, True)
 
 
 def in_shell(folder: Path, files: dict[str, bytes]) -> tuple[GuestRun, ...]:

@@ -10,7 +10,9 @@ import pytest
 from tests.providers.contract import create, delete, done, extend, play, reimage, restore
 from upgrades.providers import load
 from upgrades.providers.base import MachineProfile, Operation, Provider, ProviderError, ScaleSetReference
+from upgrades.providers.qemu import processes
 from upgrades.providers.qemu.machine import Machine
+from upgrades.providers.qemu.operations import since
 from upgrades.providers.qemu.settings import read_settings
 
 SET = ScaleSetReference("rg/set")
@@ -80,6 +82,35 @@ def test_a_foreign_folder_is_not_deleted(tmp_path: Path, make_provider: Callable
     theirs.touch()
     assert play(make_provider, lambda provider: done(provider, delete(SET, "0"))) == []
     assert theirs.exists()
+
+
+def test_a_deletion_leaves_nothing_of_one_that_was_cut_off(
+    tmp_path: Path, make_provider: Callable[[], Provider]
+) -> None:
+    machine = Machine(read_settings(tmp_path, {}), SET.key, "0")
+    machine.make_folder()
+    left = machine.deleted / "half" / "os-1.iso"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    assert play(make_provider, lambda provider: done(provider, delete(SET, "0"))) == []
+    assert (machine.folder.exists(), list(machine.deleted.iterdir())) == (False, [])
+
+
+def test_disks_that_cannot_be_deleted_are_an_error_that_passes(tmp_path: Path) -> None:
+    machine = Machine(read_settings(tmp_path, {}), SET.key, "0")
+    machine.make_folder()
+    machine.deleted.mkdir()
+    (machine.deleted / "no-folder").touch()
+    with pytest.raises(ProviderError, match="Disks of a deleted machine are left in .*no-folder") as caught:
+        machine.delete_folder()
+    assert not caught.value.permanent
+
+
+def test_a_time_from_before_the_host_booted_is_now() -> None:
+    noted = {"began": processes.uptime() + 1000, "silent": 1.0}
+    assert since(noted, "began") <= processes.uptime()
+    assert since(noted, "silent") == 1.0
+    assert since(noted, "running") == since(noted, "running")
 
 
 def test_a_foreign_folder_is_no_place_for_a_machine(tmp_path: Path) -> None:

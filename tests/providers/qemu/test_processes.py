@@ -1,4 +1,4 @@
-"""QEMU processes are found by their UUID. A Python that is called QEMU stands in for one."""
+"""QEMU processes are found by their UUID."""
 
 import subprocess
 import sys
@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.providers.qemu.stand_in import qemu_process
 from tests.waiting import wait_until
 from upgrades.providers.qemu import processes
 
@@ -18,15 +19,8 @@ def uuid() -> str:
 
 @pytest.fixture
 def child(uuid: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """It reads its standard input to the end."""
-    command = ["/usr/bin/qemu-system-x86_64", "-c", "import sys; sys.stdin.read()", "-uuid", uuid]
-    child = subprocess.Popen(command, executable=sys.executable, stdin=subprocess.PIPE)
-    try:
-        wait_until(lambda: processes.find(uuid))
+    with qemu_process(uuid) as child:
         yield child
-    finally:
-        child.kill()
-        child.communicate()
 
 
 def test_a_process_is_found_by_its_uuid(child: "subprocess.Popen[bytes]", uuid: str) -> None:

@@ -7,13 +7,14 @@ import pytest
 from tests.providers.contract import create, play
 from upgrades.providers import load
 from upgrades.providers.base import ProviderError, ScaleSetReference
+from upgrades.providers.hosts.extension_scripts import ExtensionScripts
 from upgrades.providers.qemu.settings import read_settings
 
 
 def test_all_is_in_the_state_folder_by_default(tmp_path: Path) -> None:
     settings = read_settings(tmp_path, {})
     assert (settings.folder, settings.images) == (tmp_path / "qemu" / "machines", tmp_path / "qemu" / "images")
-    assert (settings.scripts.folder, settings.scripts.succeed_without) == (tmp_path / "qemu" / "extensions", False)
+    assert settings.scripts == ExtensionScripts(tmp_path / "qemu" / "extensions", succeed_without=False, seconds=600)
     assert (settings.accelerator, settings.ports, settings.most_machines) == ("auto", (80,), None)
 
 
@@ -23,13 +24,14 @@ def test_settings_are_taken(tmp_path: Path) -> None:
         "extensions_without_script": "succeed",
         "ports": [8080, 22],
         "boot_seconds": 1.5,
+        "extension_seconds": 90,
         "most_machines": 3,
         "starting_at_once": 2,
     }
     settings = read_settings(tmp_path, given)
     assert (settings.folder, settings.ports) == (Path("/srv/machines"), (8080, 22))
     assert (settings.boot_seconds, settings.most_machines, settings.starting_at_once) == (1.5, 3, 2)
-    assert settings.scripts.succeed_without
+    assert (settings.scripts.succeed_without, settings.scripts.seconds) == (True, 90)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,7 @@ def test_settings_are_taken(tmp_path: Path) -> None:
         ("ports", [80, 80], "ports must be a list of 1 to 20 different ports"),
         ("ports", [70000], "ports must be a list of 1 to 20 different ports"),
         ("boot_seconds", 0, "boot_seconds must be a number of seconds, more than 0"),
+        ("extension_seconds", 0, "extension_seconds must be a number of seconds, more than 0"),
         ("stop_seconds", "10", "stop_seconds must be a number of seconds"),
         ("starting_at_once", 0, "starting_at_once must be a whole number from 1"),
         ("most_machines", -1, "most_machines must be a whole number from 0"),

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import re
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -22,10 +23,12 @@ class ExtensionScripts:
     """`folder` has `<publisher>.<type>.sh` or `<name>.sh`, as the host's operator put them there.
 
     `succeed_without`: an extension without publisher and type, and without a script, does nothing and succeeds.
+    `seconds`: how long one may run, where the guest has the program `timeout`.
     """
 
     folder: Path
     succeed_without: bool = False
+    seconds: float = 600.0
 
     def find(self, extension: Extension) -> tuple[bytes, str]:
         """Its script; and why it fails, where there is none."""
@@ -53,8 +56,8 @@ def in_order(extensions: Sequence[Extension]) -> list[Extension]:
 
 
 def plan(scripts: ExtensionScripts, extensions: Sequence[Extension], removed: Sequence[str] = ()) -> dict[str, bytes]:
-    """The files that guest.sh wants, by name: the plan, and scripts. `extensions` are in their order."""
-    files, lines = dict[str, bytes](), list[str]()
+    """The files that guest.sh wants, by name: the plan, scripts, and how long one may run. `extensions` are in their order."""
+    files, lines = {"seconds": f"{math.ceil(scripts.seconds)}".encode()}, list[str]()
     line_of = {extension.name: str(number) for number, extension in enumerate(extensions, 1)}
     for number, extension in enumerate(extensions, 1):
         files[f"{number}.sh"], why = scripts.find(extension)

@@ -5,6 +5,7 @@
 #   guest.sh extensions ID     with /run/rollgrid/ID/plan: in a machine that is up
 #
 # A line of a plan is FILE|LINES|MEMBERS: a script, the numbers of lines that must have succeeded before, and members of a JSON object.
+# Beside it is `seconds`: how long a script of it may run.
 # The report is /run/rollgrid/status.json (guest_status.py). It is replaced as a whole, so that nobody reads half of one.
 run=/run/rollgrid
 state=/var/lib/rollgrid
@@ -49,23 +50,25 @@ mount_data_disks() {
     done
 }
 
-# One file: scripts are run, and whatever else custom data may be is left to those who know it.
+# run_script FILE [SECONDS]: scripts are run, and whatever else custom data may be is left to those who know it.
 run_script() {
     [ "$(head -c 2 "$1")" = '#!' ] || return 0
     cp "$1" $state/script
     chmod 700 $state/script
-    $state/script </dev/null >>$state/log 2>&1
+    limit=
+    [ -z "$2" ] || ! command -v timeout >/dev/null || limit="timeout $2"
+    $limit $state/script </dev/null >>$state/log 2>&1
 }
 
 run_plan() {
-    line=0 failed=' '
+    line=0 failed=' ' seconds=$(cat "$1/seconds")
     while IFS="|" read -r file after members; do
         line=$((line + 1)) code=0
         for before in $after; do
             case $failed in *" $before "*) code=125;; esac
         done
         at=$(now)
-        [ $code != 0 ] || run_script "$1/$file" || code=$?
+        [ $code != 0 ] || run_script "$1/$file" "$seconds" || code=$?
         [ $code = 0 ] || failed="$failed$line "
         printf '{%s,"exit":%d,"at":"%s"}\n' "$members" $code "$at" >>$state/extensions
         sync

@@ -44,6 +44,7 @@ class Machine:
         self.folder = settings.folder.joinpath(*(path_part(part, what) for part, what in parts))
         self.key, self.instance = key, instance
         self.uuid = str(uuid5(NAMESPACE_URL, f"{settings.folder}/{key}/{instance}"))
+        self.deleted = settings.folder / ".deleted"  # folders of machines that are no more
         self.disks = MachineDisks(self.folder)
         self._booting, self._failed = self.folder / "booting", self.folder / "failed"
 
@@ -107,13 +108,21 @@ class Machine:
         atomic_files.replace(self.folder / ABOUT, json.dumps(about).encode())
 
     def delete_folder(self) -> None:
-        """With all that is in it, if it is ours. It is moved out of the way first: half a machine is never seen."""
-        if self.exists:
-            bin = self._settings.folder / ".deleted"
-            bin.mkdir(mode=0o700, exist_ok=True)
-            gone = bin / uuid4().hex
-            self.folder.rename(gone)
-            shutil.rmtree(gone, ignore_errors=True)
+        """With all that is in it, if it is ours; and what is left of those whose deletion was cut off.
+
+        It is moved out of the way first: half a machine is never seen. Raises ProviderError, not permanent, where anything is left.
+        """
+        try:
+            if self.exists:
+                self.deleted.mkdir(mode=0o700, exist_ok=True)
+                self.folder.rename(self.deleted / uuid4().hex)
+            for gone in self.deleted.glob("*"):
+                shutil.rmtree(gone, onerror=_raise_unless_gone)
+        except OSError as error:
+            message = (
+                f"Disks of a deleted machine are left in {self.deleted}: {error}; mend that, or delete them by hand."
+            )
+            raise ProviderError("FolderNotDeleted", message, permanent=False) from error
 
     def start(self, accelerator: str) -> None:
         """Boot it from its OS disk. Raises ProviderError, not permanent, where QEMU does not start."""
@@ -195,3 +204,9 @@ class Machine:
         if self.has_failed:
             return Provisioning.FAILED
         return Provisioning.SUCCEEDED if report and report.is_up else Provisioning.CREATING
+
+
+def _raise_unless_gone(_function: object, _path: str, raised: tuple[object, BaseException, object]) -> None:
+    """Somebody else may delete the same."""
+    if not isinstance(raised[1], FileNotFoundError):
+        raise raised[1]

@@ -1,6 +1,7 @@
 """The steps of the operations on a machine (hosts/driver.py says what a step is)."""
 
 import asyncio
+import math
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from upgrades.providers.qemu.machine import Machine
 from upgrades.providers.qemu.settings import QemuSettings
 
 Memory = MutableMapping[str, Any]
+# The guest itself ends a script that takes too long. So much later it is given up: it has no `timeout`, or guest.sh was killed in it.
+SLACK_SECONDS = 60
 SILENT_SECONDS = 60  # after which an OS that says nothing cannot take extensions
 NO_PROFILE = MachineProfile()
 
@@ -66,7 +69,7 @@ class Operations:
         old, disks = operation.os_disk, machine.disks
         if "failure" in memory:
             return await self._put_back(machine, memory, old)
-        began = memory.setdefault("began", processes.uptime())
+        began = since(memory, "began")
         if disks.os_disk != old:
             check_disk(machine, old)
             if waiting := await self._booting.stop(machine, memory):
@@ -109,16 +112,22 @@ class Operations:
         if report.work == f"{operation.id} done":
             await asyncio.to_thread(machine.disks.note_report, report)
             return Ended()
+        extensions = (operation.profile or NO_PROFILE).extensions
+        archive = None
         if report.work != f"{operation.id} running":
-            extensions = (operation.profile or NO_PROFILE).extensions
             archive = await asyncio.to_thread(changes, self._settings.scripts, extensions, report)
             if archive is None:
                 return Ended()
+        seconds = self._settings.scripts.seconds * max(1, len(extensions)) + SLACK_SECONDS
+        if processes.uptime() - since(memory, "running") > seconds:
+            message = f"The extensions of instance '{machine.instance}' did not end in {seconds:g} s."
+            return Ended(code="VMExtensionProvisioningTimeout", message=message)
+        if archive:
             await machine.change_extensions(operation.id, archive)
         return Waiting(0.5, "extensions run")
 
     async def _wait_for_agent(self, machine: Machine, memory: Memory) -> Waiting | Ended:
-        silent_since = memory.setdefault("silent", processes.uptime())
+        silent_since = since(memory, "silent")
         is_off = await machine.process() is None
         if not is_off and processes.uptime() - silent_since < SILENT_SECONDS:
             return Waiting(1, "the machine's OS does not report")
@@ -151,6 +160,12 @@ class Operations:
     async def _is_up(self, machine: Machine) -> bool:
         report = (await machine.look()).report if await machine.process() else None
         return report is not None and report.is_up
+
+
+def since(memory: Memory, what: str) -> float:
+    """Since when that is so, by `uptime`: when it was first asked, or now, if the host has booted after that."""
+    memory[what] = min(memory.get(what, math.inf), processes.uptime())
+    return float(memory[what])
 
 
 async def _ended(finish: Callable[[], None]) -> Ended:

@@ -40,6 +40,7 @@ def read_settings(home: Path, given: Mapping[str, object]) -> QemuSettings:
     scripts = ExtensionScripts(
         values.pop("extensions", home / "qemu" / "extensions"),
         values.pop("extensions_without_script", "fail") == "succeed",
+        values.pop("extension_seconds", 600.0),
     )
     values.setdefault("folder", home / "qemu" / "machines")
     values.setdefault("images", home / "qemu" / "images")
@@ -103,6 +104,7 @@ READERS: dict[str, Callable[[str, object], Any]] = {
     "images": _folder,
     "extensions": _folder,
     "extensions_without_script": _one_of(*WITHOUT_SCRIPT),
+    "extension_seconds": _seconds,
     "memory_mb": _whole(64, 1024 * 1024),
     "cpus": _whole(1, 255),
     "accelerator": _one_of(*ACCELERATORS),
