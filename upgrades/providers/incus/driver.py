@@ -56,7 +56,7 @@ class IncusDriver:
 
     async def step(self, operation: Operation, memory: MutableMapping[str, Any]) -> Waiting | Ended:
         client, settings = self._host(STEP_SECONDS)
-        self._turns = self._turns or Turns(settings.at_once)
+        self._turns = self._turns or Turns(f"{settings.place} {settings.project}", settings.at_once)
         work = Work(client, settings, operation, memory, self._turns)
         try:
             return await _step(work)
@@ -91,6 +91,8 @@ class IncusDriver:
         return address, port
 
     async def close(self) -> None:
+        if self._turns:
+            self._turns.give_all_back()
         for client in self._clients.values():
             await client.close()
 

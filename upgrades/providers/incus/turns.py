@@ -1,27 +1,46 @@
 """How much Incus does for this process at once: with too much on a small computer its own deadlines pass, and all of it fails."""
 
 import asyncio
+import time
+from collections import Counter
+from threading import Lock
 
 WAIT_SECONDS = 1.0
+LOOK_SECONDS = 0.05
+
+# How many turns are taken, by the place of the Incus. A process has several providers for one place, in several threads.
+_taken, _lock = Counter[str](), Lock()
 
 
 class Turns:
     """Each instance has a turn or waits for one. A turn lasts until it is given back, over several steps where Incus takes long."""
 
-    def __init__(self, limit: int) -> None:
-        self._free, self._held = asyncio.Semaphore(limit), set[str]()
+    def __init__(self, place: str, limit: int) -> None:
+        self._place, self._limit, self._held = place, limit, set[str]()
 
     async def take(self, name: str) -> bool:
         """Whether it is the instance's turn, after at most WAIT_SECONDS."""
-        if name not in self._held:
-            try:
-                await asyncio.wait_for(self._free.acquire(), WAIT_SECONDS)
-            except TimeoutError:
+        end = time.monotonic() + WAIT_SECONDS
+        while name not in self._held and not self._taken(name):
+            if time.monotonic() > end:
                 return False
-            self._held.add(name)
+            await asyncio.sleep(LOOK_SECONDS)
         return True
 
     def give_back(self, name: str) -> None:
         if name in self._held:
             self._held.remove(name)
-            self._free.release()
+            with _lock:
+                _taken[self._place] -= 1
+
+    def give_all_back(self) -> None:
+        for name in tuple(self._held):
+            self.give_back(name)
+
+    def _taken(self, name: str) -> bool:
+        with _lock:
+            if _taken[self._place] >= self._limit:
+                return False
+            _taken[self._place] += 1
+        self._held.add(name)
+        return True
