@@ -21,6 +21,7 @@ STEP_SECONDS = 20.0  # for one answer to a step: an Incus that makes many instan
 WAIT_SECONDS = 1  # for a background operation, before somebody else has a turn
 # An upload has no background operation: Incus reads it all before it answers.
 UPLOAD_SECONDS = 60.0
+MAX_FILE_BYTES = 256 * 1024  # of a file that a guest has written: it can make it of any size
 NOT_TRUSTED = "{}; add the client certificate to its trust: `incus config trust add-certificate FILE`"
 OS_ERRORS = {
     errno.EACCES: "no permission; put the user that runs the workers into the group `incus-admin`, and start them again",
@@ -71,7 +72,7 @@ class IncusClient:
         return await self._request("DELETE", path, {})
 
     async def read_file(self, instance: str, path: str) -> str | None:
-        """A file within an instance; None where there is none."""
+        """The first MAX_FILE_BYTES of a file within an instance; None where there is none."""
         url = f"/1.0/instances/{instance}/files"
         try:
             answer = await self._request("GET", url, {"path": path}, is_raw=True)
@@ -124,7 +125,7 @@ class IncusClient:
         try:
             async with session.request(method, url, params=params, timeout=timeout, **more) as response:
                 if is_raw and response.status == 200:
-                    return Answer(await response.text(errors="replace"))
+                    return Answer((await _beginning(response.content)).decode(errors="replace"))
                 body = await response.json(content_type=None)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise unavailable(self._settings, error) from None
@@ -139,6 +140,13 @@ class IncusClient:
 def quoted(name: str) -> str:
     """As one part of a path."""
     return quote(name, safe="")
+
+
+async def _beginning(stream: aiohttp.StreamReader) -> bytes:
+    content = b""
+    while len(content) < MAX_FILE_BYTES and (chunk := await stream.read(MAX_FILE_BYTES - len(content))):
+        content += chunk
+    return content
 
 
 def _without_queries(paths: set[str]) -> set[str]:

@@ -16,6 +16,7 @@ REPORT = f"{FOLDER}/report"
 NOT_YET = 75  # the exit code of PREPARE while the guest is not provisioned
 CUSTOM_DATA = "customData"
 MARKER = ".rollgrid-marker"
+MAX_DIGITS = 9  # of a number in a report
 
 # Lines of the report, with tabs: what it is; its name; then as the function below reads it.
 _REPORT = f"""
@@ -97,11 +98,15 @@ def read_report(text: str) -> Report:
         match line.split("\t"):
             case ["custom-data", moment]:
                 at = _instant(moment)
-            case ["marker", lun, marker] if lun.isdecimal():
+            case ["marker", lun, marker] if _is_number(lun):
                 markers[int(lun)] = marker
-            case ["extension", operation, name, version, code, moment, message] if code.isdecimal():
+            case ["extension", operation, name, version, code, moment, message] if _is_number(code):
                 extensions.append(ExtensionLine(operation, name, version, int(code), _instant(moment), message))
     return Report(at, markers, tuple(extensions))
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= MAX_DIGITS
 
 
 def _instant(text: str) -> str:
