@@ -48,6 +48,33 @@ def test_an_extension_without_a_script_says_which_file_was_looked_for(
     incus.play(story, extensions=str(tmp_path), extensions_without_script="fail")
 
 
+def test_an_extension_may_take_longer_than_a_machine_may_to_boot(
+    incus: Incus, scale_set: ScaleSetReference, tmp_path: Path
+) -> None:
+    (tmp_path / "agent.sh").write_text("#!/bin/sh\nsleep 8\n")
+
+    async def story(provider: Provider) -> None:
+        (view,) = await done(provider, create(scale_set, "0", profile=MachineProfile(extensions=(AGENT,))))
+        assert [each.state for each in view.extensions] == [Provisioning.SUCCEEDED]
+
+    incus.play(story, extensions=str(tmp_path), boot_seconds=5)
+
+
+def test_a_script_that_destroys_its_report_is_run_three_times(
+    incus: Incus, scale_set: ScaleSetReference, tmp_path: Path
+) -> None:
+    (tmp_path / "agent.sh").write_text("#!/bin/sh\necho again >> /ran\nrm -rf /var/lib/rollgrid\n")
+
+    async def story(provider: Provider) -> None:
+        (view,) = await done(provider, create(scale_set, "0", profile=MachineProfile(extensions=(AGENT,))))
+        (extension,) = view.extensions
+        assert extension.state is Provisioning.FAILED
+        assert extension.message == "its script was begun 3 times and left no report"
+        assert incus.read(scale_set, "0", "/ran") == "again\n" * 3
+
+    incus.play(story, extensions=str(tmp_path))
+
+
 def test_a_script_that_hangs_is_ended(incus: Incus, scale_set: ScaleSetReference, tmp_path: Path) -> None:
     (tmp_path / "agent.sh").write_text("#!/bin/sh\necho waiting\nsleep 1000\n")
 

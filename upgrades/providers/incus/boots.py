@@ -24,6 +24,7 @@ from upgrades.providers.incus.work import Pause, TooOften, Work
 LOOK_SECONDS = 0.1  # how often a machine that boots is looked at, at first
 SLOWLY_SECONDS = 1.0  # and after ten seconds
 MAX_STARTS = 3
+MAX_RUNS = 3  # of one extension's script that leaves no report: it may restart the machine, or destroy what was written
 
 
 class DoesNotComeUp(Exception):
@@ -34,10 +35,24 @@ async def up(work: Work, machine: Machine, phase: Phase, markers: Sequence[str] 
     """What the guest reports once it is provisioned. Raises Pause until then, and DoesNotComeUp.
 
     `markers`: folders of new data disks, each followed by the marker that is written into it.
+
+    The limit is for one start. It is tested after the look: a machine that nobody has looked at for long may be up. Once it was up, the
+    limit begins anew: extensions may take longer, and restart the machine.
     """
     since = work.seconds_in(phase)
-    if since > work.settings.boot_seconds:
-        raise DoesNotComeUp(f"It is not provisioned {work.settings.boot_seconds:g} s after it was started.")
+    try:
+        report = await _look(work, machine, since, markers)
+    except Pause:
+        if since > work.settings.boot_seconds:
+            why = f"It is not provisioned {work.settings.boot_seconds:g} s after it was started."
+            raise DoesNotComeUp(why) from None
+        raise
+    if since > work.settings.boot_seconds / 10:  # not at each look: notes that change are written to the disk
+        work.restart_clock()
+    return report
+
+
+async def _look(work: Work, machine: Machine, since: float, markers: Sequence[str]) -> Report:
     if not machine.is_running:
         await _start(work, machine)
     why = "the guest has no address yet"
@@ -59,6 +74,7 @@ async def _start(work: Work, machine: Machine) -> None:
     except TooOften as error:
         raise DoesNotComeUp(str(error)) from None
     work.memory["starts"] = work.memory.get("starts", 0) + 1
+    work.restart_clock()
 
 
 async def read(work: Work) -> Report:
@@ -84,8 +100,8 @@ async def _extend(work: Work, report: Report, extension: Extension, views: dict[
     script, why = work.settings.scripts.find(extension)
     if why:
         return _failed(extension, why)
-    if not report.has_run(extension, work.operation.id):
-        await _run_extension(work, extension, script)
+    if not report.has_run(extension, work.operation.id) and not await _run_extension(work, extension, script):
+        return _failed(extension, f"its script was begun {MAX_RUNS} times and left no report")
     lines = [
         each
         for each in (await read(work)).extensions
@@ -99,16 +115,22 @@ async def _extend(work: Work, report: Report, extension: Extension, views: dict[
     return ExtensionView(extension.name, Provisioning.SUCCEEDED, "", extension.version)
 
 
-async def _run_extension(work: Work, extension: Extension, script: bytes) -> None:
+async def _run_extension(work: Work, extension: Extension, script: bytes) -> bool:
+    """Whether it was run; False where it was begun MAX_RUNS times already."""
     what = f"run the extension {extension.name}"
     await work.wait_for_running()  # a script may still run that a process began which is no more
     if not work.memory.get("incus"):
+        runs = work.memory.get(what, 0)
+        if runs >= MAX_RUNS:
+            return False
+        work.memory[what] = runs + 1
         await work.client.write_file(work.name, f"{FOLDER}/script", script)
     at = datetime.fromtimestamp(unix_time(), UTC).isoformat(timespec="microseconds")
     seconds = str(int(work.settings.extension_seconds))
     code = await _run(work, what, EXTEND, work.operation.id, extension.name, extension.version, at, seconds)
     if code:
         raise Pause(SLOWLY_SECONDS, f"{what}: the guest's shell answers with code {code}")
+    return True
 
 
 async def _run(work: Work, what: str, script: str, *arguments: str) -> int:

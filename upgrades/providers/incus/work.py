@@ -5,9 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from upgrades.providers.base import Operation, ProviderError
+from upgrades.providers.base import Operation, ProviderError, boot_time
 from upgrades.providers.hosts.driver import Ended, Waiting
-from upgrades.providers.hosts.stepped import unix_time
 from upgrades.providers.incus.client import Answer, IncusClient, IncusError, quoted
 from upgrades.providers.incus.records import Key, Machine, Phase, machine_from_json, name_of, view_of
 from upgrades.providers.incus.settings import Settings
@@ -123,10 +122,17 @@ class Work:
         return Ended(view_of(machine)) if machine else Ended(code="InstanceNotFound", message=not_found(self.operation))
 
     def seconds_in(self, phase: Phase) -> float:
-        """For how long this operation has been in the phase, as far as its notes say."""
-        if self.memory.get("phase") != phase:
-            self.memory.update(phase=phase, since=unix_time())
-        return unix_time() - float(self.memory["since"])
+        """For how long this operation has been in the phase, as far as its notes say, or since `restart_clock`.
+
+        Anew after a restart of this computer: it halts all that is awaited, and what the notes say of the time before says nothing then.
+        """
+        if self.memory.get("phase") != phase or float(self.memory["since"]) > boot_time():
+            self.memory["phase"] = phase
+            self.restart_clock()
+        return boot_time() - float(self.memory["since"])
+
+    def restart_clock(self) -> None:
+        self.memory["since"] = boot_time()
 
     def _count(self, what: str, error: IncusError) -> None:
         self.memory["failures"] = self.memory.get("failures", 0) + 1
