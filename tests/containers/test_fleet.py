@@ -11,7 +11,7 @@ from tests.providers.contract import FURNISHED, NEW, OLD, create, delete, done, 
 from tests.waiting import wait_until
 from upgrades.core.states import Power, Provisioning
 from upgrades.providers.base import InstanceView, MachineProfile, Progress, Provider, ScaleSetReference
-from upgrades.providers.incus.records import name_of
+from upgrades.providers.incus.records import Key, Phase, name_of
 
 MACHINES, BATCH = 20, 5
 SAYS_HELLO = MachineProfile(custom_data="ZWNobyBoZWxsbyA+IC9oZWxsbw==")  # echo hello > /hello
@@ -130,6 +130,57 @@ def test_a_creation_that_failed_is_made_anew(incus: Incus, scale_set: ScaleSetRe
 
     incus.play(story, boot_seconds=2)
     assert len([name for name in incus.volumes() if name.startswith(name_of(scale_set, "0"))]) == 2
+
+
+def test_a_machine_whose_creation_failed_can_be_reimaged(incus: Incus, scale_set: ScaleSetReference) -> None:
+    async def story(provider: Provider) -> None:
+        birth = create(scale_set, "0", DEAD)
+        assert await provider.begin([birth]) == {}
+        assert (await outcomes(provider, [birth]))[birth.id].progress is Progress.FAILED
+        (view,) = await done(provider, reimage(scale_set, "0"))
+        assert (view.version, view.provisioning) == (NEW, Provisioning.SUCCEEDED)
+        assert all(disk.marker for disk in view.data_disks)
+        assert incus.read(scale_set, "0", "/etc/os-release").startswith(f"VERSION={NEW}\n")
+
+    incus.play(story, boot_seconds=4)
+
+
+def test_a_machine_of_an_abandoned_revival_is_copied_before_it_is_reimaged(
+    incus: Incus, scale_set: ScaleSetReference
+) -> None:
+    """An abandoned RESTORE of the OS disk that it is on: nothing was taken off."""
+
+    async def story(provider: Provider) -> None:
+        (before,) = await done(provider, create(scale_set, "0"))
+        abandoned: dict[str, str] = {Key.OPERATION: "x", Key.KIND: "restore", Key.PHASE: Phase.REVIVING}
+        incus.ask("PATCH", f"/1.0/instances/{name_of(scale_set, '0')}", {"config": abandoned})
+        await _fails(provider, scale_set, DEAD)
+        (view,) = (await provider.views(scale_set)).values()
+        assert (view.os_disk, view.version, view.power) == (before.os_disk, OLD, Power.RUNNING)
+        assert incus.read(scale_set, "0", "/etc/os-release").startswith(f"VERSION={OLD}\n")
+
+    incus.play(story, boot_seconds=4)
+
+
+def test_data_of_an_instance_that_somebody_deleted_survive_its_creation(
+    incus: Incus, scale_set: ScaleSetReference
+) -> None:
+    async def story(provider: Provider) -> None:
+        (before,) = await done(provider, create(scale_set, "0"))
+        incus.write(scale_set, "0", f"{DATA}/precious", "data")
+        incus.remove(name_of(scale_set, "0"))
+        misfit = create(scale_set, "0", profile=MachineProfile())
+        assert await provider.begin([misfit]) == {}
+        outcome = (await outcomes(provider, [misfit]))[misfit.id]
+        assert (outcome.progress, outcome.code) == (Progress.FAILED, "DataDisksDoNotFit")
+        assert all(disk.id in outcome.message for disk in before.data_disks)
+        (after,) = await done(provider, create(scale_set, "0"))
+        assert after.data_disks == before.data_disks
+        assert incus.read(scale_set, "0", f"{DATA}/precious") == "data"
+        await done(provider, delete(scale_set, "0"))
+
+    incus.play(story)
+    assert not [name for name in incus.volumes() if name.startswith(name_of(scale_set, "0"))]
 
 
 def _identity(incus: Incus, scale_set: ScaleSetReference, instance: str) -> tuple[str, str]:

@@ -169,6 +169,8 @@ def test_a_swap_without_its_journal_is_half_made_and_done_again(
     killed(incus, lost, lambda: is_rebuilding(incus))
 
     async def story(provider: Provider) -> None:
+        half = (await provider.views(scale_set))["0"]
+        assert (half.half_made, half.version) == (True, "")
         (after,) = await done(provider, reimage(scale_set, "0", NEW, FURNISHED))
         check(incus, scale_set, before, after, NEW)
         (back,) = await done(provider, restore(scale_set, "0", before.os_disk))

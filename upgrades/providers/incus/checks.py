@@ -7,7 +7,7 @@ from upgrades.core.states import OperationKind
 from upgrades.providers.base import Operation, ProviderError
 from upgrades.providers.incus.client import IncusClient
 from upgrades.providers.incus.images import fingerprint_of
-from upgrades.providers.incus.records import ON_OS, Key, Machine, OSDisk
+from upgrades.providers.incus.records import Key, Machine, OSDisk
 from upgrades.providers.incus.settings import Settings
 from upgrades.providers.incus.work import find_machine, not_found
 
@@ -62,7 +62,7 @@ async def refuse_snapshots(client: IncusClient, operation: Operation, machine: M
 
 def disk_to_restore(operation: Operation, machine: Machine) -> OSDisk | None:
     """The machine's OS disk of the id that the operation names: what it is on, what it keeps, or what an unfinished swap took off."""
-    keys = (Key.OS, Key.KEPT) if machine.phase in ON_OS else (Key.SAVED, Key.KEPT)
+    keys = (Key.OS, Key.KEPT) if machine.is_whole else (Key.SAVED, Key.KEPT)
     disks = [disk for key in keys if (disk := machine.disk(key))]
     return next((disk for disk in disks if disk.id == operation.os_disk), None)
 

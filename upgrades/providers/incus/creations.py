@@ -1,7 +1,7 @@
 """CREATE and DELETE: data volumes, then the instance; and the other way round."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,8 @@ from upgrades.providers.incus.records import (
 from upgrades.providers.incus.work import TooOften, Work
 
 MARKER = "user.rollgrid.marker"
+# On a data volume: the CREATE that makes it. Taken away when the machine is well for the first time: from then on only DELETE deletes it.
+MAKING = "user.rollgrid.making"
 VOLUME_TYPE = "/volumes/custom"
 
 
@@ -35,11 +37,8 @@ async def make(work: Work) -> Waiting | Ended:
         return Ended(code=refusal.code, message=refusal.message)
     try:
         fingerprint = await fingerprint_of(work.client, work.settings, work.operation)
-        for volume in await volumes(work):
-            if volume["config"].get(Key.OPERATION) != work.operation.id:
-                await work.delete(volume["name"], volume_path(work, volume))
-        await _make_volumes(work)
-        await work.do("create", lambda: work.client.post("/1.0/instances", _instance(work, fingerprint)))
+        sources = await _make_volumes(work, await _volumes_to_adopt(work))
+        await work.do("create", lambda: work.client.post("/1.0/instances", _instance(work, fingerprint, sources)))
     except TooOften as error:
         return Ended(code="InstanceNotCreated", message=f"Instance {work.operation.instance}: {error}")
     except ProviderError as error:
@@ -93,8 +92,7 @@ def markers_of(work: Work) -> list[str]:
     """Folders of the machine's data disks, each followed by its marker; nothing where the guest has disks that are not mounted."""
     if work.settings.kind != "container" or not work.operation.profile:
         return []
-    disks = work.operation.profile.data_disks
-    return [text for disk in disks for text in (folder_of(disk.lun), _marker(work, disk))]
+    return [text for disk in _data_disks(work) for text in (folder_of(disk.lun), _marker(work, disk))]
 
 
 async def volumes(work: Work) -> list[Mapping[str, Any]]:
@@ -114,25 +112,82 @@ def volume_path(work: Work, volume: Mapping[str, Any]) -> str:
     return f"/1.0/storage-pools/{quoted(work.settings.pool)}{VOLUME_TYPE}/{quoted(volume['name'])}"
 
 
-async def _make_volumes(work: Work) -> None:
+async def keep_volumes(work: Work) -> None:
+    """The machine is well: from now on its data volumes have data that count."""
+    for volume in await volumes(work):
+        if volume["config"].get(MAKING):
+            # Whatever else has changed there: without the ETag.
+            await work.client.patch(volume_path(work, volume), {"config": {MAKING: ""}}, etag="")
+
+
+async def _volumes_to_adopt(work: Work) -> Mapping[int, str]:
+    """Data volumes of an instance that is gone, by lun: somebody deleted it, or the worker that made it anew ended in between.
+
+    Those that a CREATE before has left half way are deleted. Raises ProviderError where one with data does not fit.
+    """
+    there = await volumes(work)
+    for volume in there:
+        if volume["config"].get(MAKING) not in (None, "", work.operation.id):
+            await work.delete(volume["name"], volume_path(work, volume))
+    with_data = [volume for volume in there if not volume["config"].get(MAKING)]
+    wanted = {disk.lun for disk in _data_disks(work)}
+    adopted = {_lun_of(volume): str(volume["name"]) for volume in with_data}
+    is_free = all(_is_free(work, volume) for volume in with_data)
+    if len(adopted) < len(with_data) or not adopted.keys() <= wanted or not is_free:
+        raise _do_not_fit(work, [volume["name"] for volume in with_data], wanted)
+    return adopted
+
+
+def _is_free(work: Work, volume: Mapping[str, Any]) -> bool:
+    """Of the right kind, and not in use by something else, such as an instance that somebody has renamed."""
+    users = {path.partition("?")[0].rpartition("/")[2] for path in volume.get("used_by") or ()}
+    return volume["content_type"] == _content_type(work) and users <= {work.name}
+
+
+def _do_not_fit(work: Work, names: Sequence[str], wanted: Collection[int]) -> ProviderError:
+    luns = ", ".join(str(lun) for lun in sorted(wanted)) or "none"
+    pool = work.settings.pool
+    message = (
+        f"Instance {work.operation.instance}: pool {pool} of {work.settings.place} has data volumes of an instance that is gone: "
+        f"{', '.join(names)}. They do not fit the model's data disks (luns: {luns}), or something else uses them. To keep the data, rename "
+        f"each: `incus storage volume rename {pool} {names[0]} NEW-NAME`. If nobody needs them, delete them."
+    )
+    return ProviderError("DataDisksDoNotFit", message, permanent=True)
+
+
+async def _make_volumes(work: Work, adopted: Mapping[int, str]) -> Mapping[int, str]:
+    """The name of the volume for each data disk, by lun. Those that lack are made."""
     there = {volume["name"] for volume in await volumes(work)}
-    is_container = work.settings.kind == "container"
-    for disk in work.operation.profile.data_disks if work.operation.profile else ():
-        name = _volume_name(work, disk)
+    sources = {disk.lun: adopted.get(disk.lun) or _volume_name(work, disk) for disk in _data_disks(work)}
+    for disk in _data_disks(work):
+        name = sources[disk.lun]
         if name in there:
             continue
-        keys = {**_marks(work), Key.OPERATION: work.operation.id, MARKER: _marker(work, disk)}
+        keys = {**_marks(work), MAKING: work.operation.id, MARKER: _marker(work, disk)}
         body = {
             "name": name,
             "type": "custom",
-            "content_type": "filesystem" if is_container else "block",
+            "content_type": _content_type(work),
             "config": {"size": f"{disk.size_gb}GiB", **keys},
         }
         path = f"/1.0/storage-pools/{quoted(work.settings.pool)}{VOLUME_TYPE}"
         await work.do(f"create {name}", partial(work.client.post, path, body))
+    return sources
 
 
-def _instance(work: Work, fingerprint: str) -> dict[str, Any]:
+def _data_disks(work: Work) -> Sequence[DataDisk]:
+    return work.operation.profile.data_disks if work.operation.profile else ()
+
+
+def _content_type(work: Work) -> str:
+    return "filesystem" if work.settings.kind == "container" else "block"
+
+
+def _lun_of(volume: Mapping[str, Any]) -> int:
+    return int(volume["name"].rpartition("-lun")[2])
+
+
+def _instance(work: Work, fingerprint: str, sources: Mapping[int, str]) -> dict[str, Any]:
     operation, settings = work.operation, work.settings
     assert operation.image, "CREATE has an image"
     target = OSDisk(disk_id_of(operation), operation.image.version, fingerprint)
@@ -154,19 +209,17 @@ def _instance(work: Work, fingerprint: str) -> dict[str, Any]:
             **({USER_DATA: custom_data} if custom_data else {}),
             **keys,
         },
-        "devices": _devices(work),
+        "devices": _devices(work, sources),
     }
 
 
-def _devices(work: Work) -> dict[str, dict[str, str]]:
-    disks = work.operation.profile.data_disks if work.operation.profile else ()
+def _devices(work: Work, sources: Mapping[int, str]) -> dict[str, dict[str, str]]:
     devices = {
-        f"data{disk.lun}": {"type": "disk", "pool": work.settings.pool, "source": _volume_name(work, disk)}
-        for disk in disks
+        f"data{lun}": {"type": "disk", "pool": work.settings.pool, "source": name} for lun, name in sources.items()
     }
     if work.settings.kind == "container":
-        for disk in disks:
-            devices[f"data{disk.lun}"]["path"] = folder_of(disk.lun)
+        for lun in sources:
+            devices[f"data{lun}"]["path"] = folder_of(lun)
     return devices
 
 

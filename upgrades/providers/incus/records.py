@@ -52,6 +52,8 @@ class Phase(StrEnum):
 
 # In these, OS is what the root file system is, whole.
 ON_OS = frozenset({Phase.NONE, Phase.STOPPING, Phase.EXTENDING, Phase.ENDING})
+# In these too, unless a swap before them has taken that off: then it is SAVED.
+ON_OS_UNLESS_SAVED = frozenset({Phase.REVIVING, Phase.DELETING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,11 @@ class Machine:
     def disk(self, key: Key) -> OSDisk | None:
         """The OS disk under OS, KEPT, TARGET or SAVED."""
         return disk_from_json(self.config[key]) if self.config.get(key) else None
+
+    @property
+    def is_whole(self) -> bool:
+        """Is the root file system what OS says? If not, a swap of an operation that is open or was abandoned has begun to replace it."""
+        return self.phase in ON_OS or (self.phase in ON_OS_UNLESS_SAVED and not self.config.get(Key.SAVED))
 
     def belongs_to(self, operation: Operation) -> bool:
         mine = (operation.scale_set.key, operation.instance)
@@ -167,7 +174,11 @@ def without_runs(disk: OSDisk) -> OSDisk:
 
 
 def view_of(machine: Machine) -> InstanceView:
-    """As it is; what an open operation means for it is added by whoever keeps the operations."""
+    """As it is; what an open operation means for it is added by whoever keeps the operations.
+
+    A root file system that is being replaced is half made: no version is known of it, whoever keeps the operations or has lost them.
+    """
+    is_half_made = bool(machine.operation) and not machine.is_whole
     disk = machine.disk(Key.OS) or machine.disk(Key.TARGET)
     is_open = bool(machine.operation) and machine.phase is not Phase.ENDING
     provisioning = Provisioning.FAILED if machine.has_failed else Provisioning.SUCCEEDED
@@ -177,13 +188,14 @@ def view_of(machine: Machine) -> InstanceView:
     return InstanceView(
         instance=machine.config[Key.INSTANCE],
         os_disk=disk.id if disk else "",
-        version=disk.version if disk else "",
+        version=disk.version if disk and not is_half_made else "",
         power=Power.RUNNING if machine.is_running else Power.STOPPED,
         provisioning=provisioning,
         address=address_of(machine.state) if machine.is_running else "",
         data_disks=tuple(DataDiskView(**each) for each in json.loads(machine.config.get(Key.DATA) or "[]")),
         extensions=disk.extensions if disk else (),
         runs=disk.runs if disk else (),
+        half_made=is_half_made,
     )
 
 

@@ -14,12 +14,11 @@ from upgrades.providers.hosts.driver import Ended, Waiting
 from upgrades.providers.incus.boots import DoesNotComeUp, extended, read, up
 from upgrades.providers.incus.checks import check_os_disk, custom_data_of, disk_to_restore, refuse_snapshots
 from upgrades.providers.incus.client import IncusError
-from upgrades.providers.incus.creations import made, markers_of
+from upgrades.providers.incus.creations import keep_volumes, made, markers_of
 from upgrades.providers.incus.guest import Report
 from upgrades.providers.incus.images import copy_of_root, delete_copies, fingerprint_of
 from upgrades.providers.incus.records import (
     CLOUD_INIT_ID,
-    ON_OS,
     USER_DATA,
     Key,
     Machine,
@@ -39,7 +38,7 @@ async def claim(work: Work, machine: Machine) -> Waiting | Ended:
     """Write the operation on the machine: from here on it is half made until the operation ends. Another's claim is taken over."""
     operation = work.operation
     if operation.kind is OperationKind.EXTENSIONS:
-        if not machine.is_running or machine.phase not in ON_OS or not machine.disk(Key.OS):
+        if not machine.is_running or not machine.is_whole or not machine.disk(Key.OS):
             message = (
                 f"Instance {operation.instance}: {machine.name} does not run; extensions are run in running machines."
             )
@@ -47,10 +46,9 @@ async def claim(work: Work, machine: Machine) -> Waiting | Ended:
         phase, target = Phase.EXTENDING, machine.disk(Key.OS)
     else:
         await refuse_snapshots(work.client, operation, machine)
-        is_whole = machine.phase in ON_OS
-        phase = Phase.STOPPING if is_whole else Phase.SWAPPING
-        target = await _target(work, machine)
-        if is_whole and target.id == (machine.disk(Key.OS) or target).id:
+        phase = Phase.STOPPING if machine.is_whole else Phase.SWAPPING
+        target, present = await _target(work, machine), machine.disk(Key.OS)
+        if machine.is_whole and present and target.id == present.id:
             if machine.is_running and not machine.has_failed and not machine.operation:
                 return await work.ended()
             phase = Phase.REVIVING
@@ -61,7 +59,7 @@ async def claim(work: Work, machine: Machine) -> Waiting | Ended:
         Key.TARGET: disk_to_json(target),
         Key.FAILURE: "",
     }
-    if machine.phase in ON_OS:
+    if machine.is_whole:
         changes[Key.SAVED] = ""
     await work.change(machine, changes)
     work.memory["claimed"] = True
@@ -141,9 +139,9 @@ async def _booting(work: Work, machine: Machine) -> Waiting | Ended:
     target = machine.disk(Key.TARGET)
     assert target, "a swap has a target"
     is_new = machine.config.get(Key.KIND) != OperationKind.RESTORE
-    is_created = machine.config.get(Key.KIND) == OperationKind.CREATE
+    is_first = machine.disk(Key.OS) is None
     try:
-        report = await up(work, machine, Phase.BOOTING, markers_of(work) if is_created else ())
+        report = await up(work, machine, Phase.BOOTING, markers_of(work) if is_first else ())
     except DoesNotComeUp as error:
         return await _give_up(work, machine, NOT_PROVISIONED, str(error))
     if is_new:
@@ -224,6 +222,8 @@ async def _end(
     failure: tuple[str, str] | None = None,
 ) -> Waiting | Ended:
     """The result is certain: it is written down."""
+    if disk:
+        await keep_volumes(work)
     changes: dict[str, str] = {
         Key.OS: disk_to_json(disk),
         Key.KEPT: disk_to_json(kept),
