@@ -2,6 +2,7 @@
 tests/virtual_machines.
 """
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +95,33 @@ def test_a_deletion_leaves_nothing_of_one_that_was_cut_off(
     left.touch()
     assert play(make_provider, lambda provider: done(provider, delete(SET, "0"))) == []
     assert (machine.folder.exists(), list(machine.deleted.iterdir())) == (False, [])
+
+
+def test_a_machine_that_is_deleted_meanwhile_does_not_hide_the_others(
+    tmp_path: Path, make_provider: Callable[[], Provider]
+) -> None:
+    stays, goes = (Machine(read_settings(tmp_path, {}), SET.key, instance) for instance in ("0", "1"))
+    stays.make_folder()
+    is_over = threading.Event()
+
+    def make_and_delete() -> None:
+        while not is_over.is_set():
+            goes.make_folder()
+            for lun in range(8):
+                (goes.folder / f"data-{lun}.marker").touch()
+            goes.delete_folder()
+
+    async def story(provider: Provider) -> None:
+        for _ in range(300):
+            assert "0" in await provider.views(SET)
+
+    deleting = threading.Thread(target=make_and_delete)
+    deleting.start()
+    try:
+        play(make_provider, story)
+    finally:
+        is_over.set()
+        deleting.join()
 
 
 def test_disks_that_cannot_be_deleted_are_an_error_that_passes(tmp_path: Path) -> None:

@@ -83,7 +83,10 @@ class Machine:
     async def view(self, store: ImageStore, process: Process | None) -> InstanceView | None:
         """None where there is no such machine."""
         live = await self.look() if process else Live("", None)
-        return await asyncio.to_thread(self._view, store, process, live)
+        try:
+            return await asyncio.to_thread(self._view, store, process, live)
+        except FileNotFoundError:  # it is deleted just now
+            return None
 
     def console_end(self) -> str:
         """The last lines of its console, for people."""
