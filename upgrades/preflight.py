@@ -41,12 +41,14 @@ def checks(row: ScaleSet, now: datetime) -> list[Check]:
 
 def _rollback(row: ScaleSet) -> list[Check]:
     """What a rollback puts back, where that is not the old OS disk itself. It fails where the policy asks for what there is not."""
-    kept = KeptOSDisk(row.location.kept_os_disk)
+    reference, kept = Reference("location", "provider", row.location.provider), KeptOSDisk(row.location.kept_os_disk)
+    if row.location.contact_since is None and row.location.provider_error_since is None:
+        return [Check(reference, "not checked", say("rollback.unknown"))]
     if kept is KeptOSDisk.EXACT:
         return []
     is_wanted = row.policy.rollback_on_breach or row.policy.automatic_rollback
     result = "failed" if kept is KeptOSDisk.NONE and is_wanted else "ok"
-    return [Check(Reference("location", "provider", row.location.provider), result, say(f"rollback.{kept}"))]
+    return [Check(reference, result, say(f"rollback.{kept}"))]
 
 
 def _fields_without_effect(row: ScaleSet) -> list[Check]:

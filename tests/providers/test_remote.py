@@ -121,6 +121,21 @@ def test_addresses(address: str, end: tuple[str, int], tmp_path: Path) -> None:
     assert _remote(tmp_path).endpoint(address, 80) == end
 
 
+@pytest.mark.parametrize("address", ["2001:db8::1", "10.0.0.1:http", "a/b", "u@h", "[fd00::1", "h:99999"])
+def test_a_text_that_is_no_address_is_an_error(address: str, tmp_path: Path) -> None:
+    with pytest.raises(ProviderError, match="is no address"):
+        _remote(tmp_path).endpoint(address, 80)
+
+
+@pytest.mark.parametrize("token", ["", "two\nlines", "nul\0", "sch\u00f6n"])
+def test_a_token_that_is_no_token_is_said_and_not_shown(token: str, tmp_path: Path) -> None:
+    provider = _remote(tmp_path)
+    (tmp_path / "token").write_text(token)
+    with pytest.raises(ProviderError, match="must hold one line") as caught:
+        play(lambda: provider, lambda provider: provider.views(SET))
+    assert "lines" not in caught.value.message
+
+
 def test_a_machine_without_an_address_has_no_end(tmp_path: Path) -> None:
     with pytest.raises(ProviderError, match="no address"):
         _remote(tmp_path).endpoint("", 80)
@@ -133,6 +148,8 @@ def test_a_machine_without_an_address_has_no_end(tmp_path: Path) -> None:
         ({"url": "agent:9000", "token_file": "t"}, "url must be an address"),
         ({"url": "http://10.0.0.1:9000", "token_file": "t"}, "must begin with https://"),
         ({"url": "https://ada:secret@agent", "token_file": "t"}, "without a query or a password"),
+        ({"url": "https://:secret@agent", "token_file": "t"}, "without a query or a password"),
+        ({"url": "http://[::1", "token_file": "t"}, "url must be an address"),
         ({"url": "https://agent", "token_file": ""}, "token_file must name a file"),
         ({"url": "https://agent", "token": "secret"}, "unknown setting 'token'"),
     ],

@@ -158,8 +158,13 @@ class AuditedAdmin(ModelAdmin[Row]):
     audit_code: str  # "User", as in UserAdded
 
     def save_model(self, request: HttpRequest, obj: Row, form: Any, change: bool) -> None:
-        request.META[_BEFORE] = _columns(type(obj)._default_manager.get(pk=obj.pk)) if change else None
+        if change:
+            self.keep_before(request, obj)
         super().save_model(request, obj, form, change)
+
+    def keep_before(self, request: HttpRequest, obj: Row) -> None:
+        """Keep the row as it is in the database, for the audit trail."""
+        request.META[_BEFORE] = _columns(type(obj)._default_manager.get(pk=obj.pk))
 
     def log_addition(self, request: HttpRequest, obj: Row, message: Any) -> LogEntry:
         self._write("Added", obj, now(), after=_columns(obj))

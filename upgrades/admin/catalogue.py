@@ -30,6 +30,7 @@ from upgrades.admin.base import (
 )
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import preview_publication, publish_image, undo_withdrawal, withdraw_image
+from upgrades.commands.locations import location_changed
 from upgrades.commands.opt_outs import MAX_REASON_LENGTH
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.facts import ImageReference
@@ -285,6 +286,15 @@ class LocationAdmin(AuditedAdmin[Location]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Location | None = None) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Location, form: Any, change: bool) -> None:
+        """Writes no column that is not in the form: the prober writes those."""
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        self.keep_before(request, obj)
+        obj.save(update_fields=list(form.cleaned_data))
+        location_changed(obj, now())
 
     @admin.display(description=gettext_lazy("last contact"))
     def contact(self, row: Location) -> str:

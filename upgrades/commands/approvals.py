@@ -119,4 +119,4 @@ def _not_opted_out(writer: Writer, rows: Sequence[Instance]) -> list[Instance]:
 
 
 def _lacks(instance: Instance, version: str) -> bool:
-    return instance.half_made or is_older_if_known(instance.version, version)
+    return bool(version) and (instance.half_made or is_older_if_known(instance.version, version))

@@ -1,6 +1,7 @@
 """What a provider reports about one machine. Times are ISO 8601 in UTC."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from upgrades.core.states import Power, Provisioning
 
@@ -77,3 +78,44 @@ class InstanceView:
             and Provisioning.FAILED not in extensions
             and not extensions.isdisjoint(on_the_way)
         )
+
+
+MAX_LENGTHS = {"os_disk": 200, "version": 80, "reported_version": 80, "address": 200}  # of the columns that keep them
+MAX_MESSAGE_LENGTH = 2000
+
+
+def storable(view: InstanceView) -> InstanceView:
+    """The view as a database takes it. Guests and servers say whatever they like: PostgreSQL takes no NUL, and columns have lengths.
+
+    A half-made machine has no version, whatever its provider says.
+    """
+    texts = [view.os_disk, view.version, view.address, view.reported_version]
+    texts += [text for disk in view.data_disks for text in (disk.id, disk.marker)]
+    texts += [text for extension in view.extensions for text in (extension.name, extension.message, extension.version)]
+    texts += [text for run in view.runs for text in (run.what, run.os_disk, run.at)]
+    is_short = all(len(getattr(view, name)) <= length for name, length in MAX_LENGTHS.items())
+    if (
+        is_short
+        and not (view.half_made and view.version)
+        and max(map(len, texts)) <= MAX_MESSAGE_LENGTH
+        and "\0" not in "".join(texts)
+    ):
+        return view
+    cut: dict[str, Any] = {name: storable_text(getattr(view, name), length) for name, length in MAX_LENGTHS.items()}
+    return replace(
+        view,
+        **{**cut, **({"version": ""} if view.half_made else {})},
+        data_disks=tuple(_storable_texts(disk) for disk in view.data_disks),
+        extensions=tuple(_storable_texts(extension) for extension in view.extensions),
+        runs=tuple(_storable_texts(run) for run in view.runs),
+    )
+
+
+def storable_text(text: str, length: int = MAX_MESSAGE_LENGTH) -> str:
+    return text.replace("\0", "")[:length]
+
+
+def _storable_texts(part: Any) -> Any:
+    """The same data disk, extension or run."""
+    texts = {name: getattr(part, name) for name in type(part).__slots__}
+    return replace(part, **{name: storable_text(text) for name, text in texts.items() if type(text) is str})

@@ -143,7 +143,7 @@ class Instance(models.Model):
         self.extensions = [asdict(extension) for extension in view.extensions]
         self.extensions_key = key_of_machine(view.extensions)
         self.runs = [asdict(run) for run in view.runs]
-        self.half_made, self.reported_version = view.half_made, view.reported_version[:80]
+        self.half_made, self.reported_version = view.half_made, view.reported_version
         self._take_creation(None, False)
         self.creation_tries, self.creation_error_code, self.creation_error = 0, "", ""
 

@@ -29,6 +29,7 @@ class Location(models.Model):
         blank=True, editable=False, help_text="Why it cannot be reached; empty where it can."
     )
     provider_error_since = models.DateTimeField(null=True, editable=False)
+    provider_error_at = models.DateTimeField(null=True, editable=False, help_text="When a prober last confirmed that.")
     contact_since = models.DateTimeField(null=True, editable=False, help_text="Since when it can be reached.")
     kept_os_disk = models.CharField(
         max_length=16,

@@ -3,10 +3,11 @@
 import logging
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from upgrades.core import messages
-from upgrades.core.machines import GONE_CODES, NO_QUOTA_CODES
+from upgrades.core.machines import GONE_CODES, NO_QUOTA_CODES, storable, storable_text
 from upgrades.core.states import Health, InstanceUpgradeState, OperationKind
 from upgrades.feed.writing import Writer, writing
 from upgrades.models import Instance, WorkItem, bulk
@@ -25,6 +26,7 @@ IN_PROGRESS = (InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING)
 # How long outcomes that need verdicts first wait to be reconciled. Mostly the verdicts come sooner and cause a reconcile; if not, people
 # see the outcomes after this time.
 VERDICT_SECONDS = 0.3
+MAX_CODE_LENGTH = 100
 INSTANCE_UPGRADE_FIELDS = (
     "state",
     "swapped_at",
@@ -128,6 +130,7 @@ def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: dat
     Returns whether no step can follow before there are verdicts on the health of the new OS disks.
     """
     ids = [uuid.UUID(id) for id in outcomes]
+    outcomes = {id: _storable(outcome) for id, outcome in outcomes.items()}
     with writing(now, scale_set_id) as writer:
         rows = _INSTANCES_BY_OPERATION.rows(scale_set_id, ids)
         gone = [row for row in rows if _is_deleted(row, outcomes[str(row.operation_id)])]
@@ -141,6 +144,13 @@ def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: dat
         awaits_verdicts = not gone and all(_awaits_a_verdict(row) for row in left)
         writer.wake(at=_reconcile_at_latest(writer) if awaits_verdicts else None)
     return awaits_verdicts
+
+
+def _storable(outcome: Outcome) -> Outcome:
+    view = storable(outcome.view) if outcome.view else None
+    return replace(
+        outcome, view=view, code=storable_text(outcome.code, MAX_CODE_LENGTH), message=storable_text(outcome.message)
+    )
 
 
 def _awaits_a_verdict(row: Instance) -> bool:

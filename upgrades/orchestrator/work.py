@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 
 from upgrades import providers
 from upgrades.core.states import OperationKind
@@ -75,6 +76,7 @@ def work(work_item_id: int, claim_number: int, now: Clock, on_change: OnChange) 
         provider = providers.load(location.provider, settings.ROLLGRID_HOME, location.settings)
     except ProviderError as error:
         log.warning("%s: location %s: %s", work_item.scale_set, location.name, error.message)
+        _TAKE_BACK_ATTEMPT(work_item.pk, work_item.claim_number)
         return WorkResult(work_item.scale_set_id, None)
     mark_begun(work_item, now())
     with asyncio.Runner() as runner:
@@ -99,6 +101,13 @@ _TAKE_UP = PreparedUpdate(
             "claim_number": clock.next_number("claim_number"),
             "attempts": clock.next_number("attempts"),
         },
+    )
+)
+# Nothing was tried: neither does the time of the operations pass, nor have they begun.
+_TAKE_BACK_ATTEMPT = PreparedUpdate(
+    lambda pk, claim_number: (
+        WorkItem.objects.filter(pk=pk, claim_number=claim_number),
+        {"attempts": F("attempts") - 1},
     )
 )
 _RENEW = PreparedUpdate(
@@ -180,9 +189,9 @@ class _Attempt:
         An operation that the provider refuses has failed, unless it refuses it only for now: then it is polled, and begun again by a later
         attempt. A creation for the capacity has failed in both cases (`capacity_creations`).
         """
+        asked_at = boot_time()  # before the fence is set: whoever is held up after this sends nothing any more
         to_begin = self._not_begun_yet(operations)
-        begin_by = boot_time() + BEGIN_SECONDS
-        begun = [replace(operation, begin_by=begin_by) for operation in to_begin.values()]
+        begun = [replace(operation, begin_by=asked_at + BEGIN_SECONDS) for operation in to_begin.values()]
         refused = self._ask(self.provider.begin(begun)) if begun else {}
         for_capacity = capacity_creations(refused) if refused else set()
         failed = {
@@ -255,6 +264,9 @@ class _Attempt:
             raise Unanswered(f"no answer in {ANSWER_TIMEOUT_SECONDS:g} s") from None
         except ProviderError as error:
             raise Unanswered(f"{error.code}: {error.message}") from error
+        except Exception as error:
+            log.exception("%s: the provider %s is faulty", self.work_item.scale_set, type(self.provider).__name__)
+            raise Unanswered(f"an error of the provider: {error}") from error
 
     def _is_held(self) -> bool:
         """Will the lease hold until the next answer? Renews it unless that was done just before."""

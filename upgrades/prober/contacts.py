@@ -1,34 +1,51 @@
 """What providers answer: whether they can be reached, and what their clouds can do. Written to their locations where that changes."""
 
 import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from upgrades.core.machines import storable_text
 from upgrades.core.states import KeptOSDisk
 from upgrades.feed.writing import writing
 from upgrades.models import Location, ScaleSet
 from upgrades.providers.base import Capabilities
 
-# An answer that is late once is nothing: the next question comes within a second.
+# An answer that is late once is nothing: the next question comes within a few seconds.
 SILENT_SECONDS = 5.0
+# How often an error that lasts is confirmed, and how long it counts after that: then the prober that had it is gone, or has other sets.
+CONFIRM_SECONDS = timedelta(seconds=10)
+FORGET_SECONDS = timedelta(seconds=30)
+MAX_ERROR_LENGTH = 500
+FIELDS = ("provider_error", "provider_error_since", "provider_error_at", "contact_since", "kept_os_disk", "keeps")
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """What is known of a location's provider. `error`: why it cannot be reached, "" where it can."""
+    """What this prober knows of a location's provider. `error`: why it cannot be reached for one of the scale sets, "" where it can.
 
+    `kept_os_disk`: None where it has not answered yet.
+    """
+
+    error: str = ""
+    kept_os_disk: KeptOSDisk | None = None
+    keeps: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Failing:
+    since: float
     error: str
-    kept_os_disk: KeptOSDisk
-    keeps: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class _Known:
-    failing_since: float | None = None
-    written: Contact | None = None
-    found: Contact | None = None
+    failing: dict[int, _Failing] = field(default_factory=dict)  # by scale set
+    answered: set[int] = field(default_factory=set)  # scale sets, since the last round
+    kept_os_disk: KeptOSDisk | None = None
+    keeps: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -37,36 +54,76 @@ class Contacts:
 
     _known: dict[int, _Known] = field(default_factory=dict)
 
-    def answered(self, location_id: int, capabilities: Capabilities) -> None:
-        keeps = tuple(sorted(capabilities.keeps))
+    def answered(self, location_id: int, scale_set_id: int, capabilities: Capabilities) -> None:
         known = self._known.setdefault(location_id, _Known())
-        known.failing_since, known.found = None, Contact("", capabilities.kept_os_disk, keeps)
+        known.failing.pop(scale_set_id, None)
+        known.answered.add(scale_set_id)
+        known.kept_os_disk, known.keeps = capabilities.kept_os_disk, tuple(sorted(capabilities.keeps))
 
-    def failed(self, location_id: int, error: str, at: float) -> None:
+    def failed(self, location_id: int, scale_set_id: int, error: str, at: float) -> None:
+        """The first error stays while it lasts: texts that differ at each try would be news at each try."""
         known = self._known.setdefault(location_id, _Known())
-        since = known.failing_since = at if known.failing_since is None else known.failing_since
-        if at - since >= SILENT_SECONDS:
-            before = known.found or known.written
-            kept, keeps = (before.kept_os_disk, before.keeps) if before else (KeptOSDisk.EXACT, ())
-            known.found = Contact(error, kept, keeps)
+        known.failing.setdefault(scale_set_id, _Failing(at, storable_text(error, MAX_ERROR_LENGTH)))
 
-    def to_write(self) -> dict[int, Contact]:
-        """Those that differ from what was written last."""
-        return {id: known.found for id, known in self._known.items() if known.found and known.found != known.written}
+    def forget(self, scale_set_id: int) -> None:
+        """This process does not ask for it any more."""
+        for known in self._known.values():
+            known.failing.pop(scale_set_id, None)
+            known.answered.discard(scale_set_id)
 
-    def written(self, contacts: dict[int, Contact]) -> None:
-        for id, contact in contacts.items():
-            self._known[id].written = contact
+    def found(self, now: float) -> dict[int, Contact]:
+        """What is known of each location that was heard of since the last call, or that has been silent for long enough."""
+        found = {}
+        for location_id, known in self._known.items():
+            silent = [failing for failing in known.failing.values() if now - failing.since >= SILENT_SECONDS]
+            if silent:
+                error = min(silent, key=lambda failing: failing.since).error
+                found[location_id] = Contact(error, known.kept_os_disk, known.keeps)
+            elif known.answered and not known.failing:
+                found[location_id] = Contact("", known.kept_os_disk, known.keeps)
+            known.answered.clear()
+        return found
 
 
-def write_contact(location_id: int, contact: Contact, now: datetime) -> list[int]:
-    """Write it where it differs from the row, and have the location's scale sets reconciled. Returns the ids of these."""
+def write_contacts(found: Mapping[int, Contact], had_errors: Iterable[int], now: datetime) -> list[int]:
+    """Write those that differ from their rows, and have their scale sets reconciled. Returns the ids of these.
+
+    `had_errors`: the locations whose error this process has found itself, so that it can take that back at once. That of another prober
+    counts until it has not confirmed it for FORGET_SECONDS.
+    """
+    own, changed = set(had_errors), list[int]()
+    for row in Location.objects.filter(pk__in=list(found)):
+        contact = found[row.pk]
+        if contact.error and row.provider_error:
+            if not _is_within(row.provider_error_at, now, CONFIRM_SECONDS):
+                Location.objects.filter(pk=row.pk).update(provider_error_at=now)
+        elif _differs(row, contact) and not (
+            row.provider_error and row.pk not in own and _is_within(row.provider_error_at, now, FORGET_SECONDS)
+        ):
+            changed += _write(row.pk, contact, now)
+    return changed
+
+
+def _is_within(at: datetime | None, now: datetime, length: timedelta) -> bool:
+    # By the distance: clocks jump.
+    return at is not None and abs(now - at) < length
+
+
+def _differs(row: Location, contact: Contact) -> bool:
+    kept = contact.kept_os_disk is not None and (
+        contact.kept_os_disk != row.kept_os_disk or list(contact.keeps) != row.keeps
+    )
+    return bool(contact.error) != bool(row.provider_error) or kept or (not contact.error and row.contact_since is None)
+
+
+def _write(location_id: int, contact: Contact, now: datetime) -> list[int]:
     ids = list(ScaleSet.objects.filter(location=location_id).order_by("pk").values_list("pk", flat=True))
     with writing(now, *ids) as writer:
         row = Location.objects.filter(pk=location_id).first()
-        if row is None or not _take(row, contact, now):
+        if row is None or not _differs(row, contact):
             return []
-        row.save(update_fields=["provider_error", "provider_error_since", "contact_since", "kept_os_disk", "keeps"])
+        _take(row, contact, now)
+        row.save(update_fields=FIELDS)
         for scale_set in writer.scale_sets:
             scale_set.location = row
         writer.changed(*writer.scale_sets)
@@ -76,18 +133,14 @@ def write_contact(location_id: int, contact: Contact, now: datetime) -> list[int
     return ids
 
 
-def _take(row: Location, contact: Contact, now: datetime) -> bool:
-    """Take it into the row. False where nothing has changed. What the cloud can do is known only where it answers."""
-    before = (row.provider_error, row.kept_os_disk, tuple(row.keeps), row.contact_since is None)
+def _take(row: Location, contact: Contact, now: datetime) -> None:
     if contact.error:
-        if not row.provider_error:
-            row.provider_error_since, row.contact_since = now, None
-        row.provider_error = contact.error
-    else:
-        if row.provider_error or row.contact_since is None:
-            row.provider_error_since, row.contact_since = None, now
-        row.provider_error, row.kept_os_disk, row.keeps = "", contact.kept_os_disk.value, list(contact.keeps)
-    return before != (row.provider_error, row.kept_os_disk, tuple(row.keeps), row.contact_since is None)
+        row.provider_error, row.provider_error_since, row.contact_since = contact.error, now, None
+        row.provider_error_at = now
+    elif row.provider_error or row.contact_since is None:
+        row.provider_error, row.provider_error_since, row.provider_error_at, row.contact_since = "", None, None, now
+    if contact.kept_os_disk is not None:
+        row.kept_os_disk, row.keeps = contact.kept_os_disk.value, list(contact.keeps)
 
 
 def _log(row: Location) -> None:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from upgrades import providers
-from upgrades.core.machines import InstanceView
+from upgrades.core.machines import InstanceView, storable
 from upgrades.prober.contacts import Contacts
 from upgrades.prober.probe_targets import Probed, ProbedSet
 from upgrades.providers.base import Provider, ProviderError, ScaleSetReference
@@ -37,8 +37,8 @@ class Machines:
             return None
         try:
             return self.of(probed).endpoint(instance.address, probed.probe_port)
-        except ProviderError as error:
-            log.info("%s: instance %d cannot be probed: %s", probed.key, instance.number, error.message)
+        except Exception as error:  # whatever a provider does must not end the probing of all the others
+            log.info("%s: instance %d cannot be probed: %s", probed.key, instance.number, error)
             return None
 
     async def views(self, probed: ProbedSet) -> dict[str, InstanceView] | None:
@@ -47,14 +47,20 @@ class Machines:
         try:
             provider = self.of(probed)
             async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
-                found = dict(await provider.views(reference))
+                found = {id: storable(view) for id, view in (await provider.views(reference)).items()}
         except (TimeoutError, ProviderError) as error:
-            why = str(error) or f"it gave no answer in {ANSWER_TIMEOUT_SECONDS:g} s"
-            log.info("%s: its provider does not say how its machines are (%s)", probed.key, why)
-            self.contacts.failed(probed.location, why, time.monotonic())
+            self._note_failure(probed, str(error) or f"it gave no answer in {ANSWER_TIMEOUT_SECONDS:g} s")
             return None
-        self.contacts.answered(probed.location, provider.capabilities)
+        except Exception as error:
+            log.exception("%s: its provider is faulty", probed.key)
+            self._note_failure(probed, f"an error of the provider: {error}")
+            return None
+        self.contacts.answered(probed.location, probed.pk, provider.capabilities)
         return found
+
+    def _note_failure(self, probed: ProbedSet, why: str) -> None:
+        log.info("%s: its provider does not say how its machines are (%s)", probed.key, why)
+        self.contacts.failed(probed.location, probed.pk, why, time.monotonic())
 
     async def close(self) -> None:
         for provider in self._providers.values():

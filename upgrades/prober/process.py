@@ -25,7 +25,7 @@ from upgrades.models import ScaleSet
 from upgrades.models.thread import DatabaseThread
 from upgrades.prober import leases, probe_targets, write_back
 from upgrades.prober.absence import Absences
-from upgrades.prober.contacts import write_contact
+from upgrades.prober.contacts import write_contacts
 from upgrades.prober.counts import ProbeCounts
 from upgrades.prober.machines import Machines
 from upgrades.prober.probe_targets import ProbedSet
@@ -80,6 +80,7 @@ class Prober:
         self._absences = Absences()
         # Instances of each scale set that have an address, but not for the port of the probe.
         self._unprobed: dict[int, set[int]] = {}
+        self._locations_with_errors: set[int] = set()  # that this process has found
         # Scale sets with a failed probe: does the machine still exist at the provider?
         self._failing: set[int] = set()
         # Scale sets whose `probed_at` was written since this process took them over.
@@ -208,6 +209,7 @@ class Prober:
         self._engine.forget(scale_set_id)
         self._snapshots.pop(scale_set_id, None)
         self._unprobed.pop(scale_set_id, None)
+        self._machines.contacts.forget(scale_set_id)
         self._absences.forget(scale_set_id)
         self._failing.discard(scale_set_id)
         self._with_probed_at.discard(scale_set_id)
@@ -292,15 +294,15 @@ class Prober:
         await self._write_contacts()
 
     async def _write_contacts(self) -> None:
-        """Write what providers answered, where that has changed."""
-        contacts = self._machines.contacts
-        for location_id, contact in (waiting := contacts.to_write()).items():
-            with suppress(ScaleSet.DoesNotExist):  # one was deleted just now: it is written the next time
-                for scale_set_id in await self._database(write_contact, location_id, contact, self._now()):
-                    if scale_set_id in self._leased:
-                        self._unreported.append(scale_set_id)
-                contacts.written({location_id: contact})
-        if waiting:
+        """Write what providers answered, where that differs from what is known of their locations."""
+        found = self._machines.contacts.found(time.monotonic())
+        if not found:
+            return
+        with suppress(ScaleSet.DoesNotExist):  # one was deleted just now: it is written the next time
+            changed = await self._database(write_contacts, found, self._locations_with_errors, self._now())
+            self._unreported += [scale_set_id for scale_set_id in changed if scale_set_id in self._leased]
+            self._locations_with_errors -= {id for id, contact in found.items() if not contact.error}
+            self._locations_with_errors |= {id for id, contact in found.items() if contact.error}
             await self._report()
 
     async def _ask_about_new_machines(self) -> None:

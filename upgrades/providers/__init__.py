@@ -46,7 +46,12 @@ def load(name: str, home: Path, settings: Mapping[str, object]) -> Provider:
         provider = found.load()
     except (ImportError, AttributeError) as error:
         raise UnknownProvider(f"the provider {name!r} ({found.value}) cannot be loaded: {error}") from error
-    return cast(Provider, provider(home, settings))
+    try:
+        return cast(Provider, provider(home, settings))
+    except ProviderError:
+        raise
+    except Exception as error:
+        raise UnknownProvider(f"the provider {name!r} cannot use its settings: {error}") from error
 
 
 @cache  # looks through all installed packages

@@ -99,9 +99,27 @@ def test_another_operation_takes_the_place_of_an_abandoned_one(tmp_path: Path) -
     assert (view.os_disk, view.version, view.half_made) == (old.os_disk, OLD, False)
     outcome = play(lambda: made(tmp_path), lambda provider: provider.poll([swap.id]))[swap.id]
     assert (outcome.progress, outcome.code) == (Progress.FAILED, "Abandoned")
+    # What took its place has made the machine whole.
+    assert not seen(tmp_path).half_made
     # A worker that wakes up late begins nothing a second time.
     assert play(lambda: made(tmp_path), lambda provider: provider.begin([swap])) == {}
     assert seen(tmp_path).os_disk == old.os_disk
+
+
+def test_a_machine_stays_half_made_until_an_operation_has_made_it_whole(tmp_path: Path) -> None:
+    play(lambda: made(tmp_path), lambda provider: done(provider, create(SET, "0")))
+    play(lambda: made(tmp_path, boot_seconds=60), lambda provider: begun_and_stopped(provider, reimage(SET, "0")))
+    unlucky = ScaleSetReference(SET.key, {UNLUCKY: ""})
+    swap = reimage(unlucky, "0")
+
+    async def fails(provider: Provider) -> None:
+        assert await provider.begin([swap]) == {}
+        assert (await outcomes(provider, [swap]))[swap.id].progress is Progress.FAILED
+
+    play(lambda: made(tmp_path, clock_jump=60), fails)
+    assert (seen(tmp_path).half_made, seen(tmp_path).version) == (True, "")
+    (view,) = play(lambda: made(tmp_path), lambda provider: done(provider, reimage(SET, "0")))
+    assert (view.version, seen(tmp_path).half_made, seen(tmp_path).version) == (NEW, False, NEW)
 
 
 def test_a_jump_of_the_clock_does_not_keep_a_machine_busy_for_ever(tmp_path: Path) -> None:

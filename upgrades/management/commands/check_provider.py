@@ -2,6 +2,7 @@
 
 from argparse import ArgumentTypeError
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from upgrades.core import versions
 from upgrades.core.facts import ImageReference
 from upgrades.management.base import UpgradeCommand
 from upgrades.models import ImageSku, Location
-from upgrades.providers.base import Provider, ProviderError
+from upgrades.providers.base import Capabilities, Provider, ProviderError
 from upgrades.providers.checks import running
 from upgrades.providers.checks.running import GROUPS, Verdict, may_and_may_not
 
@@ -47,7 +48,7 @@ class Command(UpgradeCommand):
         image, chosen = options["sku"], _versions(options["sku"], location, options["versions"])
         home = Path(settings.ROLLGRID_HOME)
         make = lambda: providers.load(location.provider, home, location.settings)  # noqa: E731
-        capabilities = _made(make).capabilities
+        capabilities = _capabilities(make)
         groups = tuple(options["only"] or GROUPS)
         self.stdout.write(_title(location, image, chosen))
         counts: Counter[Verdict] = Counter()
@@ -57,7 +58,9 @@ class Command(UpgradeCommand):
             for line in result.why:
                 self.stdout.write(f"         {line}")
             for instance in result.left:
-                self.stdout.write(f"         instance {instance} could not be taken away: delete it by hand")
+                self.stdout.write(
+                    f"         instance {instance} of {result.scale_set} could not be taken away: delete it by hand"
+                )
         for sentence in may_and_may_not(capabilities):
             self.stdout.write(sentence)
         self.stdout.write(", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict))
@@ -103,9 +106,8 @@ def _versions(image: ImageReference, location: Location, given: list[str] | None
     return (chosen[0], chosen[1], chosen[-1])
 
 
-def _made(make: Any) -> Provider:
+def _capabilities(make: Callable[[], Provider]) -> Capabilities:
     try:
-        provider: Provider = make()
+        return running.capabilities_of(make)
     except ProviderError as error:
-        raise CommandError(str(error)) from error
-    return provider
+        raise CommandError(f"{error.code}: {error.message}") from error

@@ -3,6 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import uuid4
@@ -36,6 +37,7 @@ class Result:
 
     check: Check
     verdict: Verdict
+    scale_set: str
     why: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
 
@@ -77,14 +79,35 @@ def may_and_may_not(capabilities: Capabilities) -> Iterator[str]:
 
 
 async def _result(group: str, check: Check, site: Site) -> Result:
-    provider = site.make()
+    provider, key = site.make(), site.scale_set.key
     try:
+        await _asked(provider)
         if group == "restores" and provider.capabilities.kept_os_disk not in PUTS_BACK:
-            return Result(check, Verdict.SKIPPED, ("this provider does not keep the replaced OS disk",))
+            return Result(check, Verdict.SKIPPED, key, ("this provider does not keep the replaced OS disk",))
         verdict, why = await _told(check, site, provider)
-        return Result(check, verdict, why, await _take_away(site, provider))
+        return Result(check, verdict, key, why, await _take_away(site, provider))
     finally:
         await provider.close()
+
+
+def capabilities_of(make: Callable[[], Provider]) -> Capabilities:
+    """What the cloud says that it can do. Raises ProviderError."""
+
+    async def found() -> Capabilities:
+        provider = make()
+        try:
+            await provider.views(ScaleSetReference("rollgrid-check/nothing"))
+            return provider.capabilities
+        finally:
+            await provider.close()
+
+    return asyncio.run(found())
+
+
+async def _asked(provider: Provider) -> None:
+    """A provider may know what its cloud can do only once that has answered. A check finds out that it does not answer."""
+    with suppress(ProviderError):
+        await provider.views(ScaleSetReference("rollgrid-check/nothing"))
 
 
 async def _told(check: Check, site: Site, provider: Provider) -> tuple[Verdict, tuple[str, ...]]:
@@ -119,6 +142,7 @@ def _lines_of(error: AssertionError) -> Iterator[str]:
 
 async def _take_away(site: Site, provider: Provider) -> tuple[str, ...]:
     """Delete what the check made. Returns the instances that are still there."""
+    left: tuple[str, ...] = ("(the provider could not be asked which are left)",)
     try:
         # One that is still busy is asked again until its operation is over.
         async with asyncio.timeout(site.operation_seconds):
@@ -127,6 +151,7 @@ async def _take_away(site: Site, provider: Provider) -> tuple[str, ...]:
                 refused = await provider.begin(deletions)
                 await site.outcomes(provider, [deletion for deletion in deletions if deletion.id not in refused])
                 await asyncio.sleep(0.2 if refused else 0)
-    except (ProviderError, TimeoutError, AssertionError):
+    except Exception:
+        # A faulty provider fails here as it does in its checks.
         return left
     return ()

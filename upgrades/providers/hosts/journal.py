@@ -33,10 +33,14 @@ class OpenOperation:
 
 @dataclass(slots=True)
 class Record:
-    """What the journal says of one machine. `ended`: {operation id: outcome} of the last operations, oldest first."""
+    """What the journal says of one machine. `ended`: {operation id: outcome} of the last operations, oldest first.
+
+    `is_half_made`: an operation on its OS disk was given up half way, and none has made it whole since.
+    """
 
     open: OpenOperation | None = None
     ended: dict[str, Outcome] = field(default_factory=dict)
+    is_half_made: bool = False
 
     @property
     def has_failed(self) -> bool:
@@ -75,6 +79,14 @@ class Journal:
         finally:
             os.close(handle)
 
+    def is_locked(self, key: str, instance: str) -> bool:
+        """Does somebody work on the machine at this moment?"""
+        try:
+            with self.locked(key, instance):
+                return False
+        except Busy:
+            return True
+
     def read(self, key: str, instance: str) -> Record:
         try:
             body = json.loads(self._path(key, instance).read_bytes())
@@ -88,6 +100,7 @@ class Journal:
             if opened
             else None,
             {id: outcome_from_json(outcome) for id, outcome in body["ended"].items()},
+            bool(body.get("halfMade", False)),
         )
 
     def write(self, key: str, instance: str, record: Record) -> None:
@@ -96,7 +109,10 @@ class Journal:
         for id in list(record.ended)[:-REMEMBERED]:
             del record.ended[id]
             self._index_path(id).unlink(missing_ok=True)
-        body: dict[str, Any] = {"ended": {id: outcome_to_json(outcome) for id, outcome in record.ended.items()}}
+        body: dict[str, Any] = {
+            "halfMade": record.is_half_made,
+            "ended": {id: outcome_to_json(outcome) for id, outcome in record.ended.items()},
+        }
         if record.open:
             body["open"] = {
                 "operation": operation_to_json(record.open.operation),

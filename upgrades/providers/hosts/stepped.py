@@ -30,7 +30,9 @@ ANSWER_SECONDS = 4.0  # for one question to the host; `begin` promises to return
 LOCK_SECONDS = 1.0  # how long `begin` waits while somebody makes a step on the machine
 RETRY_SECONDS = 1.0  # after a step that the host did not answer
 LOCK_RETRY_SECONDS = 0.05
-CLOSE_SECONDS = 1.5  # for steps that are being made; then they are cut off, which they must bear
+# For steps that are being made, with their lock on the machine. Then they are cut off, which they must bear; what they do in threads may
+# go on without the lock.
+CLOSE_SECONDS = 10.0
 # An operation that nobody went on with for so long is abandoned: another one may begin on its machine.
 ABANDONED_SECONDS = 10.0
 SAVE_SECONDS = 3.0  # how often it is noted that somebody still goes on with an operation
@@ -135,9 +137,12 @@ class SteppedProvider:
         if record.open and not self._is_abandoned(record.open):
             raise _in_progress(operation)
         await _answered(self._driver.check(operation))
-        record.end(Outcome(Progress.FAILED, code="Abandoned", message="Another operation took its place."))
+        if record.open:
+            record.is_half_made |= record.open.operation.kind in SWAPS
+            record.end(Outcome(Progress.FAILED, code="Abandoned", message="Another operation took its place."))
         record.open = OpenOperation(operation, stepped_at=self._clock())
-        await asyncio.to_thread(self._journal.write, key, instance, record)
+        # Not in a thread: it would go on after a cancellation has given the lock away.
+        self._journal.write(key, instance, record)
 
     def _outcome(self, id: str) -> Outcome:
         machine = self._journal.find(id)
@@ -177,17 +182,21 @@ class SteppedProvider:
         except ProviderError as error:
             log.warning("%s/%s: %s: %s: %s", key, instance, opened.operation.kind, error.code, error.message)
             result = _after(error)
+            # Not put back by the driver, as after an end of its own; before the first note nothing had been done.
+            record.is_half_made |= error.permanent and opened.operation.kind in SWAPS and bool(before[0])
         except Exception:
             log.exception("%s/%s: %s: the step failed and is repeated", key, instance, opened.operation.kind)
             result = Waiting(RETRY_SECONDS, "an error of the driver, see the worker's log")
         if isinstance(result, Ended):
+            if opened.operation.kind in (*SWAPS, OperationKind.DELETE) and not result.code:
+                record.is_half_made = False
             record.end(_outcome_of(result))
         else:
             opened.why = result.why
             if (opened.memory, opened.why) == before and self._clock() - opened.stepped_at < SAVE_SECONDS:
                 return result.seconds
             opened.stepped_at = self._clock()
-        await asyncio.to_thread(self._journal.write, key, instance, record)
+        self._journal.write(key, instance, record)
         return result.seconds if isinstance(result, Waiting) else None
 
     def _is_abandoned(self, opened: OpenOperation) -> bool:
@@ -196,15 +205,18 @@ class SteppedProvider:
 
     def _with_operation(self, view: InstanceView, record: Record) -> InstanceView:
         if record.open is None:
+            view = replace(view, half_made=True, version="") if record.is_half_made else view
             return replace(view, provisioning=Provisioning.FAILED) if record.has_failed else view
         kind = record.open.operation.kind
-        if self._is_abandoned(record.open):
+        key, instance = record.open.operation.scale_set.key, view.instance
+        # A step can take longer than that; whoever makes it has the lock.
+        if self._is_abandoned(record.open) and not self._journal.is_locked(key, instance):
             is_half_made = kind in SWAPS
             version = "" if is_half_made else view.version
             return replace(view, provisioning=Provisioning.FAILED, version=version, half_made=is_half_made)
         is_down = kind in SWAPS and view.power is Power.RUNNING
         power = Power.STARTING if is_down else view.power
-        return replace(view, provisioning=SHOWN_AS.get(kind, Provisioning.UPDATING), power=power)
+        return replace(view, provisioning=SHOWN_AS.get(kind, Provisioning.UPDATING), power=power, half_made=False)
 
 
 async def _answered(question: Coroutine[Any, Any, Answer]) -> Answer:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import ssl
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from upgrades.providers.base import (
 from upgrades.providers.remote.http_client import RemoteHttpClient, Server
 from upgrades.providers.remote.wire import batch_to_json, outcome_from_json, scale_set_to_json, view_from_json
 
+LEARN_SECONDS = 30.0
 ANSWER_SECONDS = 4.5  # `begin` promises to return in under five
 UNAVAILABLE, BAD_SETTINGS = "ProviderUnavailable", "BadSettings"
 Answer = TypeVar("Answer")
@@ -36,7 +38,7 @@ class RemoteProvider:
     def __init__(self, home: Path, settings: Mapping[str, object]) -> None:
         found = _Settings(settings)
         self._http = RemoteHttpClient(found.server, UNAVAILABLE)
-        self._is_known = False
+        self._learned_at = float("-inf")  # by time.monotonic
 
     async def begin(self, operations: Sequence[Operation]) -> Mapping[str, ProviderError]:
         if not operations:
@@ -72,24 +74,28 @@ class RemoteProvider:
         """An address is "HOST", with all its ports, or "HOST:PORT": every port leads there. HOST is [in brackets] for IPv6."""
         if not address:
             raise ProviderError("NotListening", "the machine has no address while it is down", permanent=False)
-        host, is_bracketed, rest = address[1:].partition("]") if address.startswith("[") else ("", "", "")
-        if not is_bracketed:
-            host, _, only = address.partition(":")
-        else:
-            only = rest.removeprefix(":")
-        return host, int(only) if only else port
+        try:
+            parts = urlsplit(f"//{address}")
+            host, only = parts.hostname, parts.port
+        except ValueError:
+            host, only = None, None
+        if not host or parts.netloc != address or parts.username is not None:
+            raise ProviderError(
+                UNAVAILABLE, f"{address!r} is no address of the form HOST or HOST:PORT", permanent=False
+            )
+        return host, only or port
 
     async def close(self) -> None:
         await self._http.close()
 
     async def _learn(self) -> None:
-        """Ask once what the server's cloud can do."""
-        if not self._is_known:
+        """Ask what the server's cloud can do; again after a while, for servers are renewed too."""
+        if time.monotonic() - self._learned_at > LEARN_SECONDS:
             body = await self._http.ask("v1/capabilities", {}, seconds=ANSWER_SECONDS)
             self.capabilities = self._read(
                 body, lambda body: replace(self.capabilities, **capabilities_from_json(body))
             )
-            self._is_known = True
+            self._learned_at = time.monotonic()
 
     def _read(self, body: Any, read: Callable[[Any], Answer]) -> Answer:
         try:
@@ -108,10 +114,16 @@ class _Settings:
             raise _wrong(f"unknown setting {unknown[0]!r}; there are: url, token_file, ca_file")
         self._url = str(settings.get("url", "")).rstrip("/")
         self._token_file, self._ca_file = settings.get("token_file", ""), settings.get("ca_file", "")
-        parts = urlsplit(self._url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
+        try:
+            parts = urlsplit(self._url)
+            is_plain = (
+                parts.scheme in ("http", "https") and parts.hostname and not parts.query and "@" not in parts.netloc
+            )
+        except ValueError:
+            is_plain = False
+        if not is_plain:
             raise _wrong("url must be an address such as https://agent.example.org:9000, without a query or a password")
-        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        if parts.scheme == "http" and not _is_loopback(str(parts.hostname)):
             raise _wrong("url must begin with https:// unless the server is on this computer: the token goes over it")
         if not isinstance(self._token_file, str) or not self._token_file:
             raise _wrong("token_file must name a file with the server's token")
@@ -120,6 +132,8 @@ class _Settings:
         """Reads the files anew, so that a new token or certificate counts at once. Raises ProviderError."""
         try:
             token = Path(str(self._token_file)).read_text().strip()
+            if not token or not token.isprintable() or not token.isascii():
+                raise _wrong(f"token_file {self._token_file} must hold one line, the token")
             tls = ssl.create_default_context(cafile=str(self._ca_file)) if self._ca_file else None
         except (OSError, ssl.SSLError, UnicodeDecodeError) as error:
             raise _wrong(f"token_file or ca_file cannot be read: {error}") from error

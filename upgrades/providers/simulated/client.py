@@ -36,7 +36,6 @@ class SimulatedProvider(RemoteProvider):
 
     def __init__(self, home: Path, settings: Mapping[str, object]) -> None:
         self._http = _http_client(home)
-        self._is_known = True
 
     async def begin(self, operations: Sequence[Operation]) -> Mapping[str, ProviderError]:
         return await super().begin([_without_secrets(operation) for operation in operations])
@@ -46,6 +45,9 @@ class SimulatedProvider(RemoteProvider):
 
     async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
         return await super().available_quota(_own(scale_set))
+
+    async def _learn(self) -> None:
+        """Its capabilities are known: both are of one version."""
 
 
 class SimulatorControl:
