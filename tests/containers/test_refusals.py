@@ -1,5 +1,6 @@
 """What the provider refuses, and leaves alone: other people's instances, snapshots, what is not there."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,9 @@ import pytest
 from tests.containers.incus import Incus
 from tests.providers.contract import NEW, OLD, create, delete, done, outcomes, play, reimage, restore
 from upgrades.providers.base import MachineProfile, Operation, Progress, Provider, ProviderError, ScaleSetReference
+from upgrades.providers.incus.client import MAX_FILE_BYTES, STEP_SECONDS, IncusClient
 from upgrades.providers.incus.records import name_of
+from upgrades.providers.incus.settings import read_settings
 
 
 def refusal(incus: Incus, operation: Operation, **settings: object) -> ProviderError:
@@ -117,3 +120,19 @@ def test_an_incus_that_is_not_there_is_said_to_be_so(
     with pytest.raises(ProviderError, match="is Incus installed, and its daemon started") as caught:
         incus.play(lambda provider: provider.views(scale_set), socket=str(tmp_path / "unix.socket"))
     assert not caught.value.permanent
+
+
+def test_of_a_guests_file_no_more_than_its_beginning_is_read(incus: Incus, scale_set: ScaleSetReference) -> None:
+    incus.play(lambda provider: done(provider, create(scale_set, "0")))
+    incus.write(scale_set, "0", "/huge", "x" * (4 * MAX_FILE_BYTES))
+
+    async def story() -> None:
+        client = IncusClient(read_settings(incus.settings(), incus.home), STEP_SECONDS)
+        try:
+            name = name_of(scale_set, "0")
+            assert await client.read_file(name, "/huge") == "x" * MAX_FILE_BYTES
+            assert "VERSION" in (await client.read_file(name, "/etc/os-release") or "")
+        finally:
+            await client.close()
+
+    asyncio.run(story())
