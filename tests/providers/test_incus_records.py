@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.providers.contract import create, restore
-from upgrades.core.states import OperationKind
+from upgrades.core.states import OperationKind, Provisioning
 from upgrades.providers.base import ScaleSetReference, boot_time
 from upgrades.providers.incus.checks import disk_to_restore
 from upgrades.providers.incus.client import IncusClient
@@ -59,6 +59,7 @@ def test_a_root_that_no_swap_has_begun_to_replace_is_whole(phase: Phase, saved: 
     view = view_of(found)
     assert found.is_whole == is_whole
     assert (view.half_made, view.version) == (not is_whole, PRESENT.version if is_whole else "")
+    assert (view.provisioning is Provisioning.FAILED) == (not is_whole)
     if is_whole:
         assert disk_to_restore(restore(SCALE_SET, "0", "present"), found) == PRESENT
     elif saved:

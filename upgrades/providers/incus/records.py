@@ -181,8 +181,8 @@ def view_of(machine: Machine) -> InstanceView:
     is_half_made = bool(machine.operation) and not machine.is_whole
     disk = machine.disk(Key.OS) or machine.disk(Key.TARGET)
     is_open = bool(machine.operation) and machine.phase is not Phase.ENDING
-    provisioning = Provisioning.FAILED if machine.has_failed else Provisioning.SUCCEEDED
-    if is_open:
+    provisioning = Provisioning.FAILED if machine.has_failed or is_half_made else Provisioning.SUCCEEDED
+    if is_open and not is_half_made:
         kind = machine.config.get(Key.KIND)
         provisioning = Provisioning.CREATING if kind == OperationKind.CREATE else Provisioning.UPDATING
     return InstanceView(
