@@ -211,7 +211,7 @@ class SteppedProvider:
         key, instance = record.open.operation.scale_set.key, view.instance
         # A step can take longer than that; whoever makes it has the lock.
         if self._is_abandoned(record.open) and not self._journal.is_locked(key, instance):
-            is_half_made = kind in SWAPS
+            is_half_made = kind in SWAPS or view.half_made
             version = "" if is_half_made else view.version
             return replace(view, provisioning=Provisioning.FAILED, version=version, half_made=is_half_made)
         is_down = kind in SWAPS and view.power is Power.RUNNING
