@@ -17,8 +17,10 @@ from upgrades.providers.base import (
     Extension,
     ExtensionView,
     InstanceView,
+    KeptOSDisk,
     Operation,
     OperationKind,
+    OperationMemory,
     Outcome,
     Progress,
     ProviderError,
@@ -314,7 +316,9 @@ class Cloud:
 class CloudProvider:
     """The provider of the cloud that the location's settings name."""
 
-    capabilities = Capabilities(poll_seconds=0)
+    capabilities = Capabilities(
+        poll_seconds=0, memory=OperationMemory.REMEMBERS, kept_os_disk=KeptOSDisk.EXACT, keeps=frozenset()
+    )
     clouds: ClassVar[dict[str, Cloud]] = {}
 
     def __init__(self, home: Path, settings: Mapping[str, object]) -> None:

@@ -207,6 +207,17 @@ def test_an_answer_that_is_not_of_the_protocol_is_an_error_that_passes(
     asyncio.run(story())
 
 
+def test_an_answer_of_many_machines_is_read_whole(shared_simulator: Simulator) -> None:
+    """A large answer comes in many pieces."""
+    many = ScaleSetReference("rg/many", {"rollgrid-sim-boot-seconds": "0"})
+
+    async def story(provider: Provider) -> None:
+        await done(provider, *(create(many, str(number), profile=FURNISHED) for number in range(600)))
+        assert len(await provider.views(many)) == 600
+
+    play(lambda: load("remote", Path(), settings_for(shared_simulator.home)), story)
+
+
 def _remote(folder: Path, url: str = "http://127.0.0.1:9") -> RemoteProvider:
     (folder / "token").write_text("secret")
     return RemoteProvider(folder, {"url": url, "token_file": str(folder / "token")})

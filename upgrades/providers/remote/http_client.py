@@ -73,9 +73,7 @@ class RemoteHttpClient:
         async with self._session().post(
             url, data=data, headers=headers, allow_redirects=False, ssl=server.tls or True
         ) as response:
-            content = await response.content.read(MAX_ANSWER_BYTES + 1)
-            if len(content) > MAX_ANSWER_BYTES:
-                raise _NotOurs(f"it answers more than {MAX_ANSWER_BYTES} bytes")
+            content = await _whole(response)
             if response.status == 200:
                 return _json(content)
             if response.status in (400, 409, 503):
@@ -97,6 +95,15 @@ class RemoteHttpClient:
         """A session whose loop was closed before it can no longer be closed properly; it holds no connection, so letting go is enough."""
         for loop in [loop for loop in list(self._sessions) if loop.is_closed()]:
             self._sessions.pop(loop).detach()
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > MAX_ANSWER_BYTES:
+            raise _NotOurs(f"it answers more than {MAX_ANSWER_BYTES} bytes")
+    return bytes(content)
 
 
 class _NotOurs(aiohttp.ClientError):
