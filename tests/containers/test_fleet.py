@@ -132,7 +132,7 @@ def test_a_creation_that_failed_is_made_anew(incus: Incus, scale_set: ScaleSetRe
     assert len([name for name in incus.volumes() if name.startswith(name_of(scale_set, "0"))]) == 2
 
 
-def test_a_machine_whose_creation_failed_can_be_reimaged(incus: Incus, scale_set: ScaleSetReference) -> None:
+def test_a_machine_with_a_failed_creation_can_be_reimaged(incus: Incus, scale_set: ScaleSetReference) -> None:
     async def story(provider: Provider) -> None:
         birth = create(scale_set, "0", DEAD)
         assert await provider.begin([birth]) == {}
@@ -162,9 +162,7 @@ def test_a_machine_of_an_abandoned_revival_is_copied_before_it_is_reimaged(
     incus.play(story, boot_seconds=4)
 
 
-def test_data_of_an_instance_that_somebody_deleted_survive_its_creation(
-    incus: Incus, scale_set: ScaleSetReference
-) -> None:
+def test_data_of_a_deleted_instance_survive_its_creation(incus: Incus, scale_set: ScaleSetReference) -> None:
     async def story(provider: Provider) -> None:
         (before,) = await done(provider, create(scale_set, "0"))
         incus.write(scale_set, "0", f"{DATA}/precious", "data")

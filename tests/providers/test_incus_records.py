@@ -98,18 +98,18 @@ def test_turns_are_counted_for_all_providers_of_a_place() -> None:
     """Each attempt at an operation has its own provider, and a worker makes some at once."""
 
     async def story() -> None:
-        one, another, elsewhere = Turns("here", 1), Turns("here", 1), Turns("there", 1)
-        assert await one.take("a")
-        assert await one.take("a")
+        here, another, elsewhere = Turns("here", 1), Turns("here", 1), Turns("there", 1)
+        assert await here.take("a")
+        assert await here.take("a")
         assert not await another.take("b")
         assert await elsewhere.take("b")
-        one.give_all_back()
+        here.give_all_back()
         assert await another.take("b")
         another.give_back("b")
         another.give_back("b")
-        assert await one.take("a")
+        assert await here.take("a")
         assert not await another.take("b")
-        for each in (one, elsewhere):
+        for each in (here, elsewhere):
             each.give_all_back()
 
     asyncio.run(story())
