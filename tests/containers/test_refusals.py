@@ -82,6 +82,7 @@ def test_a_version_without_an_image_is_named_with_its_alias(incus: Incus, scale_
 
 
 def test_a_location_has_no_more_machines_than_it_may(incus: Incus, scale_set: ScaleSetReference) -> None:
+    incus.play(lambda provider: done(provider, create(scale_set, "1")))
     error = refusal(incus, create(scale_set, "0"), most_machines=1, project="default")
     assert error.code == "QuotaExceeded"
     assert "most_machines" in error.message

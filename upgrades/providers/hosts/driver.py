@@ -54,7 +54,8 @@ class Driver(Protocol):
         off is repeated with the notes from before it. It is for times and reasons; what matters is looked up at the machine.
 
         A REIMAGE that cannot succeed (the machine does not come up in time) puts the machine back on the disk that it had, and ends as
-        failed after that. A ProviderError that is permanent ends the operation as failed at once; one that is not: the step is repeated.
+        failed after that. A ProviderError that is permanent ends the operation as failed at once (a driver that
+        leaves the machine half made then says so in its views); one that is not: the step is repeated.
         """
 
     async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:

@@ -182,8 +182,6 @@ class SteppedProvider:
         except ProviderError as error:
             log.warning("%s/%s: %s: %s: %s", key, instance, opened.operation.kind, error.code, error.message)
             result = _after(error)
-            # Not put back by the driver, as after an end of its own; before the first note nothing had been done.
-            record.is_half_made |= error.permanent and opened.operation.kind in SWAPS and bool(before[0])
         except Exception:
             log.exception("%s/%s: %s: the step failed and is repeated", key, instance, opened.operation.kind)
             result = Waiting(RETRY_SECONDS, "an error of the driver, see the worker's log")
