@@ -18,6 +18,7 @@ from typing import IO
 from tests.waiting import wait_until
 
 SAY_EACH_SECONDS = 60
+END_SECONDS = 60
 PYTEST = (sys.executable, "-m", "pytest")
 # With more processes than these in all, tests reach their time limits.
 MAX_PROCESSES = 4
@@ -81,8 +82,13 @@ class Part:
 
     def end(self) -> None:
         if self.process:
-            self.process.terminate()
-            self.process.wait()
+            # As by Ctrl-C: at SIGTERM pytest ends without taking away what its tests have started.
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
         self.said.close()
 
 
