@@ -80,7 +80,7 @@ function localizedReason(reason) {
     ...localized(reason),
     brief: localizedOrNone(brief),
     each: localizedOrNone(each),
-    remedy: templateOf(`remedy.${who}`, remedy),
+    remedy: templateOf(`remedy.${code}`, templateOf(`remedy.${who}`, remedy)),
     expected: expected && {
       one: templateOf(`${code}.expected.one`, expected.one),
       other: templateOf(`${code}.expected.other`, expected.other),

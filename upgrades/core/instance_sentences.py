@@ -45,8 +45,8 @@ def instance_messages(facts: Facts, states: Mapping[int, InstanceState]) -> list
 
 
 def _key_of_state(instance: InstanceFacts, state: InstanceState, facts: Facts) -> str:
-    """The key of the message without its prefix; "" for an instance that is held."""
-    if state is InstanceState.HELD:
+    """The key of the message without its prefix; "" for an instance that a reason of its own tells of: it is held, or has drifted."""
+    if state is InstanceState.HELD or (state is InstanceState.DONE and instance.drifted_to):
         return ""
     key = state.value.replace("-", "_")
     upgrade = facts.upgrade

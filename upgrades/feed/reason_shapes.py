@@ -163,11 +163,17 @@ def _reason(reason: Reason) -> ReasonShape:
         since=iso(reason.since),
         until=iso(reason.until),
         who=reason.lifted_by.value,
-        remedy=say(f"remedy.{reason.lifted_by}"),
+        remedy=_remedy(reason),
         act=reason.action,
         numbers=dict(reason.numbers),
         instances=None if reason.instances is None else [str(number) for number in reason.instances],
     )
+
+
+def _remedy(reason: Reason) -> str:
+    """What ends it: in words of its own where it has them, or else by whom it can be ended."""
+    own = f"remedy.{reason.code}"
+    return say(own if is_message(own) else f"remedy.{reason.lifted_by}")
 
 
 def _expected(code: StrEnum) -> ExpectedShape | None:
