@@ -7,7 +7,7 @@ import errno
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import aiohttp
@@ -21,6 +21,7 @@ STEP_SECONDS = 20.0  # for one answer to a step: an Incus that makes many instan
 WAIT_SECONDS = 1  # for a background operation, before somebody else has a turn
 # An upload has no background operation: Incus reads it all before it answers.
 UPLOAD_SECONDS = 60.0
+IMAGE_SECONDS = 3600.0  # for an image
 MAX_FILE_BYTES = 256 * 1024  # of a file that a guest has written: it can make it of any size
 NOT_TRUSTED = "{}; add the client certificate to its trust: `incus config trust add-certificate FILE`"
 OS_ERRORS = {
@@ -89,6 +90,12 @@ class IncusClient:
         headers["Content-Type"] = "application/octet-stream"
         url = f"/1.0/instances/{instance}/files"
         await self._request("POST", url, {"path": path}, data=content, headers=headers, seconds=UPLOAD_SECONDS)
+
+    async def upload_image(self, content: BinaryIO, properties: str) -> Answer:
+        """Incus goes on with it in the background. `properties`: as in a query."""
+        headers = {"X-Incus-properties": properties, "X-LXD-properties": properties}
+        headers["Content-Type"] = "application/octet-stream"
+        return await self._request("POST", "/1.0/images", {}, data=content, headers=headers, seconds=IMAGE_SECONDS)
 
     async def wait(self, operation: str) -> Mapping[str, Any] | None:
         """What a background operation ended with; None if it still runs after WAIT_SECONDS. Raises IncusError where it failed."""

@@ -52,7 +52,7 @@ class IncusDriver:
         try:
             await checks.check(client, settings, operation)
         except IncusError as error:
-            raise _refused(error) from None
+            raise refused(error) from None
 
     async def step(self, operation: Operation, memory: MutableMapping[str, Any]) -> Waiting | Ended:
         client, settings = self._host(STEP_SECONDS)
@@ -63,7 +63,7 @@ class IncusDriver:
         except Pause as pause:
             return pause.waiting
         except IncusError as error:
-            raise _refused(error) from None
+            raise refused(error) from None
         finally:
             if not memory.get("incus"):
                 self._turns.give_back(work.name)
@@ -73,7 +73,7 @@ class IncusDriver:
         try:
             machines = await machines_of(client, scale_set)
         except IncusError as error:
-            raise _refused(error) from None
+            raise refused(error) from None
         return {machine.config[Key.INSTANCE]: view_of(machine) for machine in machines}
 
     async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
@@ -81,7 +81,7 @@ class IncusDriver:
         try:
             return await checks.available_quota(client, settings)
         except IncusError as error:
-            raise _refused(error) from None
+            raise refused(error) from None
 
     def endpoint(self, address: str, port: int) -> tuple[str, int]:
         if not address:
@@ -140,5 +140,5 @@ async def _begun(work: Work, machine: Machine) -> Waiting | Ended:
     return Waiting(0, "what was half made is deleted")
 
 
-def _refused(error: IncusError) -> ProviderError:
+def refused(error: IncusError) -> ProviderError:
     return ProviderError("IncusError", f"Incus answers: {error.message}", permanent=False)

@@ -3,13 +3,28 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from upgrades.core.facts import ImageReference
 from upgrades.providers.hosts.stepped import SteppedProvider
-from upgrades.providers.incus.driver import IncusDriver
+from upgrades.providers.incus.client import STEP_SECONDS, IncusClient, IncusError
+from upgrades.providers.incus.driver import IncusDriver, refused
+from upgrades.providers.incus.importing import import_image
+from upgrades.providers.incus.settings import read_settings
 
 
 class IncusProvider(SteppedProvider):
-    """Machines of the Incus that the location's settings name."""
+    """Machines of the Incus that the location's settings name. It takes image files in (base.py, TakesImages)."""
 
     def __init__(self, home: Path, settings: Mapping[str, object]) -> None:
         folder = home / "incus"
         super().__init__(folder, IncusDriver(settings, folder))
+        self._folder, self._given = folder, settings
+
+    async def import_image(self, image: ImageReference, file: Path, sha256: str) -> str:
+        settings = read_settings(self._given, self._folder)
+        client = IncusClient(settings, STEP_SECONDS)
+        try:
+            return await import_image(client, settings, image, file, sha256)
+        except IncusError as error:
+            raise refused(error) from None
+        finally:
+            await client.close()

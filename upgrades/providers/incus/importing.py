@@ -1,0 +1,125 @@
+"""Image files become images of Incus, each with the alias of its version. Incus measures them: a fingerprint is the file's sha256."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
+
+from upgrades.core.facts import ImageReference
+from upgrades.providers.base import ProviderError
+from upgrades.providers.incus.client import IncusClient, IncusError, quoted
+from upgrades.providers.incus.settings import Settings
+from upgrades.providers.incus.work import image_path
+
+MARK = "rollgrid.imported"  # a property of the images that were imported here, with the alias that each was given
+
+
+async def import_image(client: IncusClient, settings: Settings, image: ImageReference, file: Path, sha256: str) -> str:
+    """As in base.py, TakesImages: a tar with metadata.yaml and the root file system, packed or not."""
+    found = await asyncio.to_thread(_sha256, file)
+    if sha256 and found != sha256.lower():
+        message = (
+            f"{file} has the sha256 {found}, not {sha256.lower()}: it is another file, or was not downloaded whole."
+        )
+        raise ProviderError("WrongChecksum", message, permanent=True)
+    alias = settings.alias(image)
+    if await _has_alias(client, settings, alias, found):
+        return _place(settings, alias)
+    was_there = await _image(client, found)
+    if was_there is None:
+        await _upload(client, alias, file)
+    try:
+        await _check(client, settings, file, found)
+        await _add_alias(client, settings, alias, found)
+    except BaseException:
+        if was_there is None:
+            await _delete(client, found)
+        raise
+    return _place(settings, alias)
+
+
+async def _has_alias(client: IncusClient, settings: Settings, alias: str, fingerprint: str) -> bool:
+    """Raises ProviderError where it is another image's."""
+    target = await target_of(client, alias)
+    if target not in ("", fingerprint):
+        message = (
+            f"The image {target[:12]} of {settings.place} has the alias {alias} already, and this one is {fingerprint[:12]}. "
+            "A version never changes: give this one a new number."
+        )
+        raise ProviderError("ImageExists", message, permanent=True)
+    return bool(target)
+
+
+async def target_of(client: IncusClient, alias: str) -> str:
+    """The fingerprint of the image that has the alias, "" where there is none."""
+    try:
+        return str((await client.get(f"/1.0/images/aliases/{quoted(alias)}")).body["target"])
+    except IncusError as error:
+        if error.status != 404:
+            raise
+        return ""
+
+
+async def _image(client: IncusClient, fingerprint: str) -> Any:
+    try:
+        return (await client.get(image_path(fingerprint))).body
+    except IncusError as error:
+        if error.status != 404:
+            raise
+        return None
+
+
+async def _upload(client: IncusClient, alias: str, file: Path) -> None:
+    properties = f"{MARK}={quote_plus(alias)}"
+    try:
+        with file.open("rb") as content:
+            operation = (await client.upload_image(content, properties)).operation
+        while await client.wait(operation) is None:
+            pass
+    except OSError as error:
+        raise ProviderError("ImageUnreadable", f"{file} cannot be read: {error}", permanent=True) from error
+    except IncusError as error:
+        message = f"Incus does not take {file} as an image: {error.message}"
+        raise ProviderError("ImageUnfit", message, permanent=True) from None
+
+
+async def _check(client: IncusClient, settings: Settings, file: Path, fingerprint: str) -> None:
+    """The image has come whole, and machines of this location can be made of it."""
+    image = await _image(client, fingerprint)
+    if image is None:
+        raise ProviderError("WrongChecksum", f"{file} was changed while it was uploaded: try again.", permanent=False)
+    if image["type"] != settings.kind:
+        message = (
+            f"{file} is an image for a {image['type']}, and machines of this location are of the kind {settings.kind}."
+        )
+        raise ProviderError("ImageUnfit", message, permanent=True)
+
+
+async def _add_alias(client: IncusClient, settings: Settings, alias: str, fingerprint: str) -> None:
+    try:
+        await client.post("/1.0/images/aliases", {"name": alias, "target": fingerprint})
+    except IncusError:  # somebody else may have given it meanwhile
+        if not await _has_alias(client, settings, alias, fingerprint):
+            raise
+
+
+async def _delete(client: IncusClient, fingerprint: str) -> None:
+    try:
+        operation = (await client.delete(image_path(fingerprint))).operation
+        while await client.wait(operation) is None:
+            pass
+    except (IncusError, ProviderError):  # what went wrong before is what people have to know
+        return
+
+
+def _place(settings: Settings, alias: str) -> str:
+    return f"{alias} of {settings.place}"
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ProviderError("ImageUnreadable", f"{path} cannot be read: {error}", permanent=True) from error
