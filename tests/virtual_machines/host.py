@@ -11,8 +11,9 @@ from tests.waiting import wait_until
 from upgrades.core.facts import ImageReference
 from upgrades.providers.base import Operation, Provider, ScaleSetReference
 from upgrades.providers.checks.site import Site, play
-from upgrades.providers.qemu import processes
-from upgrades.providers.qemu.machine import ABOUT, Machine
+from upgrades.providers.hosts.virtual_machines import processes
+from upgrades.providers.hosts.virtual_machines.machine import ABOUT
+from upgrades.providers.qemu.machine import Machine
 from upgrades.providers.qemu.provider import QemuProvider
 from upgrades.providers.qemu.settings import read_settings
 

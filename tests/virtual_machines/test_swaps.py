@@ -27,7 +27,7 @@ from upgrades.providers.base import (
 )
 from upgrades.providers.checks.site import Site, unaddressed
 from upgrades.providers.hosts.disks import os_disk_of
-from upgrades.providers.qemu import processes
+from upgrades.providers.hosts.virtual_machines import processes
 from upgrades.providers.remote.wire import operation_to_json
 
 CHECKOUT = Path(__file__).resolve().parents[2]

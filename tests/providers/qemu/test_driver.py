@@ -11,9 +11,9 @@ import pytest
 from tests.providers.contract import create, delete, done, extend, play, reimage, restore
 from upgrades.providers import load
 from upgrades.providers.base import MachineProfile, Operation, Provider, ProviderError, ScaleSetReference
-from upgrades.providers.qemu import processes
+from upgrades.providers.hosts.virtual_machines import processes
+from upgrades.providers.hosts.virtual_machines.operations import since
 from upgrades.providers.qemu.machine import Machine
-from upgrades.providers.qemu.operations import since
 from upgrades.providers.qemu.settings import read_settings
 
 SET = ScaleSetReference("rg/set")

@@ -12,15 +12,19 @@ import pytest
 
 from tests.providers.contract import extend
 from tests.providers.hosts.test_guest_status import REPORT
-from tests.providers.qemu.stand_in import qemu_process
+from tests.providers.hosts.virtual_machines.stand_in import qemu_process
 from upgrades.providers.base import Extension, MachineProfile, ScaleSetReference
 from upgrades.providers.hosts.driver import Ended, Waiting
 from upgrades.providers.hosts.image_store import ImageStore
-from upgrades.providers.qemu import processes
+from upgrades.providers.hosts.virtual_machines import processes
+from upgrades.providers.hosts.virtual_machines.accelerator import Accelerator
+from upgrades.providers.hosts.virtual_machines.booting import Booting
+from upgrades.providers.hosts.virtual_machines.operations import SLACK_SECONDS, Operations
+from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
+from upgrades.providers.qemu.driver import QemuDriver
 from upgrades.providers.qemu.launch import listening
 from upgrades.providers.qemu.machine import Machine
-from upgrades.providers.qemu.operations import SLACK_SECONDS, Operations
-from upgrades.providers.qemu.settings import QemuSettings, read_settings
+from upgrades.providers.qemu.settings import read_settings
 
 SET = ScaleSetReference("rg/set")
 PROFILE = MachineProfile(extensions=(Extension("first"), Extension("second")))
@@ -31,12 +35,12 @@ Answers = Mapping[str, Any]
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> QemuSettings:
+def settings(tmp_path: Path) -> MachineSettings:
     return read_settings(tmp_path, {"extension_seconds": EXTENSION_SECONDS})
 
 
 @pytest.fixture
-def machine(settings: QemuSettings) -> Iterator[Machine]:
+def machine(settings: MachineSettings) -> Iterator[Machine]:
     machine = Machine(settings, SET.key, "0")
     machine.make_folder()
     with qemu_process(machine.uuid):
@@ -44,7 +48,7 @@ def machine(settings: QemuSettings) -> Iterator[Machine]:
 
 
 @pytest.mark.parametrize("work", ["", f"{OPERATION.id} running"], ids=["cannot be started", "never ends"])
-def test_work_that_does_not_end_is_given_up(settings: QemuSettings, machine: Machine, work: str) -> None:
+def test_work_that_does_not_end_is_given_up(settings: MachineSettings, machine: Machine, work: str) -> None:
     memory = {"running": processes.uptime() - LIMIT + 30}
     assert isinstance(step(settings, machine, work, memory), Waiting)
     memory["running"] = processes.uptime() - LIMIT - 1
@@ -54,7 +58,7 @@ def test_work_that_does_not_end_is_given_up(settings: QemuSettings, machine: Mac
     assert (ended.code, ended.message) == ("VMExtensionProvisioningTimeout", message)
 
 
-def test_the_time_begins_with_the_work(settings: QemuSettings, machine: Machine) -> None:
+def test_the_time_begins_with_the_work(settings: MachineSettings, machine: Machine) -> None:
     memory = dict[str, float]()
     before = processes.uptime()
     assert isinstance(step(settings, machine, "", memory), Waiting)
@@ -62,7 +66,7 @@ def test_the_time_begins_with_the_work(settings: QemuSettings, machine: Machine)
     assert step(settings, machine, f"{OPERATION.id} done", memory) == Ended()
 
 
-def step(settings: QemuSettings, machine: Machine, work: str, memory: dict[str, float]) -> Waiting | Ended:
+def step(settings: MachineSettings, machine: Machine, work: str, memory: dict[str, float]) -> Waiting | Ended:
     """One step on a machine whose guest says that it is at `work`."""
     report = base64.b64encode(json.dumps({**REPORT, "work": work}).encode()).decode()
     qemu = {
@@ -79,7 +83,10 @@ def step(settings: QemuSettings, machine: Machine, work: str, memory: dict[str, 
                 serve = answering(greeting, answers, talks)
                 server = await asyncio.start_unix_server(serve, sock=listening(machine.folder, socket))
                 await servers.enter_async_context(server)
-            result = await Operations(settings, ImageStore(settings.images)).extend(machine, OPERATION, memory)
+            driver = QemuDriver(settings.folder, {})
+            booting = Booting(settings, Accelerator(settings, driver.test_boot), driver.machine)
+            operations = Operations(settings, ImageStore(settings.images), booting)
+            result = await operations.extend(machine, OPERATION, memory)
         await asyncio.gather(*talks)
         return result
 

@@ -15,9 +15,10 @@ import os
 import re
 import shutil
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 from uuid import uuid4
 
 from upgrades import atomic_files
@@ -36,25 +37,59 @@ def os_disk_of(operation_id: str) -> str:
     return f"os-{operation_id if is_plain else sha256(operation_id.encode()).hexdigest()}"
 
 
+class Places(Protocol):
+    """Which OS disk is where: in `os` the one that the machine has, `was` and `kept`."""
+
+    def get(self, place: str) -> str:
+        """The id of the OS disk there; "" for none."""
+
+    def put(self, disks: Mapping[str, str]) -> None:
+        """{place: OS disk}, in this order; "" empties the place. Whoever looks meanwhile sees each place old or new."""
+
+
+class Links:
+    """Places that are links in the machine's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, place: str) -> str:
+        try:
+            return os.readlink(self._folder / place).removesuffix(SUFFIX)
+        except FileNotFoundError:
+            return ""
+
+    def put(self, disks: Mapping[str, str]) -> None:
+        for place, os_disk in disks.items():
+            if os_disk:
+                draft = _draft(self._folder, place)
+                draft.symlink_to(f"{os_disk}{SUFFIX}")
+                os.replace(draft, self._folder / place)
+            else:
+                (self._folder / place).unlink(missing_ok=True)
+            _sync(self._folder)
+
+
 class MachineDisks:
     """All methods block for a moment: threads only. `os_disk`, `was` and `kept` are ids of OS disks, "" for none."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, places: Places | None = None) -> None:
         self.folder = folder
+        self._places = places or Links(folder)
 
     @property
     def os_disk(self) -> str:
-        return self._linked("os")
+        return self._places.get("os")
 
     @property
     def was(self) -> str:
         """The disk before, while a swap is open; "" once the machine is back on it."""
-        was = self._linked("was")
+        was = self._places.get("was")
         return "" if was == self.os_disk else was
 
     @property
     def kept(self) -> str:
-        return self._linked("kept")
+        return self._places.get("kept")
 
     def path(self, os_disk: str) -> Path:
         return self.folder / f"{os_disk}{SUFFIX}"
@@ -126,9 +161,8 @@ class MachineDisks:
         taken_off = self.os_disk
         if taken_off == os_disk:
             return
-        if self._is_last_good(taken_off, self.was):
-            self._link("was", taken_off)
-        self._link("os", os_disk)
+        was = {"was": taken_off} if self._is_last_good(taken_off, self.was) else {}
+        self._places.put({**was, "os": os_disk})
 
     def switch_back_to(self, os_disk: str) -> None:
         """The machine, which is off, gets the kept disk, or that which an unfinished swap replaced.
@@ -139,32 +173,30 @@ class MachineDisks:
         if taken_off == os_disk:
             return
         was = self.was
-        if os_disk == was:
-            self._link("kept", os_disk)
-        if os_disk == was or self._is_last_good(taken_off, was):
-            self._link("was", taken_off)
-        self._link("os", os_disk)
+        kept = {"kept": os_disk} if os_disk == was else {}
+        before = {"was": taken_off} if os_disk == was or self._is_last_good(taken_off, was) else {}
+        self._places.put({**kept, **before, "os": os_disk})
 
     def put_back(self) -> None:
         """Undo a switch: the machine, which is off, has the disk again that it had."""
         if was := self.was:
-            self._link("os", was)
+            self._places.put({"os": was})
 
     def keep_replaced(self) -> None:
         """A new disk is good: the replaced one is kept, and others go."""
         if was := self.was:  # asked once: a step that was cut off may end the swap meanwhile
-            self._link("kept", was)
+            self._places.put({"kept": was})
         self.forget_swap()
 
     def drop_taken_off(self) -> None:
         """A disk that was put back is good: nothing is kept any more, and others go."""
         if self.kept == self.os_disk:
-            (self.folder / "kept").unlink(missing_ok=True)
+            self._places.put({"kept": ""})
         self.forget_swap()
 
     def forget_swap(self) -> None:
         """OS disks that are neither present nor kept are deleted."""
-        (self.folder / "was").unlink(missing_ok=True)
+        self._places.put({"was": ""})
         stay = {self.os_disk, self.kept}
         drafts = [*self.folder.glob(".*.new"), *self.folder.glob(".seed.*")]  # of steps that were cut off
         for path in [path for path in self.folder.glob("os-*") if path.stem not in stay] + drafts:
@@ -172,7 +204,7 @@ class MachineDisks:
 
     def start_with(self, os_disk: str) -> None:
         """The first OS disk of a machine."""
-        self._link("os", os_disk)
+        self._places.put({"os": os_disk})
 
     def _is_last_good(self, os_disk: str, was: str) -> bool:
         """Is it the present disk to which the machine goes back, and not `was`?
@@ -181,24 +213,8 @@ class MachineDisks:
         """
         return not was or self.has_come_up(os_disk)
 
-    def _linked(self, name: str) -> str:
-        try:
-            return os.readlink(self.folder / name).removesuffix(SUFFIX)
-        except FileNotFoundError:
-            return ""
-
-    def _link(self, name: str, os_disk: str) -> None:
-        draft = self._draft(name)
-        draft.symlink_to(f"{os_disk}{SUFFIX}")
-        os.replace(draft, self.folder / name)
-        _sync(self.folder)
-
-    def _draft(self, name: str) -> Path:
-        """Of its own: a step that was cut off may still be at work in a thread."""
-        return self.folder / f".{name}.{uuid4().hex}.new"
-
     def _make(self, path: Path, *options: str | Path, size: str = "") -> None:
-        draft = self._draft(path.name)
+        draft = _draft(self.folder, path.name)
         try:
             programs.run("qemu-img", "create", "-q", "-f", "qcow2", *options, draft, *([size] if size else []))
         except ProviderError as error:
@@ -207,6 +223,11 @@ class MachineDisks:
         _sync(draft)
         # A machine may run from a disk of this name by now, if this is the thread of a step that was cut off.
         atomic_files.place(draft, path)
+
+
+def _draft(folder: Path, name: str) -> Path:
+    """Of its own: a step that was cut off may still be at work in a thread."""
+    return folder / f".{name}.{uuid4().hex}.new"
 
 
 def _sync(path: Path) -> None:

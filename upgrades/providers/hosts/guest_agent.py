@@ -9,6 +9,7 @@ from upgrades.providers.hosts.guest_status import MAX_REPORT, REPORT, GuestStatu
 
 # (command, arguments) -> what it returns. Raises ProviderError, not permanent, where the agent does not answer or refuses.
 Ask = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+AGENT_PORT = "org.qemu.guest_agent.0"
 CHANGE = 'mkdir -p "/run/rollgrid/$0" && tar -x -f - -C "/run/rollgrid/$0" && exec sh "/run/rollgrid/$0/guest.sh" extensions "$0"'
 
 

@@ -11,24 +11,14 @@ from pathlib import Path
 
 from upgrades.providers.base import ProviderError
 from upgrades.providers.hosts import programs
-from upgrades.providers.qemu.monitor import AGENT_PORT
-from upgrades.providers.qemu.settings import QemuSettings
+from upgrades.providers.hosts.guest_agent import AGENT_PORT
+from upgrades.providers.hosts.virtual_machines import user_network
+from upgrades.providers.hosts.virtual_machines.machine import CONSOLE, NOT_STARTED, Drive
+from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
 
 PROGRAM = "qemu-system-x86_64"
-NOT_STARTED = "MachineNotStarted"  # the code of a ProviderError
-CONSOLE, LAST_CONSOLE = "console.log", "console.last.log"
 START_SECONDS = 20
 ACCELERATORS = {"tcg": ("tcg,tb-size=32", "qemu64"), "kvm": ("kvm", "host")}
-
-
-@dataclass(frozen=True, slots=True)
-class Drive:
-    """`name` is the serial number by which the guest tells disks apart."""
-
-    name: str
-    path: Path
-    format: str = "qcow2"
-    is_read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +33,8 @@ class Launch:
     ports: Sequence[int] = ()
 
 
-def launch(settings: QemuSettings, what: Launch) -> None:
+def launch(settings: MachineSettings, what: Launch) -> None:
     """Raises ProviderError, not permanent, with QEMU's words where it does not start. Blocks."""
-    if (what.folder / CONSOLE).exists():
-        os.replace(what.folder / CONSOLE, what.folder / LAST_CONSOLE)
     with ExitStack() as sockets:
         monitor, agent = (sockets.enter_context(listening(what.folder, name)) for name in ("qmp", "agent"))
         command = [
@@ -70,7 +58,7 @@ def launch(settings: QemuSettings, what: Launch) -> None:
         _run(command, (monitor.fileno(), agent.fileno()))
 
 
-def _hardware(settings: QemuSettings, what: Launch) -> list[str]:
+def _hardware(settings: MachineSettings, what: Launch) -> list[str]:
     accelerator, cpu = ACCELERATORS[what.accelerator]
     return [
         *("-name", _escaped(what.name), "-uuid", what.uuid, "-accel", accelerator, "-cpu", cpu),
@@ -95,12 +83,11 @@ def _disks(drives: Sequence[Drive]) -> list[str]:
     return options
 
 
-def _network(settings: QemuSettings, ports: Sequence[int]) -> list[str]:
+def _network(settings: MachineSettings, ports: Sequence[int]) -> list[str]:
     if not ports:
         return []
-    forwards = "".join(f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in ports)
-    restrict = "off" if settings.network_is_open else "on"
-    return ["-netdev", f"user,id=net0,restrict={restrict}{forwards}", "-device", "virtio-net-pci,netdev=net0,romfile="]
+    network = user_network.netdev(tuple(ports), is_open=settings.network_is_open)
+    return ["-netdev", network, "-device", "virtio-net-pci,netdev=net0,romfile="]
 
 
 def listening(folder: Path, name: str) -> socket.socket:

@@ -1,158 +1,35 @@
-"""One machine on this host: its folder, its QEMU process, and what its guest says."""
+"""One machine whose QEMU is started and asked directly."""
 
-import asyncio
-import json
-import re
-import shutil
-from dataclasses import dataclass
-from uuid import NAMESPACE_URL, uuid4, uuid5
-
-from upgrades import atomic_files
-from upgrades.core.states import Power, Provisioning
-from upgrades.providers.base import InstanceView, ProviderError
+from upgrades.providers.base import ProviderError
 from upgrades.providers.hosts import guest_agent
-from upgrades.providers.hosts.disks import MachineDisks
 from upgrades.providers.hosts.guest_status import GuestStatus
-from upgrades.providers.hosts.image_store import ImageStore, path_part
-from upgrades.providers.qemu import processes
-from upgrades.providers.qemu.launch import CONSOLE, Drive, Launch, launch
+from upgrades.providers.hosts.virtual_machines import user_network
+from upgrades.providers.hosts.virtual_machines.machine import Live, VirtualMachine
+from upgrades.providers.qemu.launch import Launch, launch
 from upgrades.providers.qemu.monitor import NoAnswer, agent, monitor
-from upgrades.providers.qemu.processes import Process
-from upgrades.providers.qemu.settings import QemuSettings
-
-FORWARD = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+(\d+)")
-ABOUT = "machine.json"
-LAST_LINES = 5
-MAX_CONSOLE = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
-    """What a running machine shows: "127.0.0.1 80=40123 22=40124", its host's ports by its own; and its guest's report."""
-
-    address: str
-    report: GuestStatus | None
-
-
-class Machine:
-    """`key` is its scale set's. Its files are the truth; methods that are not `async` block for a moment."""
-
-    def __init__(self, settings: QemuSettings, key: str, instance: str) -> None:
-        self._settings = settings
-        group, _, name = key.partition("/")
-        parts = ((group, "the resource group"), (name, "the scale set"), (instance, "the instance"))
-        self.folder = settings.folder.joinpath(*(path_part(part, what) for part, what in parts))
-        self.key, self.instance = key, instance
-        self.uuid = str(uuid5(NAMESPACE_URL, f"{settings.folder}/{key}/{instance}"))
-        self.deleted = settings.folder / ".deleted"  # folders of machines that are no more
-        self.disks = MachineDisks(self.folder)
-        self._booting, self._failed = self.folder / "booting", self.folder / "failed"
-
-    @property
-    def exists(self) -> bool:
-        return (self.folder / ABOUT).exists()
-
-    @property
-    def is_booting(self) -> bool:
-        """Has it been started, and not come up since?"""
-        return self._booting.exists()
-
-    @property
-    def has_failed(self) -> bool:
-        """Did the last operation on it fail?"""
-        return self._failed.exists()
-
-    async def process(self) -> Process | None:
-        return await asyncio.to_thread(processes.find, self.uuid)
-
-    # Facts.
-
+class Machine(VirtualMachine):
     async def look(self) -> Live:
-        """What it shows; nothing where it does not run, or does not answer."""
         try:
             async with monitor(self.folder) as ask:
-                ports = FORWARD.findall(await ask("human-monitor-command", {"command-line": "info usernet"}))
+                network = await ask("human-monitor-command", {"command-line": user_network.QUESTION})
                 has_agent = any(
                     port["label"] == "agent" and port["frontend-open"] for port in await ask("query-chardev", {})
                 )
         except NoAnswer:
             return Live("", None)
-        address = " ".join(["127.0.0.1", *(f"{guest}={host}" for host, guest in ports)])
-        return Live(address, await self._report() if has_agent else None)
-
-    async def view(self, store: ImageStore, process: Process | None) -> InstanceView | None:
-        """None where there is no such machine."""
-        live = await self.look() if process else Live("", None)
-        try:
-            return await asyncio.to_thread(self._view, store, process, live)
-        except FileNotFoundError:  # it is deleted just now
-            return None
-
-    def console_end(self) -> str:
-        """The last lines of its console, for people."""
-        try:
-            with (self.folder / CONSOLE).open("rb") as file:
-                file.seek(max(0, file.seek(0, 2) - MAX_CONSOLE))
-                lines = file.read().decode(errors="replace").splitlines()
-        except OSError:
-            return ""
-        plain = ("".join(c for c in line if c.isprintable()).strip() for line in lines)
-        return "\n".join([line for line in plain if line][-LAST_LINES:])
-
-    # Changes.
-
-    def make_folder(self) -> None:
-        """Raises ProviderError, permanent, where somebody else has one of that name."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self.exists and any(not path.name.startswith(".") for path in self.folder.iterdir()):
-            message = f"Instance {self.instance} cannot be created: {self.folder} has other files; move them away."
-            raise ProviderError("ForeignFolder", message, permanent=True)
-        about = {"scaleSet": self.key, "instance": self.instance, "uuid": self.uuid}
-        atomic_files.replace(self.folder / ABOUT, json.dumps(about).encode())
-
-    def delete_folder(self) -> None:
-        """With all that is in it, if it is ours; and what is left of those whose deletion was cut off.
-
-        It is moved out of the way first: half a machine is never seen. Raises ProviderError, not permanent, where anything is left.
-        """
-        try:
-            if self.exists:
-                self.deleted.mkdir(mode=0o700, exist_ok=True)
-                self.folder.rename(self.deleted / uuid4().hex)
-            for gone in self.deleted.glob("*"):
-                shutil.rmtree(gone, onerror=_raise_unless_gone)
-        except OSError as error:
-            message = (
-                f"Disks of a deleted machine are left in {self.deleted}: {error}; mend that, or delete them by hand."
-            )
-            raise ProviderError("FolderNotDeleted", message, permanent=False) from error
+        return Live(user_network.address(network), await self._report() if has_agent else None)
 
     def start(self, accelerator: str) -> None:
-        """Boot it from its OS disk. Raises ProviderError, not permanent, where QEMU does not start."""
-        os_disk = self.disks.os_disk
-        data = [Drive(f"data-{lun}", self.disks.data_disk(lun)) for lun in self.disks.markers()]
-        seed = Drive("seed", self.disks.seed(os_disk), "raw", is_read_only=True)
-        drives = [Drive("os", self.disks.path(os_disk)), *data, seed]
         name = f"{self.key}/{self.instance}"
-        self._booting.touch()
-        launch(self._settings, Launch(self.uuid, name, self.folder, drives, accelerator, self._settings.ports))
-
-    def note_up(self) -> None:
-        self._booting.unlink(missing_ok=True)
-
-    def note_failure(self, why: str) -> None:
-        """The last operation on it failed; "" for: it did not."""
-        if why and self.exists:
-            atomic_files.replace(self._failed, why.encode())
-        elif not why:
-            self._failed.unlink(missing_ok=True)
+        self.note_start()
+        launch(self._settings, Launch(self.uuid, name, self.folder, self.drives(), accelerator, self._settings.ports))
 
     async def power_down(self) -> None:
-        """Press its power button."""
         await self._command("system_powerdown")
 
     async def quit(self) -> None:
-        """As if its plug were pulled."""
         await self._command("quit")
 
     async def change_extensions(self, id: str, archive: bytes) -> None:
@@ -172,44 +49,3 @@ class Machine:
                 return await guest_agent.report(ask)
         except ProviderError:
             return None
-
-    def _view(self, store: ImageStore, process: Process | None, live: Live) -> InstanceView | None:
-        os_disk = self.disks.os_disk
-        if not self.exists:
-            return None
-        if live.report:
-            self.disks.note_report(live.report)
-        is_of_this_disk = live.report is not None and live.report.os_disk == os_disk
-        report = live.report if is_of_this_disk else self.disks.report(os_disk)
-        image = self.disks.image_of(os_disk)
-        power = self._power(process, live)
-        is_half_made = process is None and self.has_failed and not self.disks.has_come_up(os_disk)
-        return InstanceView(
-            instance=self.instance,
-            os_disk=os_disk,
-            version=store.version_of(image) if image and not is_half_made else "",
-            power=power,
-            provisioning=self._provisioning(report),
-            address=live.address if power is Power.RUNNING else "",
-            data_disks=self.disks.data_disk_views(report),
-            extensions=report.extension_views() if report else (),
-            runs=report.runs(os_disk) if report else (),
-            half_made=is_half_made,
-            reported_version=report.os_version if report else "",
-        )
-
-    def _power(self, process: Process | None, live: Live) -> Power:
-        if process is None:
-            return Power.STOPPED
-        return Power.STARTING if self.is_booting and not (live.report and live.report.is_up) else Power.RUNNING
-
-    def _provisioning(self, report: GuestStatus | None) -> Provisioning:
-        if self.has_failed:
-            return Provisioning.FAILED
-        return Provisioning.SUCCEEDED if report and report.is_up else Provisioning.CREATING
-
-
-def _raise_unless_gone(_function: object, _path: str, raised: tuple[object, BaseException, object]) -> None:
-    """Somebody else may delete the same."""
-    if not isinstance(raised[1], FileNotFoundError):
-        raise raised[1]

@@ -20,7 +20,6 @@ from upgrades.providers.hosts.guest_agent import Ask, CommandRefused
 MONITOR_SECONDS, AGENT_SECONDS = 1.2, 2.0
 MAX_LINE = 1024 * 1024
 MAX_WORDS = 500  # of an answer, in a message for people
-AGENT_PORT = "org.qemu.guest_agent.0"
 RESET = b"\xff"  # makes the agent forget half a command of whoever was cut off before
 
 

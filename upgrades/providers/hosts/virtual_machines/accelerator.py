@@ -3,40 +3,58 @@
 import asyncio
 import fcntl
 import json
-import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 from uuid import NAMESPACE_URL, uuid5
 
 from upgrades import atomic_files
 from upgrades.providers.base import ProviderError
 from upgrades.providers.hosts import programs
-from upgrades.providers.qemu import processes
-from upgrades.providers.qemu.launch import NOT_STARTED, PROGRAM, Drive, Launch, launch
-from upgrades.providers.qemu.monitor import NoAnswer, monitor
-from upgrades.providers.qemu.settings import QemuSettings
+from upgrades.providers.hosts.virtual_machines import processes
+from upgrades.providers.hosts.virtual_machines.machine import NOT_STARTED
+from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
 
-KVM = Path("/dev/kvm")
 TEST_BOOT_SECONDS = 40
+
+
+class TestBoot(Protocol):
+    """Boots a machine with KVM, only to see whether it does. Methods that are not `async` block for a moment.
+
+    `kind`: as a machine's (machine.py).
+    """
+
+    kind: str
+
+    def is_offered(self) -> bool:
+        """May KVM be used at all?"""
+
+    def start(self, uuid: str, folder: Path, disk: Path) -> None:
+        """Raises ProviderError NOT_STARTED where it does not start."""
+
+    async def verdict(self, uuid: str, folder: Path) -> str | None:
+        """Of a machine that runs. None: not yet. "": it has booted. Anything else says why it will not."""
+
+    async def end(self, process: processes.Process) -> None: ...
 
 
 class Accelerator:
     """Remembers its choice in the folder of machines, for this host with this kernel: delete .accelerator.json for a new test boot."""
 
-    def __init__(self, settings: QemuSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: MachineSettings, boot: TestBoot) -> None:
+        self._settings, self._boot = settings, boot
         self._file = settings.folder / ".accelerator.json"
         self._test_boot = settings.folder / ".test-boot"
-        self._uuid = str(uuid5(NAMESPACE_URL, f"{settings.folder}/.test-boot"))
+        self._uuid = str(uuid5(NAMESPACE_URL, f"{boot.kind}{settings.folder}/.test-boot"))
         self._host = f"{platform.node()} {platform.release()}"
 
     async def choose(self, image: Path) -> str | None:
         """The accelerator, kvm or tcg; None as long as a test boot with this image goes on: ask again in a second."""
         if self._settings.accelerator != "auto":
             return self._settings.accelerator
-        if not os.access(KVM, os.R_OK | os.W_OK):
+        if not await asyncio.to_thread(self._boot.is_offered):
             return "tcg"
         return self._remembered() or await self._try(image)
 
@@ -58,7 +76,7 @@ class Accelerator:
             if why is None:
                 return None
             if process:
-                await asyncio.to_thread(processes.kill, process)
+                await self._boot.end(process)
             return self._remember("tcg" if why else "kvm", why)
 
     def _begin(self, image: Path) -> str | None:
@@ -66,7 +84,7 @@ class Accelerator:
             disk = self._test_boot / "disk.qcow2"
             disk.unlink(missing_ok=True)
             programs.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image, disk)
-            launch(self._settings, Launch(self._uuid, "test boot", self._test_boot, [Drive("os", disk)], "kvm"))
+            self._boot.start(self._uuid, self._test_boot, disk)
         except ProviderError as error:
             if error.code != NOT_STARTED:
                 raise
@@ -78,16 +96,12 @@ class Accelerator:
         """None: not yet. "": it boots. Anything else says why it does not."""
         if process is None:
             return "QEMU ended while it booted"
-        with suppress(NoAnswer):
-            async with monitor(self._test_boot) as ask:
-                if any(port["label"] == "agent" and port["frontend-open"] for port in await ask("query-chardev", {})):
-                    return ""
-                if (status := (await ask("query-status", {}))["status"]) == "internal-error":
-                    return f"QEMU stopped it: {status}"
+        if (why := await self._boot.verdict(self._uuid, self._test_boot)) is not None:
+            return why
         return f"it did not boot in {TEST_BOOT_SECONDS} s" if process.age > TEST_BOOT_SECONDS else None
 
     def _remember(self, accelerator: str, why: str) -> str:
-        note = {"host": self._host, "accelerator": accelerator, "why": why, "program": PROGRAM}
+        note = {"host": self._host, "accelerator": accelerator, "why": why}
         atomic_files.replace(self._file, json.dumps(note).encode())
         (self._test_boot / "begun").unlink(missing_ok=True)
         return accelerator

@@ -2,17 +2,17 @@
 
 import asyncio
 import fcntl
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from upgrades.providers.base import ProviderError
 from upgrades.providers.hosts.driver import Waiting
-from upgrades.providers.qemu import processes
-from upgrades.providers.qemu.accelerator import Accelerator
-from upgrades.providers.qemu.machine import Machine
-from upgrades.providers.qemu.settings import QemuSettings
+from upgrades.providers.hosts.virtual_machines import processes
+from upgrades.providers.hosts.virtual_machines.accelerator import Accelerator
+from upgrades.providers.hosts.virtual_machines.machine import VirtualMachine
+from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
 
 MAX_STARTS = 3  # of one operation: a machine that ends while it boots is started again
 KILL_SECONDS = 3  # how long QEMU has to end itself
@@ -28,15 +28,22 @@ class DidNotBoot:
 class Booting:
     """`memory` is the operation's (driver.py): how often the machine was started, since when it is being stopped."""
 
-    def __init__(self, settings: QemuSettings) -> None:
-        self._settings = settings
-        self._accelerator = Accelerator(settings)
+    def __init__(
+        self, settings: MachineSettings, accelerator: Accelerator, machine: Callable[[str, str], VirtualMachine]
+    ) -> None:
+        """`machine`: the one of a scale set's key and an instance."""
+        self._settings, self._accelerator, self._machine = settings, accelerator, machine
 
-    async def boot(self, machine: Machine, memory: MutableMapping[str, Any]) -> Waiting | DidNotBoot | None:
+    async def boot(self, machine: VirtualMachine, memory: MutableMapping[str, Any]) -> Waiting | DidNotBoot | None:
         """One step towards a machine that is up on its OS disk; None when it is."""
         process = await machine.process()
         if process is None:
             return await self._start(machine, memory)
+        if machine.runs_from not in (
+            "",
+            machine.disks.os_disk,
+        ):  # somebody else started it before its disks were swapped
+            return await self.stop(machine, memory)
         report = (await machine.look()).report
         if report and report.is_up and report.os_disk == machine.disks.os_disk:
             await asyncio.to_thread(machine.disks.note_report, report)
@@ -47,7 +54,7 @@ class Booting:
         return Waiting(ASK_SECONDS, "the machine boots")
 
     async def stop(
-        self, machine: Machine, memory: MutableMapping[str, Any], *, at_once: bool = False
+        self, machine: VirtualMachine, memory: MutableMapping[str, Any], *, at_once: bool = False
     ) -> Waiting | None:
         """One step towards a machine that is off; None when it is. Its OS may end in peace, if it is up and not `at_once`."""
         process = await machine.process()
@@ -58,7 +65,7 @@ class Booting:
         grace = 0 if at_once or not await self._is_up(machine) else self._settings.stop_seconds
         waited = processes.uptime() - stopping["since"]
         if not 0 <= waited < grace + KILL_SECONDS:  # below 0: noted before the host booted
-            await asyncio.to_thread(processes.kill, process)
+            await machine.kill(process)
         elif waited >= grace:
             await machine.quit()
         elif processes.uptime() - stopping["pressed"] > PRESS_SECONDS:
@@ -66,13 +73,13 @@ class Booting:
             await machine.power_down()
         return Waiting(0.1, "the machine stops")
 
-    async def _is_up(self, machine: Machine) -> bool:
+    async def _is_up(self, machine: VirtualMachine) -> bool:
         if not machine.is_booting:
             return True
         report = (await machine.look()).report
         return report is not None and report.is_up
 
-    async def _start(self, machine: Machine, memory: MutableMapping[str, Any]) -> Waiting | DidNotBoot:
+    async def _start(self, machine: VirtualMachine, memory: MutableMapping[str, Any]) -> Waiting | DidNotBoot:
         if memory.get("starts", 0) >= MAX_STARTS:
             return DidNotBoot(
                 f"it was started {MAX_STARTS} times and ended each time; {memory.get('error', '')}".strip("; ")
@@ -83,7 +90,7 @@ class Booting:
             return Waiting(1, "a test boot shows whether machines boot with KVM")
         return await asyncio.to_thread(self._start_if_free, machine, memory, accelerator)
 
-    def _start_if_free(self, machine: Machine, memory: MutableMapping[str, Any], accelerator: str) -> Waiting:
+    def _start_if_free(self, machine: VirtualMachine, memory: MutableMapping[str, Any], accelerator: str) -> Waiting:
         with self._starting() as is_ours:
             if not is_ours or self._are_booting() >= self._settings.starting_at_once:
                 return Waiting(ASK_SECONDS, "other machines of this host are booting")
@@ -101,7 +108,7 @@ class Booting:
         count = 0
         for mark in self._settings.folder.glob("*/*/*/booting"):
             group, name, instance = mark.parts[-4:-1]
-            process = alive.get(Machine(self._settings, f"{group}/{name}", instance).uuid)
+            process = alive.get(self._machine(f"{group}/{name}", instance).uuid)
             count += process is not None and process.age < self._settings.boot_seconds
         return count
 

@@ -11,11 +11,17 @@ from upgrades.providers.hosts.driver import Ended, Waiting
 from upgrades.providers.hosts.extension_scripts import changes
 from upgrades.providers.hosts.image_store import ImageStore
 from upgrades.providers.hosts.seed import make_seed
-from upgrades.providers.qemu import processes
-from upgrades.providers.qemu.booting import Booting, DidNotBoot
-from upgrades.providers.qemu.checks import check_disk, check_exists, check_half_made, check_quota, image_of
-from upgrades.providers.qemu.machine import Machine
-from upgrades.providers.qemu.settings import QemuSettings
+from upgrades.providers.hosts.virtual_machines import processes
+from upgrades.providers.hosts.virtual_machines.booting import Booting, DidNotBoot
+from upgrades.providers.hosts.virtual_machines.checks import (
+    check_disk,
+    check_exists,
+    check_half_made,
+    check_quota,
+    image_of,
+)
+from upgrades.providers.hosts.virtual_machines.machine import VirtualMachine
+from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
 
 Memory = MutableMapping[str, Any]
 # The guest itself ends a script that takes too long. So much later it is given up: it has no `timeout`, or guest.sh was killed in it.
@@ -27,11 +33,10 @@ NO_PROFILE = MachineProfile()
 class Operations:
     """Each method makes one step. Within `memory` are "failure" (why the machine is being put back, or given up) and times."""
 
-    def __init__(self, settings: QemuSettings, store: ImageStore) -> None:
-        self._settings, self._store = settings, store
-        self._booting = Booting(settings)
+    def __init__(self, settings: MachineSettings, store: ImageStore, booting: Booting) -> None:
+        self._settings, self._store, self._booting = settings, store, booting
 
-    async def create(self, machine: Machine, operation: Operation, memory: Memory) -> Waiting | Ended:
+    async def create(self, machine: VirtualMachine, operation: Operation, memory: Memory) -> Waiting | Ended:
         new = os_disk_of(operation.id)
         if machine.folder.exists() and machine.disks.os_disk not in ("", new):
             check_half_made(self._settings, machine, await machine.process())
@@ -42,7 +47,7 @@ class Operations:
             await asyncio.to_thread(self._make, machine, operation, new)
         return await self._boot_new(machine, memory)
 
-    async def _boot_new(self, machine: Machine, memory: Memory) -> Waiting | Ended:
+    async def _boot_new(self, machine: VirtualMachine, memory: Memory) -> Waiting | Ended:
         if "failure" not in memory:
             result = await self._booting.boot(machine, memory)
             if not isinstance(result, DidNotBoot):
@@ -52,7 +57,7 @@ class Operations:
             return waiting
         return Ended(code="OSProvisioningTimedOut", message=memory["failure"])
 
-    async def reimage(self, machine: Machine, operation: Operation, memory: Memory) -> Waiting | Ended:
+    async def reimage(self, machine: VirtualMachine, operation: Operation, memory: Memory) -> Waiting | Ended:
         check_exists(machine)
         new, disks = os_disk_of(operation.id), machine.disks
         if "failure" in memory:
@@ -64,7 +69,7 @@ class Operations:
             await asyncio.to_thread(disks.switch_to_new, new)
         return await self._boot_swapped(machine, memory) or await _ended(disks.keep_replaced)
 
-    async def restore(self, machine: Machine, operation: Operation, memory: Memory) -> Waiting | Ended:
+    async def restore(self, machine: VirtualMachine, operation: Operation, memory: Memory) -> Waiting | Ended:
         check_exists(machine)
         old, disks = operation.os_disk, machine.disks
         if "failure" in memory:
@@ -81,7 +86,7 @@ class Operations:
                 return waiting
         return await self._boot_swapped(machine, memory) or await _ended(disks.drop_taken_off)
 
-    async def _boot_swapped(self, machine: Machine, memory: Memory) -> Waiting | None:
+    async def _boot_swapped(self, machine: VirtualMachine, memory: Memory) -> Waiting | None:
         """None when it is up on the disk that was put in. It is put back on its own disk if it does not come up."""
         result = await self._booting.boot(machine, memory)
         if isinstance(result, DidNotBoot):
@@ -89,7 +94,7 @@ class Operations:
             return Waiting(0, "the machine is put back on the disk that it had")
         return result
 
-    async def _put_back(self, machine: Machine, memory: Memory, failing: str) -> Waiting | Ended:
+    async def _put_back(self, machine: VirtualMachine, memory: Memory, failing: str) -> Waiting | Ended:
         disks = machine.disks
         if disks.os_disk == failing and disks.was:
             if waiting := await self._booting.stop(machine, memory):
@@ -103,7 +108,7 @@ class Operations:
         await asyncio.to_thread(disks.forget_swap)
         return Ended(code="OSProvisioningTimedOut", message=memory["failure"])
 
-    async def extend(self, machine: Machine, operation: Operation, memory: Memory) -> Waiting | Ended:
+    async def extend(self, machine: VirtualMachine, operation: Operation, memory: Memory) -> Waiting | Ended:
         check_exists(machine)
         report = (await machine.look()).report if await machine.process() else None
         if report is None or not report.is_up:
@@ -126,7 +131,7 @@ class Operations:
             await machine.change_extensions(operation.id, archive)
         return Waiting(0.5, "extensions run")
 
-    async def _wait_for_agent(self, machine: Machine, memory: Memory) -> Waiting | Ended:
+    async def _wait_for_agent(self, machine: VirtualMachine, memory: Memory) -> Waiting | Ended:
         silent_since = since(memory, "silent")
         is_off = await machine.process() is None
         if not is_off and processes.uptime() - silent_since < SILENT_SECONDS:
@@ -135,13 +140,13 @@ class Operations:
         message = f"The extensions of instance '{machine.instance}' cannot be changed: {why}."
         return Ended(code="VMAgentStatusCommunicationError", message=message)
 
-    async def delete(self, machine: Machine, operation: Operation, memory: Memory) -> Waiting | Ended:
+    async def delete(self, machine: VirtualMachine, operation: Operation, memory: Memory) -> Waiting | Ended:
         if waiting := await self._booting.stop(machine, memory, at_once=True):
             return waiting
         await asyncio.to_thread(machine.delete_folder)
         return Ended()
 
-    def _make(self, machine: Machine, operation: Operation, new: str) -> None:
+    def _make(self, machine: VirtualMachine, operation: Operation, new: str) -> None:
         """The disks of a new machine."""
         check_quota(self._settings, machine)
         machine.make_folder()
@@ -149,7 +154,7 @@ class Operations:
         self._make_os_disk(machine, operation, new)
         machine.disks.start_with(new)
 
-    def _make_os_disk(self, machine: Machine, operation: Operation, new: str) -> None:
+    def _make_os_disk(self, machine: VirtualMachine, operation: Operation, new: str) -> None:
         """With its seed. The machine still has the disk that it had."""
         disks, profile = machine.disks, operation.profile or NO_PROFILE
         disks.make_os_disk(new, self._store.find(image_of(operation)))
@@ -157,7 +162,7 @@ class Operations:
             seed = make_seed(machine.uuid, new, profile, disks.markers(), self._settings.scripts)
             seed.write(disks.seed(new))
 
-    async def _is_up(self, machine: Machine) -> bool:
+    async def _is_up(self, machine: VirtualMachine) -> bool:
         report = (await machine.look()).report if await machine.process() else None
         return report is not None and report.is_up
 
@@ -173,7 +178,7 @@ async def _ended(finish: Callable[[], None]) -> Ended:
     return Ended()
 
 
-def _timed_out(machine: Machine, result: DidNotBoot) -> str:
+def _timed_out(machine: VirtualMachine, result: DidNotBoot) -> str:
     console = machine.console_end()
     last = f" The last lines of its console:\n{console}" if console else " Its console is empty."
     return f"Instance {machine.instance} did not boot: {result.why}.{last}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.waiting import wait_until
-from upgrades.providers.qemu import processes
+from upgrades.providers.hosts.virtual_machines import processes
 
 
 @contextmanager

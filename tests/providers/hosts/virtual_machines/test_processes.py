@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.providers.qemu.stand_in import qemu_process
+from tests.providers.hosts.virtual_machines.stand_in import qemu_process
 from tests.waiting import wait_until
-from upgrades.providers.qemu import processes
+from upgrades.providers.hosts.virtual_machines import processes
 
 
 @pytest.fixture
