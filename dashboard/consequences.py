@@ -1,9 +1,10 @@
 """GET .../would/ACTION/: what would happen if a person did ACTION now, so that the page can say it beforehand.
 
 The plan is the engine's own, run forward on the facts as they would be then (core/what_if.py). Answers are JSON: {possible, why, asks,
-title, says: [sentence], held: [sentence], opt_outs: [...], batches: [...], lasts: [seconds] or null, word, url, values}. `asks`: the page
-asks first, since what begins could not be undone; where it is false the page does it at once. A sentence is one of core/sentences.py, which
-the page says in its own language; texts without a key are in that language already.
+title, says: [sentence], changes: [...], held: [sentence], opt_outs: [...], batches: [...], lasts: [seconds] or null, word, url, values}.
+`changes`: what changes in the image, {says: sentence, packages: [name, before, after], more: how many others}. `asks`: the page asks
+first, since what begins could not be undone; where it is false the page does it at once. A sentence is one of core/sentences.py, which the
+page says in its own language; texts without a key are in that language already.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -30,6 +31,7 @@ from upgrades.core import consequences, documents, what_if
 from upgrades.core.actions import Action
 from upgrades.core.extensions import key_of_model
 from upgrades.core.facts import Facts
+from upgrades.core.image_contents import ImageChanges, package_changes, sentence_of_changes
 from upgrades.core.instants import iso
 from upgrades.core.ranges import ranges
 from upgrades.core.sentences import shaped
@@ -39,6 +41,7 @@ from upgrades.models.instance import in_force
 from upgrades.orchestrator.observe import observe, possible_actions
 
 SHOWN_BATCHES = 6
+MAX_PACKAGES = 200  # named in a dialog
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,16 @@ def _refused(request: HttpRequest, right: str) -> JsonResponse | None:
 
 
 def _shown(title: str, word: str, says: Sequence[str]) -> dict[str, Any]:
-    nothing = {"held": [], "opt_outs": [], "batches": [], "more": 0, "lasts": None, "asks": True, "back": _("Cancel")}
+    nothing = {
+        "changes": [],
+        "held": [],
+        "opt_outs": [],
+        "batches": [],
+        "more": 0,
+        "lasts": None,
+        "asks": True,
+        "back": _("Cancel"),
+    }
     return {"title": title, "word": word, "says": [shaped(sentence) for sentence in says], **nothing}
 
 
@@ -152,6 +164,7 @@ def _add_plan(shown: dict[str, Any], asked: Asked, change: Callable[[Facts], Fac
     plan = plans.plan_from(asked.row, change(asked.facts), asked.now)
     batches = consequences.batches_that_follow(plan)
     shown["says"] += map(shaped, consequences.of_plan(asked.facts, plan))
+    shown["changes"] = [_changes(each) for each in plans.image_changes(asked.row, plan.target if batches else "")]
     shown["held"] = [shaped(block.text) for block in plan.blocks]
     shown["batches"] = [
         {
@@ -165,6 +178,13 @@ def _add_plan(shown: dict[str, Any], asked: Asked, change: Callable[[Facts], Fac
     shown["more"] = max(0, len(batches) - SHOWN_BATCHES)
     if len(batches) == len(plan.batches) > 0 and plan.earliest is not None and plan.latest is not None:
         shown["lasts"] = [plan.earliest.total_seconds(), plan.latest.total_seconds()]
+
+
+def _changes(changes: ImageChanges) -> dict[str, Any]:
+    """What changes in the image: a sentence, and rows of [package, version before, version after], "" where it is not there."""
+    rows = package_changes(changes)
+    more = max(0, len(rows) - MAX_PACKAGES)
+    return {"says": shaped(sentence_of_changes(changes)), "packages": rows[:MAX_PACKAGES], "more": more}
 
 
 # --- each action ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Read only: the image catalogue, that is which SKUs are supported where; and finding locations and SKUs by their names."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +9,17 @@ from django.db.models import Count, F, Q
 
 from upgrades.core import versions
 from upgrades.core.facts import Withdrawal
-from upgrades.models import ImageSku, Instance, Location, ScaleSet
+from upgrades.core.image_contents import (
+    Changed,
+    ImageChanges,
+    changes_between,
+    contents_from_json,
+    package_changes,
+    sentence_of_changes,
+)
+from upgrades.models import ImageSku, ImportedImage, Instance, Location, ScaleSet
+
+MAX_PACKAGES = 200  # shown of those that change
 
 
 def find_location(name: str) -> Location | None:
@@ -34,11 +45,23 @@ def list_of_skus(location: Location | None = None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportedFile:
+    """The file of a version in one location, and what is in it; "" and None for what is not known. `size`: in bytes."""
+
+    pk: int
+    location: str
+    size: int
+    os_name: str
+    kernel: str
+    package_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Offered:
     """One version of an SKU: where it is published (`only_in` empty: in all locations), and how many instances run it.
 
     `failed`: how many instances failed on it, run another version, and had no upgrade that went well since.
-    `withdrawal`: who withdrew it, and why.
+    `withdrawal`: who withdrew it, and why. `imports`: the files that were imported for it, by location.
     """
 
     version: str
@@ -47,6 +70,7 @@ class Offered:
     instances: int
     failed: int = 0
     withdrawal: Withdrawal | None = None
+    imports: tuple["ImportedFile", ...] = ()
 
     @property
     def tried(self) -> int:
@@ -55,11 +79,21 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """An SKU with its versions, newest first, and the scale sets that use it."""
+    """An SKU with its versions, newest first, and the scale sets that use it. `changes`: what the newest imported version brings."""
 
     sku: ImageSku
     versions: tuple[Offered, ...]
     scale_sets: tuple[ScaleSet, ...]
+    changes: ImageChanges | None = None
+
+    @property
+    def changes_sentence(self) -> str:
+        return sentence_of_changes(self.changes) if self.changes else ""
+
+    @property
+    def package_changes(self) -> list[Changed]:
+        """The first ones: name, version before, version after."""
+        return package_changes(self.changes)[:MAX_PACKAGES] if self.changes else []
 
     @property
     def latest(self) -> str:
@@ -74,11 +108,49 @@ class Overview:
 def overview() -> list[Overview]:
     """The whole catalogue with counts of instances, in a constant number of queries."""
     skus = ImageSku.objects.prefetch_related("versions__limited_to")
-    running, failed = _running(), _failed()
+    running, failed, imports = _running(), _failed(), _imports()
     users: dict[int, list[ScaleSet]] = {}
     for row in ScaleSet.objects.only("key", "resource_group", "name", "sku_id").order_by("key"):
         users.setdefault(row.sku_id, []).append(row)
-    return [Overview(sku, _offered(sku, running, failed), tuple(users.get(sku.pk, ()))) for sku in skus]
+    offered = {sku.pk: _offered(sku, running, failed, imports) for sku in skus}
+    changes = _changes(offered)
+    return [Overview(sku, offered[sku.pk], tuple(users.get(sku.pk, ())), changes.get(sku.pk)) for sku in skus]
+
+
+def _imports() -> dict[tuple[int, str], list[ImportedFile]]:
+    """{(pk of the SKU, version): its files}, without all that is in them."""
+    columns = ("pk", "location__name", "size", "contents__os_name", "contents__kernel", "package_count")
+    found: dict[tuple[int, str], list[ImportedFile]] = {}
+    for sku, version, *values in ImportedImage.objects.order_by("location__name").values_list(
+        "sku", "version", *columns
+    ):
+        pk, location, size, os_name, kernel, count = values
+        file = ImportedFile(pk, location, size, os_name or "", kernel or "", count)
+        found.setdefault((sku, version), []).append(file)
+    return found
+
+
+def _changes(offered: Mapping[int, Sequence[Offered]]) -> dict[int, ImageChanges]:
+    """{pk of the SKU: what changes from the last imported version but one to the last one of the same location}."""
+    pairs = {sku: pair for sku, rows in offered.items() if (pair := _last_two(rows))}
+    files = [file for pair in pairs.values() for _, file in pair]
+    rows = ImportedImage.objects.filter(pk__in=files).values_list("pk", "contents") if files else ()
+    known = {pk: contents_from_json(found) for pk, found in rows}
+    return {
+        sku: changes_between(older, known.get(before), newer, known.get(after))
+        for sku, ((newer, after), (older, before)) in pairs.items()
+    }
+
+
+def _last_two(rows: Sequence[Offered]) -> tuple[tuple[str, int], tuple[str, int]] | None:
+    """(version, pk of its file) of the last two versions that were imported in the same location, the newer one first."""
+    last = dict[str, tuple[str, int]]()
+    for row in rows:
+        for file in row.imports:
+            if file.location in last:
+                return last[file.location], (row.version, file.pk)
+            last[file.location] = (row.version, file.pk)
+    return None
 
 
 def _running() -> Counter[tuple[int, str]]:
@@ -94,7 +166,12 @@ def _failed() -> Counter[tuple[int, str]]:
     return Counter({(sku, version): count for sku, version, count in counts})
 
 
-def _offered(sku: ImageSku, running: Counter[tuple[int, str]], failed: Counter[tuple[int, str]]) -> tuple[Offered, ...]:
+def _offered(
+    sku: ImageSku,
+    running: Counter[tuple[int, str]],
+    failed: Counter[tuple[int, str]],
+    imports: Mapping[tuple[int, str], Sequence[ImportedFile]],
+) -> tuple[Offered, ...]:
     rows = sorted(sku.versions.all(), key=lambda row: versions.parse(row.version), reverse=True)
     return tuple(
         Offered(
@@ -104,6 +181,7 @@ def _offered(sku: ImageSku, running: Counter[tuple[int, str]], failed: Counter[t
             running[sku.pk, row.version],
             failed[sku.pk, row.version],
             row.withdrawal,
+            tuple(imports.get((sku.pk, row.version), ())),
         )
         for row in rows
     )

@@ -4,6 +4,7 @@ import { post, refused } from "./acts.js";
 import { t, tPieces } from "./catalogue.js";
 import { $, html, mark, show, turn } from "./dom.js";
 import { zoneName } from "./format.js";
+import { changesOf } from "./image-changes.js";
 import { textOf } from "./sentences.js";
 import { span } from "./spans.js";
 
@@ -16,6 +17,7 @@ const NO_ANSWER = {
 const MAX_OPT_OUTS = 6; // named one by one
 
 /**
+ * @import { Changes } from "./image-changes.js"
  * @import { Sentence } from "./sentences.js"
  *
  * @typedef {{ name: string, owner: string, reason: string, scope: "upgrade" | "until", until: string | null }} OptOut
@@ -24,7 +26,7 @@ const MAX_OPT_OUTS = 6; // named one by one
  * What the server says would follow. `asks`: a person is to be asked; `why`: why it cannot be done; `lasts`: the shortest and the longest
  * time, in seconds.
  * @typedef {{ url: string, values: Record<string, string>, possible: boolean, asks: boolean, title: string, word: string, back?: string,
- *   says: Sentence[], why: Sentence, opt_outs: OptOut[], held: Sentence[], batches: PlannedBatch[], more: number,
+ *   says: Sentence[], changes?: Changes[], why: Sentence, opt_outs: OptOut[], held: Sentence[], batches: PlannedBatch[], more: number,
  *   lasts: [number, number] | null }} Effects
  *
  * @typedef {{ url: string, values: Record<string, string>, control: HTMLElement, sent: () => void }} Asked
@@ -117,10 +119,19 @@ function untilTurned(control) {
  * What the server says would follow. Pure.
  * @param {Effects} effects
  */
-export function effects({ says, why, opt_outs: optOuts, held, batches, more, lasts }) {
+export function effects({
+  says,
+  changes = [],
+  why,
+  opt_outs: optOuts,
+  held,
+  batches,
+  more,
+  lasts,
+}) {
   return html`${why.text ? notice("attention", why) : ""}${optOuts.length ? owners(optOuts) : ""}
     ${says.map((sentence) => html`<p>${textOf(sentence)}</p>`)}
-    ${held.map((sentence) => notice("waiting", sentence))}
+    ${changes.map(changesOf)} ${held.map((sentence) => notice("waiting", sentence))}
     ${batches.length ? outline(batches, more) : ""}
     ${lasts ? html`<p class="quiet">${t("confirm.lasts", { time: time(lasts) })}</p>` : ""}`;
 }

@@ -13,6 +13,7 @@ from upgrades.commands import (
     defaults,
     fleet_stops,
     images,
+    importing,
     load_balancers,
     model_update,
     opt_outs,
@@ -25,6 +26,7 @@ from upgrades.commands import (
     upgrades,
 )
 from upgrades.core.facts import ImageReference
+from upgrades.core.image_contents import ImageContents
 from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 from upgrades.models import ApiClient, Instance, Location, ScaleSet
 
@@ -186,6 +188,12 @@ def _withdrawn() -> Callable[[], Any]:
     return partial(images.undo_withdrawal, FIRST, LATER, by="ada")
 
 
+def _imported() -> Callable[[], Any]:
+    a_scale_set()
+    done = importing.ImageImport("there", "0" * 64, 5, ImageContents(kernel="6.1"))
+    return partial(importing.record_import, FIRST, Location.objects.get(name="westeurope"), done, LATER)
+
+
 PUBLISH = partial(images.publish_image, ImageReference(*UBUNTU, "16.04.9"), LATER)
 OPT_OUT = partial(opt_outs.opt_out, WEB, ["1", "2"], reason="debugging", owner="ada", now=LATER)
 CREATE = partial(access.create_client, "terraform", ApiClient.Role.OPERATOR, LATER)
@@ -206,6 +214,7 @@ STORIES = {
         lambda: partial(fleet_stops.stop_fleet, reason="x", owner="ada", now=LATER), "FleetStopped", ""
     ),
     "fleet_stops.end_fleet_stop": Story(_fleet_stopped, "FleetStopEnded", ""),
+    "importing.record_import": Story(_imported, "ImageImported", f"{':'.join(UBUNTU)}:0.0.1"),
     "images.withdraw_image": Story(lambda: WITHDRAW, "ImageWithdrawn", f"{':'.join(UBUNTU)}:0.0.1"),
     "images.undo_withdrawal": Story(_withdrawn, "ImageWithdrawalUndone", f"{':'.join(UBUNTU)}:0.0.1"),
     "images.publish_image": Story(lambda: PUBLISH, "ImagePublished", f"{':'.join(UBUNTU)}:16.04.9"),

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from upgrades.core.catalogue import say
+from upgrades.core.image_contents import sentence_of_changes
 from upgrades.core.preview import Plan, PlannedBatch
 from upgrades.core.ranges import ranges
 from upgrades.core.states import KeptOSDisk, UpgradeKind
@@ -11,7 +12,7 @@ from upgrades.core.versions import LATEST
 from upgrades.installation import PROGRAM
 from upgrades.management.text import align, length
 from upgrades.models import ScaleSet
-from upgrades.plans import MAX_BATCHES, Planned, planned
+from upgrades.plans import MAX_BATCHES, Planned, image_changes, planned
 
 EXTENSIONS = "the extensions"
 NOT_TIMED = "no batch was timed yet"
@@ -37,7 +38,7 @@ def _row(found: Planned) -> tuple[str, ...]:
 def one_set(row: ScaleSet, now: datetime) -> list[str]:
     """All that is planned for one scale set."""
     found = planned(row, now)
-    lines = [f"{row}: what would happen", *_beginning(row, found), *_rollback(row)]
+    lines = [f"{row}: what would happen", *_beginning(row, found), *_changes(row, found), *_rollback(row)]
     lines += [f"  held now   {block.code}: {block.text}" for block in found.plan.blocks]
     if not found.does_something:
         return [*lines, "  Nothing would be upgraded."]
@@ -55,6 +56,14 @@ def _beginning(row: ScaleSet, found: Planned) -> Iterable[str]:
         yield f"  automatic  off: nothing begins by itself. This is the plan of a start by hand: {PROGRAM} start {row}"
     if row.image_version != LATEST:
         yield f"  pinned     to {row.image_version}: nothing begins by itself. This is the plan of a start by hand: {PROGRAM} start {row}"
+
+
+def _changes(row: ScaleSet, found: Planned) -> Iterable[str]:
+    """What changes in the images."""
+    changes = image_changes(row, found.plan.target) if found.does_something else []
+    yield from (f"  changes    {sentence_of_changes(each)}" for each in changes)
+    if any(each.is_known for each in changes):
+        yield f"             each package: {PROGRAM} compare_images"
 
 
 def _rollback(row: ScaleSet) -> Iterable[str]:

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from upgrades import history
+from upgrades.core.image_contents import changes_to_json
 from upgrades.core.ranges import spans
 from upgrades.feed import shapes
 from upgrades.models import ScaleSet
 from upgrades.models.board import board_of
 from upgrades.models.records import batches_of
-from upgrades.plans import Planned, planned
+from upgrades.plans import Planned, image_changes, planned
 
 
 def all_sets(now: datetime) -> list[str]:
@@ -57,6 +58,7 @@ def _plan(row: ScaleSet, found: Planned) -> dict[str, Any]:
         "scale_set": str(row),
         "kind": plan.kind.value,
         "target": plan.target,
+        "changes": [changes_to_json(changes) for changes in image_changes(row, plan.target)],
         "is_running": found.is_running,
         "by_hand": found.by_hand,
         "held_by": [{"code": block.code, "text": block.text} for block in plan.blocks],

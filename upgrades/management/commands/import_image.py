@@ -1,20 +1,19 @@
 """`manage.py import_image FILE PUBLISHER OFFER SKU VERSION --location L`: an image file becomes a published version of a location."""
 
-import asyncio
 import re
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from upgrades import providers
 from upgrades.commands.images import preview_publication, publish_image
+from upgrades.commands.importing import import_image
 from upgrades.core.facts import ImageReference
 from upgrades.management.base import UpgradeCommand, add_yes, agree, is_at_a_terminal
+from upgrades.management.image_changes import summary
 from upgrades.models import Location
-from upgrades.providers.base import ProviderError, TakesImages
+from upgrades.providers.base import ProviderError
 
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -47,10 +46,11 @@ class Command(UpgradeCommand):
             if is_at_a_terminal():
                 agree(publication.sentences, f"Import and publish {reference}?", yes=options["yes"])
         try:
-            place = asyncio.run(_import(location, reference, options["file"], checksum))
+            done = import_image(reference, location, options["file"], checksum, timezone.now())
         except ProviderError as error:
             raise CommandError(f"{error.code}: {error.message}") from error
-        self.stdout.write(f"imported {reference}: {place}")
+        self.stdout.write(f"imported {reference}: {done.place}")
+        self.stdout.write(f"  {summary(done.contents, done.size)}")
         if not options["no_publish"]:
             followers = publish_image(reference, timezone.now(), locations=[location.name])
             self.stdout.write(f"published it in {location.name}; scale sets that follow it: {len(followers)}")
@@ -76,14 +76,3 @@ def _listed(sums: Path, name: str) -> str:
         if named.strip().removeprefix("*").removeprefix("./") == name:
             return digest
     raise CommandError(f"{sums} does not name {name}")
-
-
-async def _import(location: Location, reference: ImageReference, file: Path, sha256: str) -> str:
-    provider = providers.load(location.provider, settings.ROLLGRID_HOME, location.settings)
-    try:
-        if not isinstance(provider, TakesImages):
-            message = f"the provider {location.provider} takes no image files: bring the image there by its own means, then publish it"
-            raise ProviderError("NotSupported", message, permanent=True)
-        return await provider.import_image(reference, file, sha256)
-    finally:
-        await provider.close()

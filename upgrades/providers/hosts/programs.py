@@ -18,7 +18,10 @@ PACKAGES = {
     "dpkg-deb": "dpkg",
     "mke2fs": "e2fsprogs",
     "mkfs.vfat": "dosfstools",
+    "debugfs": "e2fsprogs",
     "mcopy": "mtools",
+    "mdir": "mtools",
+    "mtype": "mtools",
     "syslinux": "syslinux syslinux-common",
     "ldd": "libc-bin",
 }

@@ -1,0 +1,84 @@
+"""Gives image files to the provider of a location, and keeps what they are and what is in them."""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+
+from upgrades import catalog, providers
+from upgrades.commands.audit import audited, note
+from upgrades.core.auditing import ObjectKind
+from upgrades.core.facts import ImageReference
+from upgrades.core.image_contents import ImageContents, contents_to_json
+from upgrades.models import ImportedImage, Location
+from upgrades.providers.base import ProviderError, TakesImages
+from upgrades.providers.images.reading import contents_of
+
+
+@dataclass(frozen=True, slots=True)
+class ImageImport:
+    """What was imported. `place`: where the provider has it, for people."""
+
+    place: str
+    sha256: str
+    size: int
+    contents: ImageContents
+
+
+def import_image(reference: ImageReference, location: Location, file: Path, sha256: str, now: datetime) -> ImageImport:
+    """Give the file to the provider of the location as this version. `sha256`: what it must have, "" for whatever it has.
+
+    The same file again changes nothing. May take minutes. Raises ProviderError, and then nothing has changed.
+    """
+    try:
+        size, found = file.stat().st_size, _sha256(file)
+    except OSError as error:
+        raise ProviderError("ImageUnreadable", f"{file} cannot be copied: {error}", permanent=True) from error
+    place = asyncio.run(_give(location, reference, file, sha256 or found))
+    done = ImageImport(place, found, size, contents_of(file, settings.ROLLGRID_HOME))
+    record_import(reference, location, done, now)
+    return done
+
+
+@audited("ImageImported", ObjectKind.IMAGE)
+def record_import(reference: ImageReference, location: Location, done: ImageImport, now: datetime) -> None:
+    """Keep what was imported. Of a SKU that the catalogue does not have nothing is kept."""
+    sku = catalog.find_sku(reference.publisher, reference.offer, reference.sku)
+    if sku is None:
+        return
+    packages = done.contents.packages
+    values = {
+        "sha256": done.sha256,
+        "size": done.size,
+        "contents": contents_to_json(done.contents),
+        "package_count": None if packages is None else len(packages),
+    }
+    with transaction.atomic():
+        row, is_new = ImportedImage.objects.get_or_create(
+            sku=sku, version=reference.version, location=location, defaults={**values, "imported_at": now}
+        )
+        if is_new:
+            after = {"sha256": done.sha256, "size": done.size, "location": location.name}
+            note(f"Imported {reference} in {location.name}.", after=after)
+        elif row.contents != values["contents"]:
+            ImportedImage.objects.filter(pk=row.pk).update(**values)
+
+
+async def _give(location: Location, reference: ImageReference, file: Path, sha256: str) -> str:
+    provider = providers.load(location.provider, settings.ROLLGRID_HOME, location.settings)
+    try:
+        if not isinstance(provider, TakesImages):
+            message = f"the provider {location.provider} takes no image files: bring the image there by its own means, then publish it"
+            raise ProviderError("NotSupported", message, permanent=True)
+        return await provider.import_image(reference, file, sha256)
+    finally:
+        await provider.close()
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
