@@ -13,6 +13,8 @@ from upgrades.core.sentences import in_utc
 from upgrades.core.states import KeptOSDisk
 from upgrades.core.warnings import warnings_of
 from upgrades.models import LoadBalancer, ScaleSet, sealing
+from upgrades.orchestrator.observe import newest_image
+from upgrades.orchestrator.questions import refusal_of
 
 NOT_ASKED = "not checked: this server calls no address that a document names; check it from a machine of the scale set"
 
@@ -34,6 +36,7 @@ def checks(row: ScaleSet, now: datetime) -> list[Check]:
     balancers = set(LoadBalancer.objects.values_list("key", flat=True))
     return [
         *_rollback(row),
+        *_image(row),
         *_fields_without_effect(row),
         *(_check(reference, balancers, now) for reference in references(document)),
     ]
@@ -49,6 +52,18 @@ def _rollback(row: ScaleSet) -> list[Check]:
     is_wanted = row.policy.rollback_on_breach or row.policy.automatic_rollback
     result = "failed" if kept is KeptOSDisk.NONE and is_wanted else "ok"
     return [Check(reference, result, say(f"rollback.{kept}"))]
+
+
+def _image(row: ScaleSet) -> list[Check]:
+    """Whether the location can make OS disks of the newest version."""
+    latest = newest_image(row)
+    if latest is None:
+        return []
+    refusal = refusal_of(row, latest)
+    reference = Reference("location", "image", str(latest))
+    if refusal is None:
+        return []
+    return [Check(reference, "failed", f"{refusal.message.rstrip('.')}: no upgrade begins before that is mended")]
 
 
 def _fields_without_effect(row: ScaleSet) -> list[Check]:

@@ -27,7 +27,7 @@ from upgrades.core.steps import StartBatch, Wait, Why
 from upgrades.feed import read
 from upgrades.models import ScaleSet
 from upgrades.orchestrator.observe import observe
-from upgrades.orchestrator.quota import with_available_quota
+from upgrades.orchestrator.questions import with_available_quota
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,16 @@ import pytest
 
 from tests.containers.incus import Incus
 from tests.providers.contract import NEW, OLD, create, delete, done, outcomes, play, reimage, restore
-from upgrades.providers.base import MachineProfile, Operation, Progress, Provider, ProviderError, ScaleSetReference
+from upgrades.core.facts import ImageReference
+from upgrades.providers.base import (
+    ChecksImages,
+    MachineProfile,
+    Operation,
+    Progress,
+    Provider,
+    ProviderError,
+    ScaleSetReference,
+)
 from upgrades.providers.incus.client import MAX_FILE_BYTES, STEP_SECONDS, IncusClient
 from upgrades.providers.incus.records import name_of
 from upgrades.providers.incus.settings import read_settings
@@ -79,6 +88,24 @@ def test_a_version_without_an_image_is_named_with_its_alias(incus: Incus, scale_
     assert str(incus.socket) in error.message
     error = refusal(incus, create(scale_set, "0"), kind="virtual-machine")
     assert "for a container, not for a virtual-machine" in error.message
+
+
+def test_an_image_can_be_asked_for_beforehand(incus: Incus, scale_set: ScaleSetReference) -> None:
+    def asked(version: str, **settings: object) -> ProviderError:
+        async def story(provider: Provider) -> None:
+            assert isinstance(provider, ChecksImages)
+            await provider.check_image(scale_set, ImageReference("Canonical", "UbuntuServer", "16.04-LTS", version))
+
+        with pytest.raises(ProviderError) as caught:
+            incus.play(story, **settings)
+        return caught.value
+
+    missing = asked("99.9.9")
+    assert missing.code == "ImageNotFound"
+    assert "alias rollgrid/canonical/ubuntuserver/16.04-lts/99.9.9" in missing.message
+    full = asked(NEW, free_mb=1024 * 1024 * 1024)
+    assert full.code == "NoSpace"
+    assert "the storage pool default" in full.message
 
 
 def test_a_location_has_no_more_machines_than_it_may(incus: Incus, scale_set: ScaleSetReference) -> None:

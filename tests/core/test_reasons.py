@@ -17,7 +17,7 @@ from upgrades.core.policy import Policy
 from upgrades.core.reason_context import Reason
 from upgrades.core.reason_kinds import KINDS, RANK, InstanceWhy, LiftedBy
 from upgrades.core.reasons import reasons
-from upgrades.core.states import Health, InstanceUpgradeState, UpgradeKind, UpgradeStatus
+from upgrades.core.states import Health, InstanceUpgradeState, Obstacle, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Wait, Why
 
 HOLD = Hold("ada", "debugging", NOW + 60 * MINUTE)
@@ -208,6 +208,7 @@ sets = st.fixed_dictionaries(
         "fleet_stop": st.sampled_from([None, STOP]),
         "available_quota_is_known": st.booleans(),
         "provider_error": st.sampled_from(["", "", "the host does not answer"]),
+        "obstacle": st.sampled_from([None, None, *Obstacle]),
         "health_complete_at": st.sampled_from([NOW, NOW, NOW - MINUTE, None]),
         "last_attempt": st.sampled_from([None, stopped(), Attempt(NEW, UpgradeStatus.FAULTED, False)]),
     }

@@ -10,7 +10,8 @@ from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, step, upgrading
 from upgrades.core import decide
 from upgrades.core.facts import Attempt, Breach, Facts, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
-from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, KeptOSDisk, StartedBy, UpgradeStatus
+from upgrades.core.reasons import reasons
+from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, KeptOSDisk, Obstacle, StartedBy, UpgradeStatus
 from upgrades.core.steps import (
     Complete,
     Fault,
@@ -222,6 +223,16 @@ def test_nothing_starts_while_the_provider_is_away() -> None:
         assert why(facts) is Why.PROVIDER_UNAVAILABLE
     assert step(upgrading(away, verifying(0))) == Settle((0,), ()), "what runs is ended"
     assert why(replace(fleet(10, version=NEW), provider_error="gone")) is Why.NOTHING_TO_DO
+
+
+@pytest.mark.parametrize("obstacle", Obstacle)
+def test_nothing_starts_where_no_os_disk_can_be_made(obstacle: Obstacle) -> None:
+    lacking = replace(fleet(10), obstacle=obstacle, obstacle_says="import it")
+    for facts in (lacking, upgrading(lacking)):
+        assert why(facts).value == obstacle.value
+        assert obstacle.value in {reason.code for reason in reasons(facts, NOW)}
+    assert step(upgrading(lacking, verifying(0))) == Settle((0,), ()), "what runs is ended"
+    assert why(replace(lacking, provider_error="away")) is Why.PROVIDER_UNAVAILABLE
 
 
 def test_nothing_is_rolled_back_where_the_provider_keeps_no_os_disk() -> None:

@@ -106,7 +106,7 @@ def test_a_provider_that_does_not_tell_its_quota_is_asked_again(
     fleet = surging(make_fleet)
     fleet.publish(NEW)
     with monkeypatch.context() as away:
-        away.setattr("upgrades.orchestrator.quota.ANSWER_TIMEOUT_SECONDS", 0)
+        away.setattr("upgrades.orchestrator.questions.ANSWER_TIMEOUT_SECONDS", 0)
         assert fleet.reconcile() == []
     assert fleet.row.decision["code"] == "QuotaUnknown"
     assert "QuotaUnknown" in {reason["code"] for reason in fleet.row.decision["reasons"]}

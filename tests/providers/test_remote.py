@@ -14,9 +14,11 @@ from tests.providers.contract import FURNISHED, ProviderContract, create, done, 
 from tests.providers.extensions import ExtensionsContract
 from tests.providers.restores import RestoreContract
 from tests.providers.simulator import Simulator
+from upgrades.core.facts import ImageReference
 from upgrades.providers import load
 from upgrades.providers.base import (
     Capabilities,
+    ChecksImages,
     Identity,
     KeptOSDisk,
     OperationMemory,
@@ -84,6 +86,8 @@ class TestContract(ProviderContract, RestoreContract, ExtensionsContract):
 def test_each_path_of_the_document_is_used(shared_simulator: Simulator, described: set[str]) -> None:
     async def story(provider: Provider) -> None:
         await provider.available_quota(SET)
+        assert isinstance(provider, ChecksImages)
+        await provider.check_image(SET, ImageReference("Canonical", "UbuntuServer", "16.04-LTS", "16.04.1"))
         await done(provider, create(ScaleSetReference("rg/paths"), "0", profile=FURNISHED))
         await provider.views(ScaleSetReference("rg/paths"))
         assert provider.capabilities.kept_os_disk is KeptOSDisk.EXACT

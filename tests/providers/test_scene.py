@@ -28,6 +28,8 @@ def test_all_tags_are_read() -> None:
             "rollgrid-sim-extension-fails": "Script, agent",
             "rollgrid-sim-quota": "12",
             "rollgrid-sim-boot-spread-seconds": "1.5",
+            "rollgrid-sim-missing-versions": "16.04.2",
+            "rollgrid-sim-full": "true",
             "owner": "someone else",
         }
     )
@@ -43,6 +45,8 @@ def test_all_tags_are_read() -> None:
         12,
         0.0,
         1.5,
+        frozenset({"16.04.2"}),
+        True,
     )
 
 
@@ -57,6 +61,7 @@ def test_all_tags_are_read() -> None:
         ("rollgrid-sim-slow-percent", ""),
         ("rollgrid-sim-quota", "-1"),
         ("rollgrid-sim-quota", "many"),
+        ("rollgrid-sim-full", "perhaps"),
         ("rollgrid-sim-weather", "rain"),
     ],
 )

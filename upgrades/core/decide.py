@@ -172,11 +172,19 @@ def complete_with_untakeable_left(facts: Facts, now: datetime) -> Step | None:
 
 
 def wait_for_provider(facts: Facts, now: datetime) -> Step | None:
-    """Start nothing while the provider cannot be reached: what is begun would fail for it, and not for the new version."""
-    if not facts.provider_error or not _would_start_something(facts):
+    """Start nothing while the provider cannot be reached, lacks the image, or has no room: what is begun would fail for that.
+
+    It would be blamed on the new version.
+    """
+    if not _would_start_something(facts):
         return None
-    text = say(Why.PROVIDER_UNAVAILABLE, said=facts.provider_error.rstrip("."))
-    return Wait(now + HEALTH_POLL_INTERVAL, Why.PROVIDER_UNAVAILABLE, text)
+    if facts.provider_error:
+        text = say(Why.PROVIDER_UNAVAILABLE, said=facts.provider_error.rstrip("."))
+        return Wait(now + HEALTH_POLL_INTERVAL, Why.PROVIDER_UNAVAILABLE, text)
+    if facts.obstacle:
+        why = Why(facts.obstacle.value)
+        return Wait(now + WORK_POLL_INTERVAL, why, say(why, said=facts.obstacle_says.rstrip(".")))
+    return None
 
 
 def wait_for_quota(facts: Facts, now: datetime) -> Step | None:

@@ -16,6 +16,7 @@ from upgrades.core.states import (
     Health,
     InstanceUpgradeState,
     KeptOSDisk,
+    Obstacle,
     StartedBy,
     UpgradeKind,
     UpgradeStatus,
@@ -304,7 +305,8 @@ class Facts:
     is asked before each batch that surges. `available_quota_is_known`: False where it gave no answer.
 
     Provider: `provider_error`: why it cannot be reached, "" where it can; `provider_error_since`: since when. `kept_os_disk`: what it puts
-    back in a rollback.
+    back in a rollback. `obstacle`: why it could make no OS disk of the target's image now (None: it could); `obstacle_says`: in its words.
+    The provider is asked right before an upgrade or a batch begins.
     """
 
     capacity: int
@@ -326,6 +328,8 @@ class Facts:
     provider_error: str = ""
     provider_error_since: datetime | None = None
     kept_os_disk: KeptOSDisk = KeptOSDisk.EXACT
+    obstacle: Obstacle | None = None
+    obstacle_says: str = ""
     upgrade: Upgrade | None = None
     last_attempt: Attempt | None = None
     target_results: VersionResults = VersionResults()

@@ -93,6 +93,12 @@ KINDS: Mapping[StrEnum, ReasonKind] = {
     Why.PROVIDER_UNAVAILABLE: ReasonKind(
         "attention", "unknown", "provider", _OPERATOR, holds_instances=True, at_the_gate=True, needs_person_after=15
     ),
+    Why.IMAGE_MISSING: ReasonKind(
+        "attention", "unknown", "provider", _OPERATOR, holds_instances=True, at_the_gate=True, needs_person_after=0
+    ),
+    Why.HOST_FULL: ReasonKind(
+        "attention", "unknown", "provider", _OPERATOR, holds_instances=True, at_the_gate=True, needs_person_after=0
+    ),
     # Health that is stale for a moment needs nobody.
     Why.STALE_HEALTH: ReasonKind(
         "attention", "unknown", "health", holds_instances=True, at_the_gate=True, needs_person_after=15

@@ -76,6 +76,8 @@ def _provider_unavailable(context: ReasonContext) -> Iterator[Reason]:
     """Shown whether or not anything is to be upgraded: nothing that is asked of its machines can be done."""
     if said := context.facts.provider_error.rstrip("."):
         yield make_reason(Why.PROVIDER_UNAVAILABLE, {"said": said}, since=context.facts.provider_error_since)
+    elif context.facts.obstacle:
+        yield make_reason(Why(context.facts.obstacle.value), {"said": context.facts.obstacle_says.rstrip(".")})
 
 
 def _stale(context: ReasonContext) -> Iterator[Reason]:

@@ -31,6 +31,13 @@ class KeptOSDisk(StrEnum):
     NONE = "none"  # nothing: there is no rollback
 
 
+class Obstacle(StrEnum):
+    """Why no OS disk of an image can be made at a location now, although its provider answers."""
+
+    IMAGE_MISSING = "ImageMissing"
+    HOST_FULL = "HostFull"
+
+
 class OperationKind(StrEnum):
     """What a provider can be asked to do to a machine."""
 

@@ -28,6 +28,8 @@ class Why(StrEnum):
     PAUSE_BETWEEN_BATCHES = "PauseBetweenBatches"
     REMOVING_REPLACED = "RemovingReplaced"
     PROVIDER_UNAVAILABLE = "ProviderUnavailable"
+    IMAGE_MISSING = "ImageMissing"
+    HOST_FULL = "HostFull"
     QUOTA_UNKNOWN = "QuotaUnknown"
     PAUSED = "Paused"
     FLEET_STOPPED = "FleetStopped"

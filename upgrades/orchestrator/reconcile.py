@@ -17,7 +17,7 @@ from upgrades.core.catalogue import say
 from upgrades.core.decide import decide
 from upgrades.core.facts import Breach, Facts
 from upgrades.core.reasons import reasons
-from upgrades.core.states import IN_FLIGHT, FaultCode
+from upgrades.core.states import IN_FLIGHT, FaultCode, UpgradeKind
 from upgrades.core.steps import (
     RESYNC_INTERVAL,
     WORK_POLL_INTERVAL,
@@ -26,6 +26,7 @@ from upgrades.core.steps import (
     Fault,
     Settle,
     StartBatch,
+    StartUpgrade,
     Step,
     Wait,
 )
@@ -41,7 +42,7 @@ from upgrades.orchestrator.leases import Lease, LeaseLost
 from upgrades.orchestrator.observe import Observation, observe, possible_actions
 from upgrades.orchestrator.opt_outs import end_expired_opt_outs
 from upgrades.orchestrator.quarantine import end_outdated_quarantines
-from upgrades.orchestrator.quota import with_available_quota
+from upgrades.orchestrator.questions import with_available_quota, with_obstacle
 from upgrades.orchestrator.record import record
 from upgrades.orchestrator.row_cache import RowCache
 from upgrades.orchestrator.work import WORK_LEASE
@@ -109,8 +110,8 @@ def _reconcile_once(lease: Lease, now: datetime, cache: RowCache | None) -> _Pas
         _delete(lease, observation, now)
         return _PassEnd.WAITING
     step = _decide(observation.facts, now)
-    if isinstance(step, StartBatch) and step.surge:
-        observation = replace(observation, facts=with_available_quota(observation.scale_set, observation.facts))
+    if isinstance(step, StartUpgrade | StartBatch):
+        observation = _after_questions(observation, step)
         step = _decide(observation.facts, now)
     if isinstance(step, Wait):
         return _PassEnd.WAITING if _store_wait(lease, observation, step, now) else _PassEnd.FACTS_CHANGED
@@ -120,6 +121,17 @@ def _reconcile_once(lease: Lease, now: datetime, cache: RowCache | None) -> _Pas
         ended = record_of(observation.facts, now) if isinstance(step, Fault | Cancel | Complete) else None
         record(lease, observation.seq, step, now, ended)
     return _PassEnd.STEP_TAKEN
+
+
+def _after_questions(observation: Observation, step: StartUpgrade | StartBatch) -> Observation:
+    """The observation with what the provider says of this start."""
+    row, facts = observation.scale_set, observation.facts
+    if isinstance(step, StartBatch) and step.surge:
+        facts = with_available_quota(row, facts)
+    target = step.target if isinstance(step, StartUpgrade) else facts.upgrade and facts.upgrade.target
+    if target and target.version and not (facts.upgrade and facts.upgrade.kind is UpgradeKind.EXTENSIONS):
+        facts = with_obstacle(row, facts, target)
+    return replace(observation, facts=facts)
 
 
 def _observe_after_expiries(scale_set_id: int, now: datetime, cache: RowCache | None) -> Observation:

@@ -193,6 +193,17 @@ class TakesImages(Protocol):
         """
 
 
+@runtime_checkable
+class ChecksImages(Protocol):
+    """A provider that can say beforehand whether OS disks can be made of an image: nothing is begun that would fail for that."""
+
+    async def check_image(self, scale_set: ScaleSetReference, image: ImageReference) -> None:
+        """Return within a second. Raises ProviderError: ImageNotFound, or NoSpace where there is none for a new OS disk.
+
+        Its message says where that is, and what to do. Any other error says nothing of the image.
+        """
+
+
 class Provider(Protocol):
     """Made by `providers.load(name, home, settings)`: `home` is the state folder, `settings` the location's own."""
 

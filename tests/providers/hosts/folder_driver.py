@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from upgrades import atomic_files
+from upgrades.core.facts import ImageReference
 from upgrades.core.states import OperationKind, Power, Provisioning
 from upgrades.providers.base import (
     Capabilities,
@@ -87,6 +88,9 @@ class FolderDriver:
         await self._answer()
         machines = [json.loads(path.read_bytes()) for path in sorted(self._folder.glob("*.machine"))]
         return {machine["instance"]: _view(machine) for machine in machines if machine["set"] == scale_set.key}
+
+    async def check_image(self, image: ImageReference) -> None:
+        await self._answer()
 
     async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
         await self._answer()

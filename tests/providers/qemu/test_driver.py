@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.providers.contract import create, delete, done, extend, play, reimage, restore
+from upgrades.core.facts import ImageReference
 from upgrades.providers import load
-from upgrades.providers.base import MachineProfile, Operation, Provider, ProviderError, ScaleSetReference
+from upgrades.providers.base import ChecksImages, MachineProfile, Operation, Provider, ProviderError, ScaleSetReference
+from upgrades.providers.hosts.image_store import ImageStore
 from upgrades.providers.hosts.virtual_machines import processes
 from upgrades.providers.hosts.virtual_machines.operations import since
 from upgrades.providers.qemu.machine import Machine
@@ -57,6 +59,29 @@ def test_a_host_has_no_more_machines_than_its_setting_says(make_provider: Callab
 def test_an_image_that_is_not_on_the_host_is_refused(tmp_path: Path) -> None:
     error = refusal(lambda: load("qemu", tmp_path, {}), create(SET, "0"))
     assert (error.code, error.permanent) == ("ImageNotFound", True)
+
+
+def test_an_image_can_be_asked_for_beforehand(tmp_path: Path) -> None:
+    image = ImageReference("p", "o", "s", "1.0.0")
+
+    def asked(**settings: object) -> str:
+        async def story(provider: Provider) -> None:
+            assert isinstance(provider, ChecksImages)
+            await provider.check_image(SET, image)
+
+        try:
+            play(lambda: load("qemu", tmp_path, settings), story)
+        except ProviderError as error:
+            return f"{error.code}: {error.message}"
+        return ""
+
+    missing = asked()
+    assert missing.startswith("ImageNotFound: The image p:o:s:1.0.0 is not on this host")
+    disk = tmp_path / "any.qcow2"
+    disk.write_bytes(b"QFI")
+    ImageStore(tmp_path / "qemu" / "images").publish(image, disk)
+    assert asked() == ""
+    assert asked(free_mb=1024 * 1024).startswith(f"NoSpace: the folder {tmp_path}/qemu/machines has ")
 
 
 @pytest.mark.parametrize("key", ["rg/../x", "../rg", "rg/..", "rg/.hidden", "rg"])

@@ -1,9 +1,10 @@
 """What every provider must do: machines made, seen, reimaged and deleted, each operation once."""
 
 import time
+from dataclasses import replace
 
 from upgrades.core.states import Power, Provisioning
-from upgrades.providers.base import Progress, Provider
+from upgrades.providers.base import ChecksImages, Progress, Provider
 from upgrades.providers.checks.site import FURNISHED, Checks, Site, Skipped, refused_for_good
 
 checks = Checks()
@@ -39,6 +40,13 @@ async def each_machine_uses_quota(site: Site, provider: Provider) -> None:
     await site.done(provider, site.create("0"))
     after = await provider.available_quota(site.scale_set)
     assert after is None if before is None else after == before - 1
+
+
+@checks.add
+async def an_image_that_is_there_is_not_held_against_a_start(site: Site, provider: Provider) -> None:
+    if not isinstance(provider, ChecksImages):
+        raise Skipped("this provider does not say beforehand whether it has an image")
+    await provider.check_image(site.scale_set, replace(site.image, version=site.new))
 
 
 @checks.add

@@ -9,6 +9,7 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from upgrades.core.facts import ImageReference
 from upgrades.providers.base import Capabilities, InstanceView, Operation, ScaleSetReference
 
 HOST_UNAVAILABLE = "HostUnavailable"  # the code of a ProviderError where the host does not answer
@@ -60,6 +61,9 @@ class Driver(Protocol):
 
     async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
         """All machines of the scale set by instance id, as they are, whatever operation is open."""
+
+    async def check_image(self, image: ImageReference) -> None:
+        """Raise ProviderError ImageNotFound or NoSpace where no OS disk of the image can be made now (base.py, ChecksImages)."""
 
     async def available_quota(self, scale_set: ScaleSetReference) -> int | None: ...
 

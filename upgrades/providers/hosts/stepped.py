@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from upgrades.core.facts import ImageReference
 from upgrades.core.states import OperationKind, Power, Provisioning
 from upgrades.providers.base import (
     Capabilities,
@@ -90,6 +91,9 @@ class SteppedProvider:
                 for instance, view in seen.items()
             }
         )
+
+    async def check_image(self, scale_set: ScaleSetReference, image: ImageReference) -> None:
+        await _answered(self._driver.check_image(image))
 
     async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
         return await _answered(self._driver.available_quota(scale_set))

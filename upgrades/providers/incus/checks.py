@@ -3,10 +3,12 @@
 import base64
 import binascii
 
+from upgrades.core.facts import ImageReference
 from upgrades.core.states import OperationKind
 from upgrades.providers.base import Operation, ProviderError
-from upgrades.providers.incus.client import IncusClient
-from upgrades.providers.incus.images import fingerprint_of
+from upgrades.providers.hosts.space import refuse_full
+from upgrades.providers.incus.client import IncusClient, quoted
+from upgrades.providers.incus.images import fingerprint_of, fingerprint_of_image
 from upgrades.providers.incus.records import Key, Machine, OSDisk
 from upgrades.providers.incus.settings import Settings
 from upgrades.providers.incus.work import find_machine, not_found
@@ -74,6 +76,25 @@ def check_os_disk(operation: Operation, machine: Machine) -> None:
             "it. Only the one that was replaced last is kept: reimage to a version instead."
         )
         raise ProviderError("OSDiskNotFound", message, permanent=True)
+
+
+async def check_image(client: IncusClient, settings: Settings, image: ImageReference) -> None:
+    """Raises ProviderError ImageNotFound, or NoSpace where a storage pool of its machines is nearly full."""
+    await fingerprint_of_image(client, settings, image)
+    for pool in await _pools(client, settings):
+        space = (await client.get(f"/1.0/storage-pools/{quoted(pool)}/resources")).body.get("space") or {}
+        if space.get("total"):
+            free = int(space["total"]) - int(space["used"])
+            refuse_full(f"the storage pool {pool} of {settings.place}", free, settings.free_mb)
+
+
+async def _pools(client: IncusClient, settings: Settings) -> list[str]:
+    """The storage pools of root file systems and data volumes."""
+    pools = {settings.pool}
+    for name in settings.profiles:
+        devices = (await client.get(f"/1.0/profiles/{quoted(name)}")).body["devices"]
+        pools |= {str(each["pool"]) for each in devices.values() if each.get("path") == "/" and each.get("pool")}
+    return sorted(pools)
 
 
 async def quota_exceeded(client: IncusClient, settings: Settings, operation: Operation) -> ProviderError | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from upgrades.core.facts import ImageReference
 from upgrades.core.states import OperationKind
 from upgrades.providers.base import (
     Capabilities,
@@ -75,6 +76,13 @@ class IncusDriver:
         except IncusError as error:
             raise refused(error) from None
         return {machine.config[Key.INSTANCE]: view_of(machine) for machine in machines}
+
+    async def check_image(self, image: ImageReference) -> None:
+        client, settings = self._host()
+        try:
+            await checks.check_image(client, settings, image)
+        except IncusError as error:
+            raise refused(error) from None
 
     async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
         client, settings = self._host()

@@ -18,23 +18,33 @@ from upgrades.providers.incus.work import Work, image_path
 async def fingerprint_of(client: IncusClient, settings: Settings, operation: Operation) -> str:
     """Of the operation's image. Raises ProviderError ImageNotFound."""
     assert operation.image, "CREATE and REIMAGE have an image"
-    alias = settings.alias(operation.image)
+    try:
+        return await fingerprint_of_image(client, settings, operation.image)
+    except ProviderError as error:
+        raise ProviderError(
+            error.code, f"Instance {operation.instance}: {error.message}", permanent=error.permanent
+        ) from None
+
+
+async def fingerprint_of_image(client: IncusClient, settings: Settings, image: ImageReference) -> str:
+    """Raises ProviderError ImageNotFound."""
+    alias = settings.alias(image)
     try:
         found = (await client.get(f"/1.0/images/aliases/{quoted(alias)}")).body
     except IncusError as error:
         if error.status != 404:
             raise
-        raise _missing(settings, operation, operation.image, f"has no image with the alias {alias}") from None
+        raise _missing(settings, image, f"has no image with the alias {alias}") from None
     if found["type"] != settings.kind:
         problem = f"has an image with the alias {alias} for a {found['type']}, not for a {settings.kind}"
-        raise _missing(settings, operation, operation.image, problem)
+        raise _missing(settings, image, problem)
     return str(found["target"])
 
 
-def _missing(settings: Settings, operation: Operation, image: ImageReference, problem: str) -> ProviderError:
+def _missing(settings: Settings, image: ImageReference, problem: str) -> ProviderError:
     message = (
-        f"Instance {operation.instance}: version {image.version} cannot be found. Project {settings.project} of {settings.place} "
-        f"{problem}. Import it there: `incus image import FILE --alias {settings.alias(image)}`."
+        f"Version {image.version} cannot be found. Project {settings.project} of {settings.place} {problem}. Import it there: "
+        f"`incus image import FILE --alias {settings.alias(image)}`."
     )
     return ProviderError("ImageNotFound", message, permanent=True)
 

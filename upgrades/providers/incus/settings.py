@@ -36,6 +36,7 @@ class Settings:
     extension_seconds: float = 600.0
     most_machines: int | None = None
     at_once: int = 8
+    free_mb: int = 512
     scripts: ExtensionScripts = ExtensionScripts(Path())
     config: Mapping[str, str] = field(default_factory=dict)
 
@@ -150,6 +151,7 @@ _READERS: Mapping[str, Any] = {
     "extension_seconds": _seconds,
     "most_machines": _count,
     "at_once": _count,
+    "free_mb": _count,
     WITHOUT_SCRIPT: _one_of("fail", "succeed"),
     "config": _config,
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from upgrades.core.facts import ImageReference
 from upgrades.providers.base import (
     Capabilities,
     Identity,
@@ -22,7 +23,13 @@ from upgrades.providers.base import (
     refuse_late,
 )
 from upgrades.providers.remote.http_client import RemoteHttpClient, Server
-from upgrades.providers.remote.wire import batch_to_json, outcome_from_json, scale_set_to_json, view_from_json
+from upgrades.providers.remote.wire import (
+    batch_to_json,
+    image_to_json,
+    outcome_from_json,
+    scale_set_to_json,
+    view_from_json,
+)
 
 LEARN_SECONDS = 30.0
 ANSWER_SECONDS = 4.5  # `begin` promises to return in under five
@@ -69,6 +76,11 @@ class RemoteProvider:
         return self._read(
             answer, lambda body: None if (available := body["available"]) is None else max(0, int(available))
         )
+
+    async def check_image(self, scale_set: ScaleSetReference, image: ImageReference) -> None:
+        """A server that does not know the question is an error too, which says nothing of the image."""
+        body = {"scaleSet": scale_set_to_json(scale_set), "image": image_to_json(image)}
+        await self._http.ask("v1/check-image", body, seconds=ANSWER_SECONDS)
 
     def endpoint(self, address: str, port: int) -> tuple[str, int]:
         """An address is "HOST", with all its ports, or "HOST:PORT": every port leads there. HOST is [in brackets] for IPv6."""

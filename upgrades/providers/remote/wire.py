@@ -24,6 +24,7 @@ from upgrades.providers.base import (
 )
 
 Json = Mapping[str, Any]
+IMAGE_FIELDS = ("publisher", "offer", "sku", "version")
 
 
 def operation_to_json(operation: Operation) -> dict[str, Any]:
@@ -33,13 +34,8 @@ def operation_to_json(operation: Operation) -> dict[str, Any]:
         "scaleSet": scale_set_to_json(operation.scale_set),
         "instance": operation.instance,
     }
-    if image := operation.image:
-        body["image"] = {
-            "publisher": image.publisher,
-            "offer": image.offer,
-            "sku": image.sku,
-            "version": image.version,
-        }
+    if operation.image:
+        body["image"] = image_to_json(operation.image)
     if operation.profile:
         body["profile"] = profile_to_json(operation.profile)
     if operation.os_disk:
@@ -55,10 +51,19 @@ def operation_from_json(body: Json) -> Operation:
         OperationKind(body["kind"]),
         scale_set_from_json(body["scaleSet"]),
         str(body["instance"]),
-        ImageReference(*(str(image[field]) for field in ("publisher", "offer", "sku", "version"))) if image else None,
+        image_from_json(image) if image else None,
         profile_from_json(profile) if profile is not None else None,
         str(body.get("osDisk", "")),
     )
+
+
+def image_to_json(image: ImageReference) -> dict[str, str]:
+    return {field: getattr(image, field) for field in IMAGE_FIELDS}
+
+
+def image_from_json(body: Json) -> ImageReference:
+    """Raises KeyError or TypeError for what is not an image."""
+    return ImageReference(*(str(body[field]) for field in IMAGE_FIELDS))
 
 
 def profile_to_json(profile: MachineProfile) -> dict[str, Any]:

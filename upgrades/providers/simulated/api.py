@@ -17,9 +17,9 @@ from aiohttp import web
 
 from upgrades.providers.base import ProviderError
 from upgrades.providers.remote.provider import capabilities_to_json
-from upgrades.providers.remote.wire import batch_from_json, scale_set_from_json
+from upgrades.providers.remote.wire import batch_from_json, image_from_json, scale_set_from_json
 from upgrades.providers.simulated import control_actions
-from upgrades.providers.simulated.beginning import begin
+from upgrades.providers.simulated.beginning import begin, check_image
 from upgrades.providers.simulated.client import SimulatedProvider
 from upgrades.providers.simulated.cloud import Cloud
 from upgrades.providers.simulated.scene import own_tags, read_scene
@@ -47,6 +47,7 @@ class Api:
             "v1/poll": self._poll,
             "v1/views": self._views,
             "v1/quota": self._quota,
+            "v1/check-image": self._check_image,
             "act": self._act,
         }
         for path, answer in answers.items():
@@ -87,6 +88,12 @@ class Api:
     async def _quota(self, body: Any) -> Any:
         scale_set = scale_set_from_json(body["scaleSet"])
         return {"available": self._cloud.free_quota(scale_set.key, read_scene(own_tags(scale_set.tags)).quota)}
+
+    async def _check_image(self, body: Any) -> Any:
+        check_image(
+            read_scene(own_tags(scale_set_from_json(body["scaleSet"]).tags)), image_from_json(body["image"]).version
+        )
+        return {}
 
     async def _act(self, body: Any) -> Any:
         asked = {str(kind): [str(instance) for instance in instances] for kind, instances in body["acts"].items()}

@@ -44,6 +44,8 @@ def _admit(cloud: Cloud, order: Order, changes: Changes) -> None:
         changes.end(End(job, Progress.SUCCEEDED, job.started_at, view=view))
         return
     refuse_if_busy(cloud, order.name, changes)
+    if order.work in (Work.CREATE, Work.REIMAGE):
+        check_image(scene, order.model.version)
     if order.work is Work.CREATE:
         changes.begin(job, _new_machine(cloud, job, machine, changes), in_place=machine is not None)
     elif machine is None:
@@ -115,6 +117,13 @@ def _new_machine(cloud: Cloud, job: Job, machine: Machine | None, changes: Chang
         )
     cloud.serial += 1
     return made(job, cloud.serial)
+
+
+def check_image(scene: Scene, version: str) -> None:
+    """Raises ProviderError where no OS disk of this version can be made."""
+    if obstacle := scene.obstacle(version):
+        code, message = obstacle
+        raise ProviderError(code, message, permanent=code == "ImageNotFound")
 
 
 def _check_quota(cloud: Cloud, job: Job, changes: Changes) -> None:

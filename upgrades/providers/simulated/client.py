@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from upgrades.core.facts import ImageReference
 from upgrades.providers.base import (
     Capabilities,
     Identity,
@@ -45,6 +46,9 @@ class SimulatedProvider(RemoteProvider):
 
     async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
         return await super().available_quota(_own(scale_set))
+
+    async def check_image(self, scale_set: ScaleSetReference, image: ImageReference) -> None:
+        await super().check_image(_own(scale_set), image)
 
     async def _learn(self) -> None:
         """Its capabilities are known: both are of one version."""

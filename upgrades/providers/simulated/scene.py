@@ -11,6 +11,8 @@ log = logging.getLogger(__name__)
 PREFIX = "rollgrid-sim-"
 FAILING_EXTENSIONS = f"{PREFIX}extension-fails"
 QUOTA = f"{PREFIX}quota"
+MISSING = f"{PREFIX}missing-versions"
+FULL = f"{PREFIX}full"
 MAX_BOOT_SECONDS = 86_400.0
 SLOW_TIMES = 10  # a slow boot takes this many times the usual one,
 SLOW_SECONDS_MORE = 1.0  # and at least this much more, so that it shows with instant machines too
@@ -50,6 +52,8 @@ class Scene:
     quota: int | None = None  # the most machines that the scale set may have
     create_fail_percent: float = 0.0
     boot_spread_seconds: float = 0.0  # boots take up to so much longer, each its own time
+    missing_versions: frozenset[str] = frozenset()  # whose images the simulator does not have
+    is_full: bool = False  # it has no room for new OS disks
 
     def boot_takes(self, instance: str, version: str) -> float:
         """Seconds from power-on until the platform calls the machine started."""
@@ -57,6 +61,12 @@ class Scene:
         if self._share("slow", instance, version) >= self.slow_percent:
             return takes
         return max(SLOW_TIMES * takes, takes + SLOW_SECONDS_MORE)
+
+    def obstacle(self, version: str) -> tuple[str, str] | None:
+        """(code, message) where no OS disk of this version can be made, else None."""
+        if version in self.missing_versions:
+            return "ImageNotFound", f"the simulator does not have version {version} ({MISSING})"
+        return ("NoSpace", f"the simulator has no room for new OS disks ({FULL})") if self.is_full else None
 
     def failure(self, instance: str, version: str) -> tuple[str, str] | None:
         """(code, message) where the reimage of this instance to this version fails, else None."""
@@ -126,6 +136,12 @@ def _count(value: str) -> int:
     return int(value)
 
 
+def _yes(value: str) -> bool:
+    if value.strip().lower() not in ("true", "false"):
+        raise ValueError("true or false is expected")
+    return value.strip().lower() == "true"
+
+
 def _unknown(value: str) -> str:
     raise ValueError(f"the simulator knows {', '.join(sorted(READERS))}")
 
@@ -142,4 +158,6 @@ READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     f"{PREFIX}slow-percent": ("slow_percent", _number(100)),
     f"{PREFIX}seed": ("seed", str.strip),
     QUOTA: ("quota", _count),
+    MISSING: ("missing_versions", _words),
+    FULL: ("is_full", _yes),
 }

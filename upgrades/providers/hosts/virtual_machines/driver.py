@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from upgrades.core.facts import ImageReference
 from upgrades.core.states import OperationKind
 from upgrades.providers.base import (
     Capabilities,
@@ -21,6 +22,7 @@ from upgrades.providers.hosts import programs
 from upgrades.providers.hosts.disks import os_disk_of
 from upgrades.providers.hosts.driver import Ended, Waiting
 from upgrades.providers.hosts.image_store import ImageStore
+from upgrades.providers.hosts.space import free_in, refuse_full
 from upgrades.providers.hosts.virtual_machines import processes
 from upgrades.providers.hosts.virtual_machines.accelerator import Accelerator, TestBoot
 from upgrades.providers.hosts.virtual_machines.booting import Booting
@@ -131,6 +133,11 @@ class VirtualMachineDriver(ABC):
 
         found = await asyncio.gather(*map(view, machines))
         return {view.instance: view for view in found if view}
+
+    async def check_image(self, image: ImageReference) -> None:
+        await asyncio.to_thread(self._store.find, image)
+        folder = self.settings.folder
+        refuse_full(f"the folder {folder}", await asyncio.to_thread(free_in, folder), self.settings.free_mb)
 
     async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
         limit = self.settings.most_machines

@@ -35,6 +35,7 @@ class MachineSettings:
     starting_at_once: int = 1
     most_machines: int | None = None
     network_is_open: bool = False
+    free_mb: int = 512
 
 
 def read_machine_settings(
@@ -130,4 +131,5 @@ READERS: dict[str, Reader] = {
     "starting_at_once": _whole(1, 1000),
     "most_machines": _whole(0, 100_000),
     "network_is_open": _yes_or_no,
+    "free_mb": _whole(0, 1024 * 1024),
 }
