@@ -42,7 +42,6 @@ def machine(phase: Phase, *, saved: OSDisk | None = None, os_disk: OSDisk | None
         (Phase.NONE, None, True),
         (Phase.STOPPING, None, True),
         (Phase.EXTENDING, None, True),
-        (Phase.ENDING, None, True),
         (Phase.REVIVING, None, True),
         (Phase.DELETING, None, True),
         (Phase.REVIVING, SAVED, False),

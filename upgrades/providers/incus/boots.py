@@ -11,6 +11,7 @@ from upgrades.providers.incus.client import IncusError
 from upgrades.providers.incus.guest import (
     EXTEND,
     FOLDER,
+    NO_ADDRESS,
     NOT_YET,
     PREPARE,
     REPORT,
@@ -18,11 +19,13 @@ from upgrades.providers.incus.guest import (
     lacking,
     read_report,
 )
-from upgrades.providers.incus.records import Machine, Phase, address_of
+from upgrades.providers.incus.records import Machine, Phase
 from upgrades.providers.incus.work import Pause, TooOften, Work
 
 LOOK_SECONDS = 0.1  # how often a machine that boots is looked at, at first
 SLOWLY_SECONDS = 1.0  # and after ten seconds
+GUEST_SECONDS = 5  # for so long at most a look waits within the guest
+NOT_UP = {NO_ADDRESS: "the guest has no address yet", NOT_YET: "its cloud-init is not done"}
 MAX_STARTS = 3
 MAX_RUNS = 3  # of one extension's script that leaves no report: it may restart the machine, or destroy what was written
 
@@ -55,12 +58,11 @@ async def up(work: Work, machine: Machine, phase: Phase, markers: Sequence[str] 
 async def _look(work: Work, machine: Machine, since: float, markers: Sequence[str]) -> Report:
     if not machine.is_running:
         await _start(work, machine)
-    why = "the guest has no address yet"
-    if address_of((await work.client.get(f"{work.path}/state")).body):
-        code = await _run(work, "look at the guest", PREPARE, *markers)
-        if code == 0:
-            return await read(work)
-        why = "its cloud-init is not done" if code == NOT_YET else f"its shell answers with code {code}"
+    seconds = max(0, min(GUEST_SECONDS, int(work.settings.boot_seconds - since)))
+    code = await _run(work, "look at the guest", PREPARE, str(seconds), *markers)
+    if code == 0:
+        return await read(work)
+    why = NOT_UP.get(code, f"its shell answers with code {code}")
     raise Pause(LOOK_SECONDS if since < 10 else SLOWLY_SECONDS, why)
 
 

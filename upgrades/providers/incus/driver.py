@@ -114,6 +114,7 @@ class IncusDriver:
 
 async def _step(work: Work) -> Waiting | Ended:
     operation = work.operation
+    await work.wait_for_begun()
     machine = await work.machine()
     if operation.kind is OperationKind.DELETE:
         return await delete(work, machine)
@@ -131,7 +132,7 @@ async def _step(work: Work) -> Waiting | Ended:
 
 async def _begun(work: Work, machine: Machine) -> Waiting | Ended:
     """The operation is not open on the machine: it has ended there, was never begun, or has lost its place to another."""
-    if not machine.operation and machine.last(work.operation) is not None:
+    if machine.last(work.operation) is not None:
         return await ended(work, machine)
     if work.memory.get("claimed"):
         message = f"Instance {work.operation.instance}: another operation took the place of this one."

@@ -13,7 +13,7 @@ from upgrades.providers.hosts.extension_scripts import in_order
 
 FOLDER = "/var/lib/rollgrid"
 REPORT = f"{FOLDER}/report"
-NOT_YET = 75  # the exit code of PREPARE while the guest is not provisioned
+NO_ADDRESS, NOT_YET = 76, 75  # exit codes of PREPARE: the guest has no address yet; its cloud-init is not done
 CUSTOM_DATA = "customData"
 MARKER = ".rollgrid-marker"
 MAX_DIGITS = 9  # of a number in a report
@@ -31,18 +31,43 @@ report() {{
     mv report.new report
 }}
 """
+# It waits within the guest, for so many seconds: to ask Incus again and again for an address costs the host a process each time.
+# The addresses are the kernel's: in fib_trie a line "/32 host LOCAL" comes after the one with the address; in if_inet6 scope 00 is global.
 # An image without cloud-init can write the time when it ran its custom data into the file custom-data itself.
 PREPARE = f"""\
 umask 077
+left=$(($1 * 10)); shift
 mkdir -p {FOLDER} && cd {FOLDER} || exit 70
 {_REPORT}
-if command -v cloud-init > /dev/null 2>&1; then
+has_address() {{
+    while read -r first second third rest; do
+        case "$first $second $third" in
+            "|-- "*) address=$second ;;
+            "/32 host LOCAL") case $address in 127.* | 169.254.*) ;; *) return 0 ;; esac ;;
+        esac
+    done < /proc/net/fib_trie
+    [ -r /proc/net/if_inet6 ] || return 1
+    while read -r first second third scope rest; do
+        [ "$scope" != 00 ] || return 0
+    done < /proc/net/if_inet6
+    return 1
+}}
+is_provisioned() {{
+    command -v cloud-init > /dev/null 2>&1 || return 0
     case "$(cloud-init status 2> /dev/null)" in
         *done* | *error* | *degraded*) [ -s custom-data ] || date -u +%Y-%m-%dT%H:%M:%SZ > custom-data ;;
         *disabled*) ;;
-        *) exit {NOT_YET} ;;
+        *) return 1 ;;
     esac
-fi
+}}
+until has_address; do
+    [ $left -gt 0 ] || exit {NO_ADDRESS}
+    if sleep 0.1 2> /dev/null; then left=$((left - 1)); else sleep 1; left=$((left - 10)); fi
+done
+until is_provisioned; do
+    [ $left -gt 0 ] || exit {NOT_YET}
+    sleep 1; left=$((left - 10))
+done
 while [ $# -ge 2 ]; do
     [ -e "$1/{MARKER}" ] || printf %s "$2" > "$1/{MARKER}"
     shift 2

@@ -4,13 +4,12 @@ A copy is an image that Incus makes of the stopped instance. That works the same
 the whole root file system back. It costs the time and the space of a second root file system.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from upgrades.core.facts import ImageReference
 from upgrades.providers.base import Operation, ProviderError
 from upgrades.providers.incus.client import IncusClient, IncusError, quoted
-from upgrades.providers.incus.records import Key
+from upgrades.providers.incus.records import Key, digest
 from upgrades.providers.incus.settings import Settings
 from upgrades.providers.incus.work import Work, image_path
 
@@ -51,9 +50,12 @@ def _missing(settings: Settings, image: ImageReference, problem: str) -> Provide
 
 async def copy_of_root(work: Work) -> str:
     """The fingerprint of this operation's copy of the stopped machine's root file system, which is made if there is none yet."""
-    for copy in await copies(work):
-        if copy["properties"].get(Key.OPERATION) == work.operation.id:
-            return str(copy["fingerprint"])
+    alias = f"rollgrid-copy/{work.name}/{digest(work.operation.id, 16)}"
+    try:
+        return str((await work.client.get(f"/1.0/images/aliases/{quoted(alias)}")).body["target"])
+    except IncusError as error:
+        if error.status != 404:
+            raise
     properties: dict[str, str] = {
         Key.SET: work.operation.scale_set.key,
         Key.INSTANCE: work.operation.instance,
@@ -63,23 +65,25 @@ async def copy_of_root(work: Work) -> str:
     body = {
         "source": {"type": "instance", "name": work.name},
         "properties": properties,
+        "aliases": [{"name": alias, "description": "OS disk before the last upgrade"}],
         "compression_algorithm": "none",
         "public": False,
     }
     return str((await work.do("copy the OS disk", lambda: work.client.post("/1.0/images", body)))["fingerprint"])
 
 
-async def copies(work: Work) -> list[Mapping[str, Any]]:
-    """All copies of this machine's OS disks."""
+async def copies(work: Work) -> list[str]:
+    """The fingerprints of all copies of this machine's OS disks. Incus looks at all images of the project for that: it takes its time."""
     mine = f"properties.name eq {work.name}"
     images = (await work.client.get("/1.0/images", recursion="1", filter=mine)).body
     wanted = (work.operation.scale_set.key, work.operation.instance)
     return [
-        image for image in images if (image["properties"].get(Key.SET), image["properties"].get(Key.INSTANCE)) == wanted
+        image["fingerprint"]
+        for image in images
+        if (image["properties"].get(Key.SET), image["properties"].get(Key.INSTANCE)) == wanted
     ]
 
 
-async def delete_copies(work: Work, *, but: str = "") -> None:
-    for copy in await copies(work):
-        if copy["fingerprint"] != but:
-            await work.delete(f"the copy {copy['fingerprint'][:12]}", image_path(copy["fingerprint"]))
+async def delete_copies(work: Work, fingerprints: Iterable[str]) -> None:
+    for fingerprint in fingerprints:
+        await work.delete(f"the copy {fingerprint[:12]}", image_path(fingerprint))

@@ -41,17 +41,16 @@ class Phase(StrEnum):
     NONE = ""
     MAKING = "making"  # * by Incus, from the image
     STOPPING = "stopping"  # it is stopped, and its OS disk is copied
-    SWAPPING = "swapping"  # *
-    BOOTING = "booting"  # on the target, until it is provisioned
+    SWAPPING = "swapping"  # * and then booted, until it is provisioned
+    BOOTING = "booting"  # for the first time, until it is provisioned
     RETURNING = "returning"  # * to what was saved, after a failure
     REVIVING = "reviving"  # on what was saved, until it is up
     EXTENDING = "extending"
-    ENDING = "ending"  # the result is certain; what is not needed any more is deleted
     DELETING = "deleting"
 
 
 # In these, OS is what the root file system is, whole.
-ON_OS = frozenset({Phase.NONE, Phase.STOPPING, Phase.EXTENDING, Phase.ENDING})
+ON_OS = frozenset({Phase.NONE, Phase.STOPPING, Phase.EXTENDING})
 # In these too, unless a swap before them has taken that off: then it is SAVED.
 ON_OS_UNLESS_SAVED = frozenset({Phase.REVIVING, Phase.DELETING})
 
@@ -180,9 +179,8 @@ def view_of(machine: Machine) -> InstanceView:
     """
     is_half_made = bool(machine.operation) and not machine.is_whole
     disk = machine.disk(Key.OS) or machine.disk(Key.TARGET)
-    is_open = bool(machine.operation) and machine.phase is not Phase.ENDING
     provisioning = Provisioning.FAILED if machine.has_failed or is_half_made else Provisioning.SUCCEEDED
-    if is_open and not is_half_made:
+    if machine.operation and not is_half_made:
         kind = machine.config.get(Key.KIND)
         provisioning = Provisioning.CREATING if kind == OperationKind.CREATE else Provisioning.UPDATING
     return InstanceView(

@@ -1,10 +1,11 @@
 """REIMAGE, RESTORE and EXTENSIONS, and how a CREATE ends: one function for each phase of an open operation.
 
-A swap goes stopping, swapping, booting, ending; where it fails, back by returning, reviving, ending.
+A swap goes stopping, swapping, booting; where it fails, back by returning and reviving. Then its end is written on the instance, and what
+is not needed any more is deleted.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from upgrades.providers.incus.checks import check_os_disk, custom_data_of, disk_
 from upgrades.providers.incus.client import IncusError
 from upgrades.providers.incus.creations import keep_volumes, made, markers_of
 from upgrades.providers.incus.guest import Report
-from upgrades.providers.incus.images import copy_of_root, delete_copies, fingerprint_of
+from upgrades.providers.incus.images import copies, copy_of_root, delete_copies, fingerprint_of
 from upgrades.providers.incus.records import (
     CLOUD_INIT_ID,
     USER_DATA,
@@ -62,7 +63,7 @@ async def claim(work: Work, machine: Machine) -> Waiting | Ended:
     if machine.is_whole:
         changes[Key.SAVED] = ""
     await work.change(machine, changes)
-    work.memory["claimed"] = True
+    work.memory.update(claimed=True, troubled=bool(machine.operation))
     return Waiting(0, "begun")
 
 
@@ -95,14 +96,19 @@ async def _stopping(work: Work, machine: Machine) -> Waiting | Ended:
 
 
 async def _swapping(work: Work, machine: Machine) -> Waiting | Ended:
-    """The root file system is made anew, from the image or from a copy. A rebuild that was cut off is done again."""
+    """The root file system is made anew, from the image or from a copy, and booted. A rebuild that was cut off is done again.
+
+    That it is done is in the operation's notes only: whoever has not got them does it once more.
+    """
+    if work.memory.get("rebuilt"):
+        return await _booting(work, machine)
     target = machine.disk(Key.TARGET)
     assert target, "a swap has a target"
     try:
         await _rebuild(work, machine, target)
     except TooOften as error:
         return await _give_up(work, machine, "OSDiskNotMade", f"Its new OS disk cannot be made: {error}.")
-    await work.advance(Phase.BOOTING, {}, after=Phase.SWAPPING)
+    work.memory.update(rebuilt=True, failures=0)
     return Waiting(0, "its OS disk is replaced")
 
 
@@ -111,14 +117,14 @@ async def _rebuild(work: Work, machine: Machine, disk: OSDisk) -> None:
     if work.memory.get("failures"):
         await note_lost_root(work, disk)
     await work.do("replace the OS disk", lambda: work.client.post(f"{work.path}/rebuild", _source(disk)))
-    await _set_custom_data(work, disk)
+    await _set_custom_data(work, machine, disk)
 
 
 def _source(disk: OSDisk) -> Mapping[str, object]:
     return {"source": {"type": "image", "fingerprint": disk.copy or disk.image}}
 
 
-async def _set_custom_data(work: Work, disk: OSDisk) -> None:
+async def _set_custom_data(work: Work, machine: Machine, disk: OSDisk) -> None:
     """For an OS disk that has run before, with the id under which it ran: cloud-init takes another id for a new machine.
 
     Incus gives a new id whenever the user data change, so the id is set after them.
@@ -127,11 +133,13 @@ async def _set_custom_data(work: Work, disk: OSDisk) -> None:
     if disk.cloud_init_id:
         wanted.append((CLOUD_INIT_ID, disk.cloud_init_id))
     for key, value in wanted:
-        machine = await work.machine()
-        if machine is None:
+        if machine.config.get(key, "") == value:
+            continue
+        fresh = await work.machine()
+        if fresh is None:
             raise Pause(0, "the instance is gone")
-        if machine.config.get(key, "") != value:
-            await work.change(machine, {key: value})
+        await work.change(fresh, {key: value})
+        machine = await work.machine() or fresh
 
 
 async def _booting(work: Work, machine: Machine) -> Waiting | Ended:
@@ -146,7 +154,8 @@ async def _booting(work: Work, machine: Machine) -> Waiting | Ended:
         return await _give_up(work, machine, NOT_PROVISIONED, str(error))
     if is_new:
         extensions = await extended(work, report, ())
-        target = _as_reported(work, machine, replace(target, extensions=extensions), await read(work))
+        latest = await read(work) if extensions else report
+        target = _as_reported(work, machine, replace(target, extensions=extensions), latest)
     kept = machine.disk(Key.SAVED) if is_new else None
     return await _end(work, machine, replace(target, copy=""), kept, report)
 
@@ -221,19 +230,24 @@ async def _end(
     report: Report | None,
     failure: tuple[str, str] | None = None,
 ) -> Waiting | Ended:
-    """The result is certain: it is written down."""
-    if disk:
+    """The result is certain: it is written down, and the operation is no more open on the instance."""
+    if disk and machine.disk(Key.OS) is None:
         await keep_volumes(work)
     changes: dict[str, str] = {
+        **dict.fromkeys((Key.OPERATION, Key.KIND, Key.SAVED, Key.FAILURE), ""),
         Key.OS: disk_to_json(disk),
         Key.KEPT: disk_to_json(kept),
-        Key.SAVED: "",
-        Key.FAILURE: "",
         Key.LAST: json.dumps([work.operation.id, *(failure or ("", ""))]),
     }
+    if disk:
+        changes[Key.TARGET] = ""
     if report:
         changes[Key.DATA] = _data(machine, report)
-    await work.advance(Phase.ENDING, changes, after=machine.phase)
+    work.memory.pop("leftovers", None)
+    if not work.memory.get("troubled", True):
+        before = {each.copy for key in (Key.KEPT, Key.SAVED) if (each := machine.disk(key))}
+        work.memory["leftovers"] = sorted(before - {"", kept.copy if kept else ""})
+    await work.advance(Phase.NONE, changes, after=machine.phase)
     return Waiting(0, "what is not needed any more is deleted")
 
 
@@ -247,23 +261,25 @@ def _data(machine: Machine, report: Report) -> str:
     return json.dumps([{"lun": lun, "id": id, "marker": report.markers.get(lun, "")} for lun, id in found])
 
 
-async def _ending(work: Work, machine: Machine) -> Waiting | Ended:
-    kept = machine.disk(Key.KEPT)
-    with suppress(TooOften, IncusError):  # the next operation tries again
-        await delete_copies(work, but=kept.copy if kept else "")
-    fresh = await work.machine()
-    if fresh is None:
-        raise Pause(0, "the instance is gone")
-    is_made = machine.disk(Key.OS) is not None
-    closed = [Key.OPERATION, Key.KIND, Key.PHASE, *([Key.TARGET] if is_made else [])]
-    await work.change(fresh, dict[str, str].fromkeys(closed, ""))
-    return await ended(work, machine)
-
-
 async def ended(work: Work, machine: Machine) -> Ended:
-    """As it is written on the machine."""
+    """As it is written on the machine. Copies that are not needed any more are deleted before."""
+    with suppress(TooOften, IncusError):
+        if not machine.operation:
+            await delete_copies(work, await _leftovers(work, machine))
     code, message = machine.last(work.operation) or ("", "")
     return Ended(code=code, message=message) if code else await work.ended()
+
+
+async def _leftovers(work: Work, machine: Machine) -> Sequence[str]:
+    """They are noted where everything went well. After trouble, or a kill before that note was saved, Incus is asked for all copies."""
+    if "leftovers" in work.memory:
+        noted: list[str] = work.memory["leftovers"]
+        return noted
+    kept = machine.disk(Key.KEPT)
+    found = [each for each in await copies(work) if each != (kept.copy if kept else "")]
+    now = await work.machine()
+    # Where another operation began meanwhile, one of them may be its copy.
+    return found if now and not now.operation and now.last(work.operation) is not None else []
 
 
 PHASES: Mapping[Phase, Step] = {
@@ -274,5 +290,4 @@ PHASES: Mapping[Phase, Step] = {
     Phase.RETURNING: _returning,
     Phase.REVIVING: _reviving,
     Phase.EXTENDING: _extending,
-    Phase.ENDING: _ending,
 }

@@ -75,9 +75,27 @@ class Work:
         del self.memory["incus"]
         return result
 
+    async def wait_for_begun(self) -> None:
+        """Raises Pause while Incus does what this operation had it begin: until then there is nothing else to look at."""
+        if begun := self.memory.get("incus"):
+            try:
+                result = await self.client.wait(begun["path"])
+            except IncusError:
+                return  # whoever began it comes to it again, and deals with that
+            if result is None:
+                raise Pause(0, begun["what"])
+
     async def delete(self, what: str, path: str) -> None:
-        """As `do`."""
-        await self.do(f"delete {what}", lambda: self.client.delete(path))
+        """As `do`. What is gone already is deleted."""
+        await self.do(f"delete {what}", lambda: self._begin_deletion(path))
+
+    async def _begin_deletion(self, path: str) -> Answer:
+        try:
+            return await self.client.delete(path)
+        except IncusError as error:
+            if error.status != 404:
+                raise
+            return Answer(None)
 
     async def advance(self, phase: Phase, changes: Mapping[str, str], *, after: Phase) -> None:
         """Note on the machine how far the operation is. Raises Pause where somebody else did meanwhile."""
@@ -136,6 +154,7 @@ class Work:
 
     def _count(self, what: str, error: IncusError) -> None:
         self.memory["failures"] = self.memory.get("failures", 0) + 1
+        self.memory["troubled"] = True
         if self.memory["failures"] >= MAX_FAILURES:
             raise TooOften(f"{what}: {error.message}")
 
