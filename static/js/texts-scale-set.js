@@ -132,7 +132,7 @@ export const SCALE_SET = {
   "steps.held": "held",
   "steps.last": "Last upgrade",
   "steps.never":
-    "The first upgrade starts automatically when a newer version of the image is published.",
+    "The first upgrade starts automatically, as soon as there is a newer version of the image and nothing holds it.",
   "steps.never_by_itself": "Automatic upgrades are off: start the first upgrade manually.",
   "steps.next": "Next batch",
   "steps.next_batch": "Next batch: {why}",
