@@ -22,7 +22,7 @@ UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hash
 TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-compute==37.2.0 azure-mgmt-compute==39.0.0 \
 	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0
 
-.PHONY: help run run-vms install install-clients test test-fast test-machines check lint soak fuzz bench vm-image screenshots texts lock azure-types
+.PHONY: help run run-vms install install-clients install-libvirt test test-fast test-machines check lint soak fuzz bench vm-image screenshots texts lock azure-types
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -39,10 +39,12 @@ install: $(VENV)/test.stamp ## make .venv with all locked dependencies
 
 install-clients: $(JAVASCRIPT)/node_modules/made.stamp ## Azure's own libraries for JavaScript, which the tests run; needs npm
 
-test: lint install-clients ## all checks and all tests, on SQLite and on PostgreSQL
+install-libvirt: $(VENV)/libvirt.stamp ## the library that the provider libvirt needs, built for Debian 12's libvirt
+
+test: lint install-clients install-libvirt ## all checks and all tests, on SQLite and on PostgreSQL
 	$(ELSEWHERE) $(BIN)/python -m tests.run_all
 
-test-machines: $(VENV)/test.stamp ## all tests with real containers and real virtual machines, also those that take long
+test-machines: $(VENV)/test.stamp $(VENV)/libvirt.stamp ## all tests with real containers and real virtual machines, also those that take long
 	$(ELSEWHERE) $(BIN)/python -m pytest tests/containers tests/virtual_machines
 
 test-fast: lint ## all checks, and the tests that are quick: no browser, no real machines, no real clients, no kills
@@ -134,3 +136,10 @@ $(VENV)/runtime.stamp: requirements.lock $(VENV)/made.stamp
 $(VENV)/test.stamp: requirements-test.lock $(VENV)/made.stamp
 	$(PIP) -r requirements-test.lock
 	@touch $(VENV)/runtime.stamp $@
+
+# It is built against the libvirt that is there. Where that is not possible the tests that want it say so, and in CI they fail.
+$(VENV)/libvirt.stamp: requirements-libvirt.lock $(VENV)/test.stamp
+	@if ! pkg-config --exists libvirt 2>/dev/null; then \
+		echo 'make: without libvirt-dev and pkg-config there are no tests with libvirt'; \
+	elif $(PIP) --no-deps --no-build-isolation -r requirements-libvirt.lock; then touch $@; \
+	else echo 'make: libvirt-python was not built: there are no tests with libvirt' >&2; fi

@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 
 from tests.virtual_machines.host import BOOT_SECONDS, FLAVOURS, IMAGE, Host
+from tests.virtual_machines.libvirtd import Libvirtd, lacks
 from upgrades.providers.base import ProviderError
 from upgrades.providers.hosts.guest_image.__main__ import check_programs, make_image
 from upgrades.providers.hosts.guest_image.packages import fetch
@@ -16,6 +17,8 @@ from upgrades.providers.hosts.guest_image.root import Flavour
 from upgrades.providers.hosts.image_store import ImageStore
 
 HERE = Path(__file__).parent
+# What is common to both is seen with QEMU in each run; the rest with libvirt is in `make test-machines`.
+BY_ALL = ("qemu", pytest.param("libvirt", marks=pytest.mark.slow))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,15 +43,36 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store.folder
 
 
-@pytest.fixture(scope="module")
-def module_host(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+@pytest.fixture(scope="session")
+def libvirtd() -> Iterator[Libvirtd]:
+    """A daemon of the tests' own."""
+    if lack := lacks():
+        # Where everything must be tested, a test that is left out is a failure.
+        pytest.fail(lack) if os.environ.get("CI") else pytest.skip(lack)
+    daemon = Libvirtd()
+    try:
+        daemon.start()
+        yield daemon
+    finally:
+        daemon.end()
+
+
+@pytest.fixture(scope="module", params=BY_ALL)
+def module_host(
+    request: pytest.FixtureRequest, images: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Host]:
     """Machines that all tests of a file share."""
-    yield from _host(images, tmp_path_factory.mktemp("host"))
+    yield from _host(request, request.param, images, tmp_path_factory.mktemp("host"))
+
+
+@pytest.fixture(params=BY_ALL)
+def host(request: pytest.FixtureRequest, images: Path, tmp_path: Path) -> Iterator[Host]:
+    yield from _host(request, request.param, images, tmp_path)
 
 
 @pytest.fixture
-def host(images: Path, tmp_path: Path) -> Iterator[Host]:
-    yield from _host(images, tmp_path)
+def libvirt_host(request: pytest.FixtureRequest, images: Path, tmp_path: Path) -> Iterator[Host]:
+    yield from _host(request, "libvirt", images, tmp_path)
 
 
 @pytest.fixture
@@ -56,7 +80,8 @@ def make_provider(host: Host) -> Callable[[], object]:
     return host.provider
 
 
-def _host(images: Path, folder: Path) -> Iterator[Host]:
+def _host(request: pytest.FixtureRequest, name: str, images: Path, folder: Path) -> Iterator[Host]:
+    own = {"uri": request.getfixturevalue("libvirtd").uri} if name == "libvirt" else {}
     host = Host(
         folder,
         {
@@ -66,7 +91,9 @@ def _host(images: Path, folder: Path) -> Iterator[Host]:
             "boot_seconds": BOOT_SECONDS,
             "extensions_without_script": "succeed",
             "ports": [80],
+            **own,
         },
+        name,
     )
     try:
         yield host

@@ -15,6 +15,7 @@ GROUP = "rollgrid.providers"
 # Ours are found in a checkout too, where no package is installed. Nobody else's can take their names.
 PROVIDERS = {
     "incus": "upgrades.providers.incus.provider:IncusProvider",
+    "libvirt": "upgrades.providers.libvirt.provider:LibvirtProvider",
     "qemu": "upgrades.providers.qemu.provider:QemuProvider",
     "remote": "upgrades.providers.remote.provider:RemoteProvider",
     "simulated": "upgrades.providers.simulated.client:SimulatedProvider",

@@ -220,6 +220,7 @@ class MachineDisks:
         except ProviderError as error:
             permanent = error.code == "ProgramFailed"
             raise ProviderError("DiskNotMade", error.message, permanent=permanent) from error
+        draft.chmod(0o600)  # others may be able to enter the folder
         _sync(draft)
         # A machine may run from a disk of this name by now, if this is the thread of a step that was cut off.
         atomic_files.place(draft, path)

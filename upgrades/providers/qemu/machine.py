@@ -24,7 +24,10 @@ class Machine(VirtualMachine):
     def start(self, accelerator: str) -> None:
         name = f"{self.key}/{self.instance}"
         self.note_start()
-        launch(self._settings, Launch(self.uuid, name, self.folder, self.drives(), accelerator, self._settings.ports))
+        launch(
+            self._settings,
+            Launch(self.uuid, name, self.folder, self.drives(self.disks.os_disk), accelerator, self._settings.ports),
+        )
 
     async def power_down(self) -> None:
         await self._command("system_powerdown")

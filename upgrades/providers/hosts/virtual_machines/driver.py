@@ -72,6 +72,10 @@ class VirtualMachineDriver(ABC):
     async def machines(self, scale_set: ScaleSetReference) -> Iterable[VirtualMachine]:
         """All that there are, looked at."""
 
+    def check_machine(self, machine: VirtualMachine, operation: Operation) -> None:
+        """Raise ProviderError for what only this provider refuses. Blocks for a moment."""
+        return
+
     @abstractmethod
     def endpoint(self, address: str, port: int) -> tuple[str, int]: ...
 
@@ -105,6 +109,7 @@ class VirtualMachineDriver(ABC):
             self._store.find(image_of(operation))
         if operation.kind is OperationKind.RESTORE:
             check_disk(machine, operation.os_disk)
+        await asyncio.to_thread(self.check_machine, machine, operation)
         for program in self.programs:
             programs.find(program)
 

@@ -5,7 +5,9 @@ import json
 import os
 import shutil
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from upgrades import atomic_files
@@ -38,24 +40,35 @@ class Drive:
     """`name` is the serial number by which the guest tells disks apart."""
 
     name: str
-    path: os.PathLike[str]
+    path: Path
     format: str = "qcow2"
     is_read_only: bool = False
+
+
+def folder_of(settings: MachineSettings, key: str, instance: str) -> Path:
+    """Where the machine's files are. Raises ProviderError where a name cannot be a folder's."""
+    group, _, name = key.partition("/")
+    parts = ((group, "the resource group"), (name, "the scale set"), (instance, "the instance"))
+    return settings.folder.joinpath(*(path_part(part, what) for part, what in parts))
+
+
+def uuid_of(settings: MachineSettings, key: str, instance: str, kind: str = "") -> str:
+    """The same at each time. `kind`: so that machines of several providers in one folder differ."""
+    return str(uuid5(NAMESPACE_URL, f"{kind}{settings.folder}/{key}/{instance}"))
 
 
 class VirtualMachine(ABC):
     """`key` is its scale set's. Its files are the truth; methods that are not `async` block for a moment."""
 
+    folder_mode = 0o700
+
     def __init__(
         self, settings: MachineSettings, key: str, instance: str, *, kind: str = "", places: Places | None = None
     ) -> None:
-        """`kind`: a part of the UUID, so that machines of several providers in one folder differ."""
+        """`kind`: as in `uuid_of`."""
         self._settings = settings
-        group, _, name = key.partition("/")
-        parts = ((group, "the resource group"), (name, "the scale set"), (instance, "the instance"))
-        self.folder = settings.folder.joinpath(*(path_part(part, what) for part, what in parts))
+        self.folder, self.uuid = folder_of(settings, key, instance), uuid_of(settings, key, instance, kind)
         self.key, self.instance = key, instance
-        self.uuid = str(uuid5(NAMESPACE_URL, f"{kind}{settings.folder}/{key}/{instance}"))
         self.deleted = settings.folder / ".deleted"  # folders of machines that are no more
         self.disks = MachineDisks(self.folder, places)
         self._booting, self._failed = self.folder / "booting", self.folder / "failed"
@@ -130,9 +143,8 @@ class VirtualMachine(ABC):
         except FileNotFoundError:  # it is deleted just now
             return None
 
-    def drives(self) -> list[Drive]:
-        """The first one is what it boots from."""
-        os_disk = self.disks.os_disk
+    def drives(self, os_disk: str) -> list[Drive]:
+        """With this OS disk, the first one, from which it boots."""
         data = [Drive(f"data-{lun}", self.disks.data_disk(lun)) for lun in self.disks.markers()]
         seed = Drive("seed", self.disks.seed(os_disk), "raw", is_read_only=True)
         return [Drive("os", self.disks.path(os_disk)), *data, seed]
@@ -152,7 +164,7 @@ class VirtualMachine(ABC):
 
     def make_folder(self) -> None:
         """Raises ProviderError, permanent, where somebody else has one of that name."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=self.folder_mode, parents=True, exist_ok=True)
         if not self.has_folder and any(not path.name.startswith(".") for path in self.folder.iterdir()):
             message = f"Instance {self.instance} cannot be created: {self.folder} has other files; move them away."
             raise ProviderError("ForeignFolder", message, permanent=True)
@@ -180,7 +192,8 @@ class VirtualMachine(ABC):
     def note_start(self) -> None:
         """Right before it is started."""
         self._booting.touch()
-        keep_console(self.folder / CONSOLE)
+        with suppress(FileNotFoundError):
+            os.replace(self.folder / CONSOLE, self.folder / LAST_CONSOLE)
 
     def note_up(self) -> None:
         self._booting.unlink(missing_ok=True)
@@ -226,12 +239,6 @@ class VirtualMachine(ABC):
         if self.has_failed:
             return Provisioning.FAILED
         return Provisioning.SUCCEEDED if report and report.is_up else Provisioning.CREATING
-
-
-def keep_console(console: os.PathLike[str]) -> None:
-    """What the last boot wrote stays beside it."""
-    if os.path.exists(console):
-        os.replace(console, os.path.join(os.path.dirname(console), LAST_CONSOLE))
 
 
 def _raise_unless_gone(_function: object, _path: str, raised: tuple[object, BaseException, object]) -> None:

@@ -1,0 +1,12 @@
+"""The class that `PROVIDERS` names."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from upgrades.providers.hosts.virtual_machines.provider import VirtualMachineProvider
+from upgrades.providers.libvirt.driver import LibvirtDriver
+
+
+class LibvirtProvider(VirtualMachineProvider):
+    def __init__(self, home: Path, settings: Mapping[str, object]) -> None:
+        super().__init__(home / "libvirt" / "journal", LibvirtDriver(home, settings))
