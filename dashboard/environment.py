@@ -26,6 +26,7 @@ BROKER_SCHEMES = ("redis", "rediss", "unix")
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
 MAX_NUMBER = 10 * 365 * 24 * 3600  # ten years in seconds: a longer time is a slip, and could overflow dates
 MAX_HOST_LENGTH = 253  # bytes of a name in the DNS
+QUEUE = re.compile(installation.QUEUE)
 HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 MAX_DAYS = 100 * 365  # the limit for settings in days
 
@@ -58,6 +59,7 @@ NAMES = (
     "ROLLGRID_HTTPS_ONLY",
     "ROLLGRID_KEEP_HISTORY_DAYS",
     "ROLLGRID_OPERATION_TIMEOUT_SECONDS",
+    "ROLLGRID_QUEUE",
     "ROLLGRID_RETRY_SECONDS",
     "ROLLGRID_SECRET_KEY",
     "ROLLGRID_TLS_CERT",
@@ -264,6 +266,15 @@ def upgrade_timeout_seconds() -> int:
 def hang_seconds() -> int:
     """How long a child of `up` may leave no heartbeat before it is restarted."""
     return whole_number("ROLLGRID_HANG_SECONDS", 60, minimum=5)
+
+
+@setting
+def queue() -> str:
+    """The queue of this process: it works for the locations of that queue only. "" for the main installation."""
+    given = text("ROLLGRID_QUEUE")
+    if given and not QUEUE.fullmatch(given):
+        raise BadEnvironment(f"ROLLGRID_QUEUE must be a name of lower-case letters, digits and -, got {given[:40]!r}")
+    return given
 
 
 @setting

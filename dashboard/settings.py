@@ -9,6 +9,7 @@ from upgrades.installation import IS_CHECKOUT
 from upgrades.installation import ROOT as CHECKOUT
 
 ROLLGRID_HOME = environment.home()
+ROLLGRID_QUEUE = environment.queue()
 DEBUG = environment.debug()
 HTTPS_ONLY = environment.https_only()
 SECRET_KEY = environment.secret_key()
@@ -128,6 +129,8 @@ STORAGES = {
 REDIS_URL = environment.redis_url()
 
 CELERY_BROKER_URL = environment.celery_broker_url()
+# Workers of another queue than the main installation's have messages of their own.
+CELERY_TASK_DEFAULT_QUEUE = f"celery.{ROLLGRID_QUEUE}" if ROLLGRID_QUEUE else "celery"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True

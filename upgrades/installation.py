@@ -5,7 +5,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 IS_CHECKOUT = (ROOT / "manage.py").is_file() and (ROOT / "pyproject.toml").is_file()
+# Celery's, for a worker: its threads wait for providers most of the time.
+WORKER_COMMAND = ("worker", "-P", "threads", "-c", "32", "--without-gossip", "--without-mingle", "--without-heartbeat")
 # The command that people type; messages that name a command begin with it.
+QUEUE = r"[a-z0-9][a-z0-9-]{0,39}"  # the name of a queue of workers
 PROGRAM = "manage.py" if IS_CHECKOUT else "rollgrid"
 
 

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 from celery import Task, shared_task
+from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 from kombu.exceptions import KombuError
@@ -57,6 +58,11 @@ def tick() -> None:
 
 @log_database_errors
 def reconcile_now(scale_set_id: int) -> None:
+    """Reconcile the scale set, if its location's queue is the one of this process; otherwise wake the workers of that queue."""
+    queue = reconcile.queue_of(scale_set_id)
+    if queue is not None and queue != settings.ROLLGRID_QUEUE:
+        wake(scale_set_id, queue=queue)
+        return
     wake_again = RECONCILER.wake if RECONCILER.is_running else None
     for claim in reconcile.reconcile(
         scale_set_id, timezone.now, wake_again, ROW_CACHE if RECONCILER.is_running else None
@@ -79,10 +85,10 @@ def advance(*scale_set_ids: int) -> None:
             reconcile_now(scale_set_id)
 
 
-def wake(*scale_set_ids: int) -> None:
-    """From another process, have a worker reconcile these scale sets now."""
+def wake(*scale_set_ids: int, queue: str | None = None) -> None:
+    """From another process, have a worker reconcile these scale sets now: one of that queue, of this process' own if it is None."""
     try:
-        WAKE_QUEUE.put(*scale_set_ids)
+        WAKE_QUEUE.put(*scale_set_ids, queue=queue)
     except (RedisError, OSError) as error:
         log.warning("the broker did not take wakes of %s (%s); the tick finds them", scale_set_ids, error)
 

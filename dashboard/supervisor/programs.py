@@ -10,10 +10,10 @@ from dashboard.supervisor.forks import Forks
 from dashboard.supervisor.program import Program
 from dashboard.supervisor.tls import WILDCARDS, Files
 from upgrades import heartbeats
+from upgrades.installation import WORKER_COMMAND
 
 MANAGE = (sys.executable, "-m", "dashboard")
 CELERY = (sys.executable, "-m", "celery", "-q", "-A", "dashboard.celery:app", "--skip-checks")
-WORKER = ("worker", "-P", "threads", "-c", "32", "--without-gossip", "--without-mingle", "--without-heartbeat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def standard(options: Options, lock: int, gate: int) -> Programs:
     return Programs(
         prepare=manage("prepare", *_prepare_options(options)),
         web=web,
-        early=(celery("worker", *WORKER),),
+        early=(celery("worker", *WORKER_COMMAND),),
         late=(manage("prober"), celery("beat", "beat")),
         # It loads no Django: there is nothing to share.
         simulator=replace(manage("simulator"), is_forked=False),

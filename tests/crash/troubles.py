@@ -17,10 +17,11 @@ from django.db import OperationalError, connections, transaction
 
 from dashboard.environment import CHECKOUT
 from dashboard.supervisor.lifeline import tie
-from dashboard.supervisor.programs import CELERY, WORKER
+from dashboard.supervisor.programs import CELERY
 from tests.end_to_end.installation import LIVE, Installation
 from tests.supervisor.starting import environment
 from tests.waiting import wait_until
+from upgrades.installation import WORKER_COMMAND
 from upgrades.models import ScaleSet
 
 BLOCK = 64 * 1024
@@ -79,7 +80,7 @@ def _others_can_write() -> bool:
 def another(up: Installation, name: str) -> Iterator[psutil.Process]:
     """A second worker or prober beside that of `up`, on the same database and the same broker."""
     commands = {
-        "worker": [*CELERY, *WORKER, "-n", "second@%h"],
+        "worker": [*CELERY, *WORKER_COMMAND, "-n", "second@%h"],
         "prober": [sys.executable, str(CHECKOUT / "manage.py"), "prober"],
     }
     with up.log.open("ab") as log:

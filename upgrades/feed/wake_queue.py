@@ -26,19 +26,23 @@ log = logging.getLogger(__name__)
 
 
 class WakeQueue:
-    """The queue as one process uses it. Only one thread may put, and only one may take."""
+    """The queue as one process uses it. Only one thread may take."""
 
     def __init__(self) -> None:
         self._pause = threading.Event()
         self._putting: redis.Redis | None = None
         self._taking: redis.Redis | None = None
 
-    def put(self, *scale_set_ids: int) -> None:
-        """Add wakes. Raises redis.RedisError or OSError where the broker does not take them within ANSWER_TIMEOUT_SECONDS."""
+    def put(self, *scale_set_ids: int, queue: str | None = None) -> None:
+        """Add wakes for the workers of that queue, or of this process' own where it is None.
+
+        Raises redis.RedisError or OSError where the broker does not take them within ANSWER_TIMEOUT_SECONDS.
+        """
         self._putting = self._putting or _client(ANSWER_TIMEOUT_SECONDS)
         commands = self._putting.pipeline(transaction=False)
-        commands.zadd(KEY, dict.fromkeys(map(str, scale_set_ids), 0))
-        commands.expire(KEY, KEPT_SECONDS)
+        key = _key(settings.ROLLGRID_QUEUE if queue is None else queue)
+        commands.zadd(key, dict.fromkeys(map(str, scale_set_ids), 0))
+        commands.expire(key, KEPT_SECONDS)
         commands.execute()
 
     def follow(self, wake: Callable[[int], None]) -> None:
@@ -55,11 +59,16 @@ class WakeQueue:
         """Take up to MAX_AT_ONCE + 1 wakes; waits up to BLOCKS_SECONDS for the first. Empty where none came."""
         self._taking = self._taking or _client(BLOCKS_SECONDS + ANSWER_TIMEOUT_SECONDS)
         taking: Any = self._taking  # redis has no types for the answers of these two commands
-        first = taking.bzpopmin(KEY, timeout=BLOCKS_SECONDS)
+        key = _key(settings.ROLLGRID_QUEUE)
+        first = taking.bzpopmin(key, timeout=BLOCKS_SECONDS)
         if not first:
             return []
-        others = taking.zpopmin(KEY, MAX_AT_ONCE)
+        others = taking.zpopmin(key, MAX_AT_ONCE)
         return list(_ids([first[1], *(entry for entry, _ in others)]))
+
+
+def _key(queue: str) -> str:
+    return f"{KEY}:{queue}" if queue else KEY
 
 
 def _client(patience: float) -> "redis.Redis":

@@ -21,6 +21,7 @@ from upgrades.core.auditing import EntryPoint, os_user, terminal_actor
 from upgrades.core.json_fields import BadDocument, refuse_duplicate_fields, show_value
 from upgrades.installation import PROGRAM
 from upgrades.management.text import legible
+from upgrades.models import Location
 
 
 class Legible(io.TextIOBase):
@@ -63,6 +64,13 @@ class UpgradeCommand(BaseCommand):
 
 def add_yes(parser: CommandParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask first")
+
+
+def check_queue(location: Location) -> None:
+    """Raise CommandError where the workers of another queue run the location: its provider is asked on their host only."""
+    if location.queue != settings.ROLLGRID_QUEUE:
+        where = f"where ROLLGRID_QUEUE is {location.queue}" if location.queue else "where ROLLGRID_QUEUE is not set"
+        raise CommandError(f"the location {location.name} is run from another host: give this command there, {where}")
 
 
 def is_at_a_terminal() -> bool:

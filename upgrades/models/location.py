@@ -1,8 +1,10 @@
 """Locations of scale sets, and which provider runs the machines there."""
 
+from django.core.validators import RegexValidator
 from django.db import models
 
 from upgrades.core.states import KeptOSDisk
+from upgrades.installation import QUEUE
 
 
 class Location(models.Model):
@@ -16,6 +18,13 @@ class Location(models.Model):
     display_name = models.CharField(max_length=64)
     provider = models.CharField(max_length=32, default="simulated")
     settings = models.JSONField(default=dict, blank=True)
+    queue = models.CharField(
+        max_length=40,
+        blank=True,
+        validators=[RegexValidator(rf"\A{QUEUE}\Z", "Use lower-case letters, digits and -.")],
+        help_text="Whose workers run its machines: empty for those of this installation, otherwise those that are started with "
+        "ROLLGRID_QUEUE set to this name, on its host. Change it only together with the machines.",
+    )
 
     rules = models.CharField(
         max_length=16,

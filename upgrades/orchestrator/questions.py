@@ -41,8 +41,11 @@ def with_obstacle(row: ScaleSet, facts: Facts, image: ImageReference) -> Facts:
 def refusal_of(row: ScaleSet, image: ImageReference) -> ProviderError | None:
     """What the provider says against OS disks of this image: one of OBSTACLES.
 
-    None where it says nothing against them or gives no answer. Whether it answers at all is for the prober to find out.
+    None where it says nothing against them, gives no answer, or is asked by the workers of another queue. Whether it answers at all is
+    for the prober to find out.
     """
+    if row.location.queue != settings.ROLLGRID_QUEUE:
+        return None
 
     async def ask(provider: Provider) -> None:
         if isinstance(provider, ChecksImages):

@@ -93,6 +93,14 @@ def reconcile(
         raise
 
 
+def queue_of(scale_set_id: int) -> str | None:
+    """The queue of the workers that may reconcile it: its provider is asked on their host only. None where it is gone."""
+    return _QUEUE.first(scale_set_id)
+
+
+_QUEUE = Prepared(lambda pk: ScaleSet.objects.filter(pk=pk).values_list("location__queue", flat=True))
+
+
 class _PassEnd(Enum):
     """How one pass ended."""
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
@@ -13,9 +14,12 @@ LEASE = timedelta(seconds=3)
 
 
 def claim(prober: str) -> dict[int, int]:
-    """Take every scale set that nobody probes, and renew the leases of those held. Returns {scale set id: seq} of all held."""
+    """Take every scale set of this process' queue that nobody probes, and renew the leases of those held.
+
+    Returns {scale set id: seq} of all held. A provider is asked on its own host only: elsewhere its machines would seem to be gone.
+    """
     with transaction.atomic():
-        ids = _FREE.rows(prober)
+        ids = _FREE.rows(prober, settings.ROLLGRID_QUEUE)
         if ids:
             _TAKE(prober, ids)
     return heads(prober)
@@ -23,8 +27,8 @@ def claim(prober: str) -> dict[int, int]:
 
 # In ascending order, as `locked_in_order` has it.
 _FREE = Prepared(
-    lambda prober: (
-        ScaleSet.objects.filter(Q(prober=prober) | clock.is_over("prober_until", LEASE))
+    lambda prober, queue: (
+        ScaleSet.objects.filter(Q(prober=prober) | clock.is_over("prober_until", LEASE), location__queue=queue)
         .select_for_update(of=("self",))
         .order_by("pk")
         .values_list("pk", flat=True)
@@ -39,11 +43,15 @@ _TAKE = PreparedUpdate(
 
 
 def heads(prober: str) -> dict[int, int]:
-    """{scale set id: seq} of all held: where the seq has moved there is news."""
-    return dict(_HEADS.rows(prober))
+    """{scale set id: seq} of all held: where the seq has moved there is news. Without those whose location got another queue."""
+    return dict(_HEADS.rows(prober, settings.ROLLGRID_QUEUE))
 
 
-_HEADS = Prepared(lambda prober: ScaleSet.objects.filter(prober=prober).order_by().values_list("pk", "seq"))
+_HEADS = Prepared(
+    lambda prober, queue: (
+        ScaleSet.objects.filter(prober=prober, location__queue=queue).order_by().values_list("pk", "seq")
+    )
+)
 
 
 def give_back(prober: str) -> None:

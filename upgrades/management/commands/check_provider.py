@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from upgrades import providers
 from upgrades.core import versions
 from upgrades.core.facts import ImageReference
-from upgrades.management.base import UpgradeCommand
+from upgrades.management.base import UpgradeCommand, check_queue
 from upgrades.models import ImageSku, Location
 from upgrades.providers.base import Capabilities, Provider, ProviderError
 from upgrades.providers.checks import running
@@ -88,6 +88,7 @@ def _location(name: str, provider: str) -> Location:
         raise CommandError(f"there is no location {name!r}; there are: {there}")
     if row.provider != provider:
         raise CommandError(f"the provider of {row.name} is {row.provider!r}, not {provider!r}")
+    check_queue(row)
     return row
 
 

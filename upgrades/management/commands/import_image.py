@@ -10,7 +10,7 @@ from django.utils import timezone
 from upgrades.commands.images import preview_publication, publish_image
 from upgrades.commands.importing import import_image
 from upgrades.core.facts import ImageReference
-from upgrades.management.base import UpgradeCommand, add_yes, agree, is_at_a_terminal
+from upgrades.management.base import UpgradeCommand, add_yes, agree, check_queue, is_at_a_terminal
 from upgrades.management.image_changes import summary
 from upgrades.models import Location
 from upgrades.providers.base import ProviderError
@@ -40,6 +40,7 @@ class Command(UpgradeCommand):
         location = Location.objects.filter(name=options["location"].lower()).first()
         if location is None:
             raise CommandError(f"there is no location {options['location']!r}")
+        check_queue(location)
         checksum = _checksum(options)
         if not options["no_publish"]:
             publication = preview_publication(reference, locations=[location.name])
