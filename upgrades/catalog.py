@@ -17,7 +17,7 @@ from upgrades.core.image_contents import (
     package_changes,
     sentence_of_changes,
 )
-from upgrades.models import ImageSku, ImportedImage, Instance, Location, ScaleSet
+from upgrades.models import ImageSku, ImageSource, ImportedImage, Instance, Location, ScaleSet
 
 MAX_PACKAGES = 200  # shown of those that change
 
@@ -79,12 +79,16 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """An SKU with its versions, newest first, and the scale sets that use it. `changes`: what the newest imported version brings."""
+    """An SKU with its versions, newest first, and the scale sets that use it.
+
+    `changes`: what the newest imported version brings. `sources`: where new versions come from by themselves.
+    """
 
     sku: ImageSku
     versions: tuple[Offered, ...]
     scale_sets: tuple[ScaleSet, ...]
     changes: ImageChanges | None = None
+    sources: tuple[ImageSource, ...] = ()
 
     @property
     def changes_sentence(self) -> str:
@@ -107,14 +111,17 @@ class Overview:
 
 def overview() -> list[Overview]:
     """The whole catalogue with counts of instances, in a constant number of queries."""
-    skus = ImageSku.objects.prefetch_related("versions__limited_to")
+    skus = ImageSku.objects.prefetch_related("versions__limited_to", "sources")
     running, failed, imports = _running(), _failed(), _imports()
     users: dict[int, list[ScaleSet]] = {}
     for row in ScaleSet.objects.only("key", "resource_group", "name", "sku_id").order_by("key"):
         users.setdefault(row.sku_id, []).append(row)
     offered = {sku.pk: _offered(sku, running, failed, imports) for sku in skus}
     changes = _changes(offered)
-    return [Overview(sku, offered[sku.pk], tuple(users.get(sku.pk, ())), changes.get(sku.pk)) for sku in skus]
+    return [
+        Overview(sku, offered[sku.pk], tuple(users.get(sku.pk, ())), changes.get(sku.pk), tuple(sku.sources.all()))
+        for sku in skus
+    ]
 
 
 def _imports() -> dict[tuple[int, str], list[ImportedFile]]:

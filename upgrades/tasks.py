@@ -13,7 +13,8 @@ from django.utils import timezone
 from kombu.exceptions import KombuError
 from redis import RedisError
 
-from upgrades import heartbeats, retention, sign_ins
+from upgrades import heartbeats, image_checks, retention, sign_ins
+from upgrades.commands.image_sources import other_queues
 from upgrades.feed.wake_queue import WakeQueue
 from upgrades.heartbeats import Part
 from upgrades.orchestrator import reconcile, schedule
@@ -127,6 +128,22 @@ def purge() -> None:
         send(purge, after=PURGE_REST_SECONDS)
     else:
         sign_ins.purge(now)
+
+
+@shared_task(name="upgrades.tasks.check_image_sources")
+@log_database_errors
+def check_image_sources() -> None:
+    """Begin to check the sources of images that are due. Beat sends this each minute; workers of other queues get it from there."""
+    image_checks.check_due_sources(timezone.now)
+    if settings.ROLLGRID_QUEUE:
+        return
+    for queue in other_queues():
+        try:
+            check_image_sources.apply_async(queue=f"celery.{queue}", expires=50)
+        except (KombuError, RedisError, OSError) as error:
+            log.warning(
+                "the broker did not take check_image_sources for %s (%s); it is sent again in a minute", queue, error
+            )
 
 
 def send(task: "Task[Any, Any]", *args: int, after: float = 0) -> None:

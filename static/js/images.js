@@ -4,7 +4,7 @@ import { isReady } from "./board.js";
 import { $, $$, find, keepFocus, painter } from "./dom.js";
 import { Feed } from "./feed.js";
 import { hearStop } from "./fleet-stop.js";
-import { dayAt } from "./format.js";
+import { dayAt, fullMomentAt } from "./format.js";
 import * as publishing from "./publishing.js";
 import { openShell, standing } from "./shell.js";
 import { countsBySku, imageOf, paintSku } from "./sku-counts.js";
@@ -106,14 +106,17 @@ async function fetchOnce() {
   const text = answer.ok ? await answer.text() : shown;
   if (text === shown) return;
   const refocus = keepFocus(catalogue);
+  const open = $$(".changes[open]", catalogue).map((details) => details.id);
   catalogue.innerHTML = shown = text;
+  for (const id of open) find(`#${id}`)?.setAttribute("open", "");
   dress();
   refocus();
 }
 
 /** Days in the viewer's zone, what was unfolded, and bars. */
 function dress() {
-  for (const time of $$("time", catalogue)) time.textContent = dayAt(time.dateTime);
+  for (const time of $$("time", catalogue))
+    time.textContent = "full" in time.dataset ? fullMomentAt(time.dateTime) : dayAt(time.dateTime);
   for (const section of $$(".sku", catalogue))
     section.classList.toggle("all", unfolded.has(section.dataset.sku));
   paint();

@@ -20,7 +20,7 @@ from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.steering import pause
 from upgrades.commands.upgrades import start
 from upgrades.core.states import InstanceUpgradeState
-from upgrades.models import ApiClient, Batch, Instance, InstanceUpgrade, RollingUpgrade, Transition
+from upgrades.models import ApiClient, Batch, ImageSource, Instance, InstanceUpgrade, RollingUpgrade, Transition
 
 OURS = [model for model in admin.site._registry if model._meta.app_label == "upgrades"]
 READ_ONLY = ["apiclient", "instance", "optout", "rollingupgrade", "instanceupgrade", "transition"]
@@ -36,6 +36,7 @@ def a_fleet(names: str = "ab", instances: int = 3) -> None:
     create_client("pipeline", ApiClient.Role.ADMIN, NOW)
     sets = [a_scale_set(name, instances=instances) for name in names]
     publish("1.0.0")
+    ImageSource.objects.create(name="debian", kind="directory", root="/srv/images", sku=sets[0].sku)
     for row in sets:
         upgrade = start(str(row), "me", NOW)
         a_batch(upgrade, {0: InstanceUpgradeState.FAILED, 1: InstanceUpgradeState.UPGRADING})
@@ -57,7 +58,8 @@ def everywhere() -> list[str]:
 def test_every_page_opens_and_keeps_to_the_policy(ada: Client) -> None:
     a_fleet()
     adding = [
-        f"/admin/upgrades/{name}/add/" for name in ("imagesku", "imageversion", "location", "loadbalancer", "fleetstop")
+        f"/admin/upgrades/{name}/add/"
+        for name in ("imagesku", "imageversion", "imagesource", "location", "loadbalancer", "fleetstop")
     ]
     asking = act(ada, "scaleset/", "delete_scale_sets", 1, select_across="1")
     answers = [asking, *(ada.get(path) for path in [*everywhere(), *adding, "/admin/auth/user/add/"])]

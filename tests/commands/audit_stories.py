@@ -12,6 +12,7 @@ from upgrades.commands import (
     approvals,
     defaults,
     fleet_stops,
+    image_sources,
     images,
     importing,
     load_balancers,
@@ -28,7 +29,7 @@ from upgrades.commands import (
 from upgrades.core.facts import ImageReference
 from upgrades.core.image_contents import ImageContents
 from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
-from upgrades.models import ApiClient, Instance, Location, ScaleSet
+from upgrades.models import ApiClient, ImageSource, Instance, Location, ScaleSet
 
 WEB = "fleet/web"
 LATER = NOW + timedelta(seconds=5)
@@ -194,6 +195,12 @@ def _imported() -> Callable[[], Any]:
     return partial(importing.record_import, FIRST, Location.objects.get(name="westeurope"), done, LATER)
 
 
+def _source_went_back() -> Callable[[], Any]:
+    sku = a_scale_set().sku
+    row = ImageSource.objects.create(name="ubuntu", kind="directory", sku=sku, newest_version="2.0")
+    return partial(image_sources.accept_older, row, LATER)
+
+
 PUBLISH = partial(images.publish_image, ImageReference(*UBUNTU, "16.04.9"), LATER)
 OPT_OUT = partial(opt_outs.opt_out, WEB, ["1", "2"], reason="debugging", owner="ada", now=LATER)
 CREATE = partial(access.create_client, "terraform", ApiClient.Role.OPERATOR, LATER)
@@ -215,6 +222,7 @@ STORIES = {
     ),
     "fleet_stops.end_fleet_stop": Story(_fleet_stopped, "FleetStopEnded", ""),
     "importing.record_import": Story(_imported, "ImageImported", f"{':'.join(UBUNTU)}:0.0.1"),
+    "image_sources.accept_older": Story(_source_went_back, "ImageSourceAccepted", "ubuntu"),
     "images.withdraw_image": Story(lambda: WITHDRAW, "ImageWithdrawn", f"{':'.join(UBUNTU)}:0.0.1"),
     "images.undo_withdrawal": Story(_withdrawn, "ImageWithdrawalUndone", f"{':'.join(UBUNTU)}:0.0.1"),
     "images.publish_image": Story(lambda: PUBLISH, "ImagePublished", f"{':'.join(UBUNTU)}:16.04.9"),

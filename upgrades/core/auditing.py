@@ -38,6 +38,7 @@ class ObjectKind(StrEnum):
 
     SCALE_SET = "scale set"
     IMAGE = "image"
+    IMAGE_SOURCE = "image source"
     SKU = "SKU"
     LOCATION = "location"
     LOAD_BALANCER = "load balancer"

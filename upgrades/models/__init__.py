@@ -8,6 +8,7 @@ from upgrades.models.defaults import UpgradeDefaults
 from upgrades.models.event import Event, Transition
 from upgrades.models.fleet_stop import FleetStop
 from upgrades.models.image import ImageSku, ImageVersion
+from upgrades.models.image_source import ImageSource
 from upgrades.models.imported_image import ImportedImage
 from upgrades.models.instance import Instance, OptOut
 from upgrades.models.load_balancer import LoadBalancer
@@ -29,6 +30,7 @@ __all__ = [
     "Event",
     "FleetStop",
     "ImageSku",
+    "ImageSource",
     "ImageVersion",
     "ImportedImage",
     "Instance",

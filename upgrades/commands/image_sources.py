@@ -1,0 +1,237 @@
+"""Checks sources of images: what is new and verified is imported and published, everything else is said and kept with the source."""
+
+import asyncio
+import logging
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q
+
+from upgrades.commands.audit import audited, note, unaudited
+from upgrades.commands.errors import Refused
+from upgrades.commands.images import preview_publication, publish_image
+from upgrades.commands.importing import import_image
+from upgrades.core import versions
+from upgrades.core.auditing import ObjectKind
+from upgrades.core.facts import ImageReference
+from upgrades.image_sources.errors import SourceError
+from upgrades.image_sources.looking import Look, SourceKind, SourceSettings, look, opened
+from upgrades.image_sources.offers import Offer
+from upgrades.image_sources.places import download
+from upgrades.image_sources.simplestreams import Filter
+from upgrades.models import ImageSource, Location
+from upgrades.providers.base import ProviderError
+
+log = logging.getLogger(__name__)
+CLAIM = timedelta(minutes=3)  # renewed each minute by the process that checks the source
+RENEW_SECONDS = 60.0
+Clock = Callable[[], datetime]
+
+
+def due_image_sources(now: datetime) -> list[ImageSource]:
+    """Those that are for the workers of this process' queue to check. What is wrong with one of several queues is for those of none."""
+    due = [(row, row.queues()) for row in ImageSource.objects.filter(enabled=True) if row.is_due(now)]
+    return [row for row, queues in due if (queues[0] if len(queues) == 1 else "") == settings.ROLLGRID_QUEUE]
+
+
+def other_queues() -> set[str]:
+    """The queues of sources' locations besides that of this process."""
+    used = ImageSource.objects.filter(enabled=True).values_list("locations__queue", flat=True)
+    return {queue for queue in used if queue and queue != settings.ROLLGRID_QUEUE}
+
+
+@unaudited("what it imports and publishes is in the audit trail")
+def check_image_source(row: ImageSource, clock: Clock) -> str:
+    """Import and publish the newest version of the source where it is new. Returns what was done, or why nothing was, for people.
+
+    May take hours. Of what is wrong nothing is raised: it is kept with the source.
+    """
+    with _claimed(row, clock) as is_ours:
+        if not is_ours:
+            return f"{row}: it is being checked by another process"
+        try:
+            done = _check(row, clock)
+        except (SourceError, ProviderError, Refused) as error:
+            return _failed(row, clock, str(error))
+        except OSError as error:
+            return _failed(row, clock, f"its image could not be written or read: {error}")
+        _note(row, clock, "")
+        return f"{row}: {done}"
+
+
+@audited("ImageSourceAccepted", ObjectKind.IMAGE_SOURCE)
+def accept_older(row: ImageSource, now: datetime) -> None:
+    """Forget what the source had before, so that its next check takes what it offers then, even if that is older."""
+    with transaction.atomic():
+        before = {"newest_version": row.newest_version, "updated": row.updated}
+        ImageSource.objects.filter(pk=row.pk).update(newest_version="", updated={}, checked_at=None)
+        note(
+            f"Accepted that the image source {row} goes back.",
+            before=before,
+            after={"newest_version": "", "updated": {}},
+        )
+
+
+def settings_of(row: ImageSource) -> SourceSettings:
+    """Raises SourceError where it is not said whether its images are signed."""
+    if not row.keyring and not row.allow_unsigned:
+        raise SourceError(
+            "it has neither a keyring nor the permission to take images that nobody has signed: set one of them"
+        )
+    if len(queues := row.queues()) > 1:
+        names = ", ".join(queue or "none" for queue in queues)
+        raise SourceError(f"its locations are run from several hosts (queues {names}): add a source for each host")
+    wanted = Filter(row.product, row.item, row.arch, row.version_prefix)
+    return SourceSettings(SourceKind(row.kind), row.root, row.keyring, row.pattern, wanted)
+
+
+def _check(row: ImageSource, clock: Clock) -> str:
+    source = settings_of(row)
+    found = asyncio.run(_look(source))
+    _refuse_older(row, found)
+    offer, sku = found.offer, row.sku
+    reference = ImageReference(sku.publisher, sku.offer, sku.sku, offer.version)
+    places = [place for place in row.locations.all() if not _has(row, place, offer.version)]
+    _seen(row, found)
+    if not places:
+        _have(row, offer.version)
+        return f"{offer.version} is its newest version, as before"
+    preview_publication(reference, locations=[place.name for place in places])
+    if not row.keyring:
+        log.warning(
+            "image source %s: nobody has signed %s; it is taken because `allow unsigned` is set", row, reference
+        )
+    with _downloaded(row, source, offer) as file:
+        _bring(reference, places, file, offer, clock)
+    _have(row, offer.version)
+    return f"imported and published {offer.version} in {', '.join(place.name for place in places)}"
+
+
+async def _look(source: SourceSettings) -> Look:
+    async with opened(source.root) as place:
+        return await look(place, source)
+
+
+def _refuse_older(row: ImageSource, found: Look) -> None:
+    """A source that goes back may be an attack: old images have known holes, and their signatures are good for ever."""
+    for name, at in found.updated.items():
+        before = row.updated.get(name)
+        if before and at < datetime.fromisoformat(before):
+            raise SourceError(
+                f"its {name} is of {at.isoformat()}, and was of {before} before: it went back, and is not used. Wait until the source "
+                "is whole again, or find out who changed it"
+            )
+    if gone := sorted(set(row.updated) - set(found.updated)):
+        raise SourceError(f"its {gone[0]} says no more when it was made, as it did before: it is not used")
+    newest = row.newest_version
+    if newest and versions.is_older(found.offer.version, newest):
+        raise SourceError(
+            f"its newest version is {found.offer.version}, and was {newest} before: an older image is not used. If {newest} was taken "
+            "back on purpose, withdraw it here too, and let the admin accept what the source offers now"
+        )
+
+
+def _has(row: ImageSource, place: Location, version: str) -> bool:
+    """Was it ever published there? A version that people withdrew stays withdrawn."""
+    return row.sku.published_in(place).filter(version=version).exists()
+
+
+@contextmanager
+def _downloaded(row: ImageSource, source: SourceSettings, offer: Offer) -> Iterator[Path]:
+    """In a folder of the source's own, which is emptied: what a process left there that was killed goes, too."""
+    folder = settings.ROLLGRID_HOME / "image-sources" / row.name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        file = folder / offer.path.rpartition("/")[2]
+        asyncio.run(_download(source, offer, file))
+        yield file
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _download(source: SourceSettings, offer: Offer, file: Path) -> None:
+    async with opened(source.root) as place:
+        await download(place, offer, file)
+
+
+def _bring(reference: ImageReference, places: list[Location], file: Path, offer: Offer, clock: Clock) -> None:
+    """To each location by itself: one that is away holds up no other. Raises SourceError."""
+    errors = []
+    for place in places:
+        try:
+            import_image(reference, place, file, offer.sha256, clock())
+            publish_image(reference, clock(), locations=[place.name])
+        except (ProviderError, Refused) as error:
+            errors.append(f"{place.name}: {error.message}")
+    if errors:
+        raise SourceError(f"{reference.version} could not be imported in {'; '.join(errors)}")
+
+
+# --- what is kept with the source -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _claimed(row: ImageSource, clock: Clock) -> Iterator[bool]:
+    """Whether this process may check the source: no other one does meanwhile."""
+    if not _claim(row, clock()):
+        yield False
+        return
+    over = threading.Event()
+    renewing = threading.Thread(target=_renew, args=(row, clock, over), name=f"claim of {row}", daemon=True)
+    renewing.start()
+    try:
+        yield True
+    finally:
+        over.set()
+        renewing.join()
+        _give_back(row)
+
+
+@unaudited("that a check runs is no act of anybody's")
+def _claim(row: ImageSource, now: datetime) -> bool:
+    free = Q(claimed_until=None) | Q(claimed_until__lt=now) | Q(claimed_until__gt=now + 2 * CLAIM)
+    return bool(ImageSource.objects.filter(free, pk=row.pk).update(claimed_until=now + CLAIM))
+
+
+@unaudited("that a check runs is no act of anybody's")
+def _give_back(row: ImageSource) -> None:
+    ImageSource.objects.filter(pk=row.pk).update(claimed_until=None)
+
+
+@unaudited("that a check runs is no act of anybody's")
+def _renew(row: ImageSource, clock: Clock, over: threading.Event) -> None:
+    while not over.wait(RENEW_SECONDS):
+        ImageSource.objects.filter(pk=row.pk).update(claimed_until=clock() + CLAIM)
+    connection.close()
+
+
+def _failed(row: ImageSource, clock: Clock, error: str) -> str:
+    log.warning("image source %s: %s", row, error)
+    _note(row, clock, error)
+    return f"{row}: {error}"
+
+
+@unaudited("what a check found is no act of anybody's")
+def _note(row: ImageSource, clock: Clock, error: str) -> None:
+    """`error_since` is when the source was well last."""
+    now = clock()
+    since = (row.error_since or now) if error else None
+    ImageSource.objects.filter(pk=row.pk).update(checked_at=now, error=error[:1000], error_since=since)
+
+
+@unaudited("what a check found is no act of anybody's")
+def _seen(row: ImageSource, found: Look) -> None:
+    updated = {name: at.isoformat() for name, at in found.updated.items()}
+    ImageSource.objects.filter(pk=row.pk).update(updated=updated)
+
+
+@unaudited("importing and publishing are in the audit trail")
+def _have(row: ImageSource, version: str) -> None:
+    ImageSource.objects.filter(pk=row.pk).update(newest_version=version)
