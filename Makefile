@@ -22,7 +22,7 @@ UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hash
 TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-compute==37.2.0 azure-mgmt-compute==39.0.0 \
 	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0
 
-.PHONY: help run run-vms install install-clients install-libvirt test test-fast test-machines check lint soak fuzz bench vm-image screenshots texts lock azure-types
+.PHONY: help run run-vms run-incus install install-clients install-libvirt test test-fast test-machines check lint soak fuzz bench vm-image screenshots texts lock azure-types
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -34,6 +34,9 @@ run: $(VENV)/runtime.stamp ## start Rollgrid with the demonstration fleet; UP="-
 run-vms: $(VENV)/runtime.stamp ## the same with real virtual machines on this host (docs/providers.md says what they need)
 	@$(BIN)/python -m upgrades.providers.hosts.guest_image --lacking 1.0.0 1.1.0 1.2.0:sick 1.3.0:dead
 	@exec $(BIN)/python manage.py up --machines qemu $(UP)
+
+run-incus: $(VENV)/runtime.stamp ## the same with real containers, of this host's Incus or one of its own; nothing of it is left after
+	@exec $(BIN)/python -m upgrades.providers.incus.demo $(BIN)/python manage.py up --machines incus $(UP)
 
 install: $(VENV)/test.stamp ## make .venv with all locked dependencies
 

@@ -21,11 +21,12 @@ import aiohttp
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.containers.incus import Incus, give_root_ids, lacks
+from tests.containers.incus import Incus
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import OperationKind
 from upgrades.providers.base import DataDisk, MachineProfile, Operation, Provider, ScaleSetReference
 from upgrades.providers.checks.site import done
+from upgrades.providers.incus.demo.daemon import lacks
 from upgrades.providers.incus.records import name_of
 
 SET = ScaleSetReference("bench/web")
@@ -141,7 +142,6 @@ def main() -> None:
     if lack := lacks():
         print(f"left out: {lack}")
         return
-    give_root_ids()
     incus = Incus()
     try:
         incus.start()

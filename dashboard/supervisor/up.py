@@ -51,9 +51,9 @@ def read(arguments: Sequence[str]) -> Options:
     parser.add_argument("--demo", action="store_true", help="make the demonstration fleet")
     parser.add_argument(
         "--machines",
-        choices=["qemu", "libvirt"],
+        choices=["qemu", "libvirt", "incus"],
         default="",
-        help="a demonstration on real virtual machines of this host",
+        help="a demonstration on real machines of this host",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     parser.add_argument("--http-port", type=_port, default=8000, help="%(default)s; not used with ROLLGRID_HTTPS_ONLY")

@@ -5,8 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.containers.incus import Incus, give_root_ids, lacks
+from tests.containers.incus import Incus
 from upgrades.providers.base import Provider, ScaleSetReference
+from upgrades.providers.incus.demo.daemon import lacks
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,7 +22,6 @@ def incus() -> Iterator[Incus]:
     if lack := lacks():
         # Where everything must be tested, a test that is left out is a failure.
         pytest.fail(lack) if "CI" in os.environ else pytest.skip(lack)
-    give_root_ids()
     running = Incus()
     try:
         running.start()

@@ -12,11 +12,11 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from tests.containers.incus import Incus
-from tests.containers.tiny_image import Kind, tiny_image
 from tests.stories import a_scale_set
 from upgrades.core.facts import ImageReference
 from upgrades.models import ImageVersion, Location
 from upgrades.providers.base import Provider, ProviderError, TakesImages
+from upgrades.providers.incus.demo.tiny_image import Kind, tiny_image
 
 
 @pytest.fixture

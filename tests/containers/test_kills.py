@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.containers.incus import Incus
-from tests.containers.tiny_image import DATA, Kind
 from tests.providers.contract import FURNISHED, NEW, OLD, create, done, play, reimage, restore
 from tests.waiting import wait_until
 from upgrades.core.states import Provisioning
 from upgrades.providers.base import InstanceView, Operation, Provider, ScaleSetReference
+from upgrades.providers.incus.demo.tiny_image import DATA, Kind
 from upgrades.providers.incus.records import Key, Phase, name_of
 
 CHECKOUT = Path(__file__).resolve().parents[2]

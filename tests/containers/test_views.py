@@ -8,7 +8,7 @@ from tests.providers.contract import create, done
 from upgrades.providers.base import Provider, ScaleSetReference
 from upgrades.providers.incus.records import name_of
 
-SECONDS = 6
+SECONDS = 3
 
 
 def test_a_machine_is_seen_while_it_stops_and_starts(incus: Incus, scale_set: ScaleSetReference) -> None:
@@ -33,6 +33,6 @@ def test_a_machine_is_seen_while_it_stops_and_starts(incus: Incus, scale_set: Sc
     with ThreadPoolExecutor(1) as pool:
         switching = pool.submit(switched)
         found = incus.play(seen)
-        assert switching.result() > 2
-    assert len(found) > 10
+        assert switching.result() > 1
+    assert len(found) > 5
     assert [instances for instances in found if instances != ["0", "1"]] == []

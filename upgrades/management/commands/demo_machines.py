@@ -1,8 +1,9 @@
-"""`manage.py demo_machines qemu` or `libvirt`: a scale set of real virtual machines to look at. Doing it again changes nothing."""
+"""`manage.py demo_machines qemu`, `libvirt` or `incus`: a scale set of real machines to look at. Doing it again changes nothing."""
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,37 +23,58 @@ from upgrades.providers import load
 from upgrades.providers.base import ProviderError, ScaleSetReference
 from upgrades.providers.hosts import programs
 from upgrades.providers.hosts.image_store import ImageStore
+from upgrades.providers.incus.demo import project
+from upgrades.providers.incus.demo.api import Api, Refused
+from upgrades.providers.incus.demo.tiny_image import busybox
+from upgrades.providers.incus.settings import ALIAS
 
-GROUP, NAME, BALANCER = "demo", "machines", "machines-lb"
-LOCATIONS = {"qemu": ("thishost", "This host"), "libvirt": ("thishost-libvirt", "libvirt on this host")}
+GROUP = "demo"
 IMAGE = ImageReference("Rollgrid", "Guest", "tiny", "1.0.0")
 SETTINGS = {"memory_mb": 128, "ports": [80]}
 PROBE_PATH = "/cgi-bin/healthz"
-MAX_MACHINES = 50
+MAX_MACHINES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is made with a provider. `prepare`: the location's settings; raises CommandError, which names all that is missing."""
+
+    name: str
+    location: str
+    shown_location: str
+    machines: str
+    instances: int
+    prepare: Callable[[Path], dict[str, Any]]
+
+    @property
+    def path(self) -> str:
+        return f"{GROUP}/{self.name}"
 
 
 class Command(UpgradeCommand):
-    help = "Creates a location for virtual machines on this host, and a scale set there, with the tiny guest OS of `make vm-image`."
+    help = "Creates a location for real machines on this host, and a scale set there, with a tiny guest OS."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("provider", choices=list(LOCATIONS))
-        parser.add_argument("--instances", type=whole_number(1, MAX_MACHINES), default=5, metavar="N")
+        parser.add_argument("provider", choices=list(KINDS))
+        parser.add_argument("--instances", type=whole_number(1, MAX_MACHINES), metavar="N")
 
     def handle(self, *args: Any, **options: Any) -> None:
         provider, home = options["provider"], Path(settings.ROLLGRID_HOME)
-        check_host(home)
-        location = Location.objects.filter(name=LOCATIONS[provider][0]).first()
-        own = location.settings if location else settings_of(provider, home)
-        check_answer(provider, home, own)
+        kind = KINDS[provider]
+        prepared = kind.prepare(home)
+        location = Location.objects.filter(name=kind.location).first()
+        own = location.settings if location else prepared
+        check_answer(provider, home, own, kind)
         now = timezone.now()
-        if ScaleSet.objects.filter(key=ScaleSet.key_of(GROUP, NAME)).exists():
-            self.stdout.write(f"{GROUP}/{NAME} is there already")
+        if ScaleSet.objects.filter(key=kind.path).exists():
+            self.stdout.write(f"{kind.path} is there already")
             return
-        _make(provider, own, options["instances"], now)
+        instances = options["instances"] or kind.instances
+        _make(provider, kind, own, instances, now)
         self.stdout.write(
-            f"{GROUP}/{NAME} has {options['instances']} virtual machines on this host. Upgrade them: "
+            f"{kind.path} has {instances} {kind.machines} on this host. Upgrade them: "
             f"{PROGRAM} publish_image {IMAGE.publisher} {IMAGE.offer} {IMAGE.sku} 1.1.0 (1.2.0 is sick, 1.3.0 never boots). "
-            f"They run on until {PROGRAM} delete_scale_set {GROUP}/{NAME}."
+            f"They run on until {PROGRAM} delete_scale_set {kind.path}."
         )
 
 
@@ -66,21 +88,51 @@ def check_host(home: Path) -> None:
         raise CommandError(f"{error.message} `make vm-image` makes it.") from error
 
 
-def settings_of(provider: str, home: Path) -> dict[str, Any]:
-    """With libvirt: root's own machines are the system's. The images are those that `make vm-image` made for QEMU."""
-    if provider != "libvirt":
-        return SETTINGS
+def prepare_qemu(home: Path) -> dict[str, Any]:
+    check_host(home)
+    return SETTINGS
+
+
+def prepare_libvirt(home: Path) -> dict[str, Any]:
+    """Root's own machines are the system's. The images are those that `make vm-image` made for QEMU."""
+    check_host(home)
     uri = "qemu:///system" if os.geteuid() == 0 else "qemu:///session"
     return {**SETTINGS, "uri": uri, "images": str(home / "qemu" / "images")}
 
 
-def check_answer(provider: str, home: Path, own: Mapping[str, object]) -> None:
+def prepare_incus(home: Path) -> dict[str, Any]:
+    """The project and the images of the demonstration are made, in the Incus of this computer."""
+    if busybox() is None:
+        raise CommandError("the guest is made of a static busybox: apt install busybox-static")
+    api = Api(project.socket())
+    if not api.answers():
+        raise CommandError(
+            f"no Incus answers at {api.socket}: install it (docs/providers.md), start it, and let this user into its group `incus-admin`; "
+            "INCUS_SOCKET names another place. `make run-incus` as root starts one of its own."
+        )
+    try:
+        if lack := project.lacks(api):
+            raise CommandError(f"the Incus at {api.socket} is not ready: {lack}")
+        project.make(api, IMAGE, ALIAS)
+        return {"socket": str(api.socket), "project": project.PROJECT, "pool": project.pool(api)}
+    except (OSError, Refused) as error:
+        raise CommandError(f"the Incus at {api.socket} does not do it: {error}") from error
+
+
+KINDS: Mapping[str, Kind] = {
+    "qemu": Kind("machines", "thishost", "This host", "virtual machines", 5, prepare_qemu),
+    "libvirt": Kind("machines", "thishost-libvirt", "libvirt on this host", "virtual machines", 5, prepare_libvirt),
+    "incus": Kind("containers", "thishost-incus", "Incus on this host", "containers", 20, prepare_incus),
+}
+
+
+def check_answer(provider: str, home: Path, own: Mapping[str, object], kind: Kind) -> None:
     """Raises CommandError where the host does not answer the provider."""
 
     async def views() -> None:
         asked = load(provider, home, own)
         try:
-            await asked.views(ScaleSetReference(f"{GROUP}/{NAME}"))
+            await asked.views(ScaleSetReference(kind.path))
         finally:
             await asked.close()
 
@@ -90,26 +142,25 @@ def check_answer(provider: str, home: Path, own: Mapping[str, object]) -> None:
         raise CommandError(error.message) from error
 
 
-def _make(provider: str, own: Mapping[str, object], instances: int, now: datetime) -> None:
-    name, shown = LOCATIONS[provider]
+def _make(provider: str, kind: Kind, own: Mapping[str, object], instances: int, now: datetime) -> None:
     location, _ = Location.objects.get_or_create(
-        name=name, defaults={"display_name": shown, "provider": provider, "settings": own}
+        name=kind.location, defaults={"display_name": kind.shown_location, "provider": provider, "settings": own}
     )
     names = {"publisher": IMAGE.publisher, "offer": IMAGE.offer, "sku": IMAGE.sku}
     sku, _ = ImageSku.objects.get_or_create(key=ImageSku.key_of(**names), defaults={**names, "os_type": "Linux"})
     if not sku.published_in(location).exists():
-        publish_image(IMAGE, now, locations=[name])
+        publish_image(IMAGE, now, locations=[kind.location])
     probe = {"protocol": "Http", "port": 80, "requestPath": PROBE_PATH, "intervalInSeconds": 5, "numberOfProbes": 2}
-    balancer = {"location": name, "properties": {"probes": [{"name": "http", "properties": probe}]}}
-    put_load_balancer(f"{GROUP}/{BALANCER}", balancer, now)
-    set_model(f"{GROUP}/{NAME}", _document(name, instances), now)
+    balancer = {"location": kind.location, "properties": {"probes": [{"name": "http", "properties": probe}]}}
+    put_load_balancer(f"{kind.path}-lb", balancer, now)
+    set_model(kind.path, _document(kind, instances), now)
 
 
-def _document(location: str, instances: int) -> dict[str, Any]:
-    balancer = f"/subscriptions/demo/resourceGroups/{GROUP}/providers/Microsoft.Network/loadBalancers/{BALANCER}"
+def _document(kind: Kind, instances: int) -> dict[str, Any]:
+    balancer = f"/subscriptions/demo/resourceGroups/{GROUP}/providers/Microsoft.Network/loadBalancers/{kind.name}-lb"
     image = {"publisher": IMAGE.publisher, "offer": IMAGE.offer, "sku": IMAGE.sku, "version": "latest"}
     return {
-        "location": location,
+        "location": kind.location,
         "sku": {"name": "Standard_B1s", "tier": "Standard", "capacity": instances},
         "properties": {
             "upgradePolicy": {"mode": "Manual", "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True}},

@@ -11,6 +11,7 @@ from upgrades.providers.base import ProviderError
 from upgrades.providers.hosts.extension_scripts import ExtensionScripts
 
 SOCKET = "/var/lib/incus/unix.socket"
+ALIAS = "rollgrid/{publisher}/{offer}/{sku}/{version}"
 CERTIFICATES = ("client_certificate", "client_key", "server_certificate")
 KINDS = ("container", "virtual-machine")
 WITHOUT_SCRIPT = "extensions_without_script"
@@ -30,7 +31,7 @@ class Settings:
     profiles: tuple[str, ...] = ("default",)
     pool: str = "default"
     kind: str = "container"
-    image_alias: str = "rollgrid/{publisher}/{offer}/{sku}/{version}"
+    image_alias: str = ALIAS
     boot_seconds: float = 300.0
     stop_seconds: float = 30.0
     extension_seconds: float = 600.0

@@ -1,4 +1,4 @@
-"""A whole operating system of two megabytes, for containers in tests: busybox, and an init of a few lines.
+"""A whole operating system of two megabytes, for containers of tests and of the demonstration: busybox, and an init of a few lines.
 
 It answers HTTP on port 80, counts its boots on its data volume, and runs its custom data as a script, once on each OS disk.
 """

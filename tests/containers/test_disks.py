@@ -1,63 +1,15 @@
-"""A fleet of real containers, upgraded in batches: proved from inside, and over HTTP as a probe sees it."""
-
-import asyncio
-import http.client
+"""What becomes of a real container's disks: in a swap, in one that fails, and in a creation that did."""
 
 import pytest
 
-from tests.containers.incus import BROKEN, DEAD, SICK, Incus
-from tests.containers.tiny_image import DATA
+from tests.containers.incus import BROKEN, DEAD, Incus
 from tests.providers.contract import FURNISHED, NEW, OLD, create, delete, done, outcomes, reimage, restore
-from tests.waiting import wait_until
 from upgrades.core.states import Power, Provisioning
-from upgrades.providers.base import InstanceView, MachineProfile, Progress, Provider, ScaleSetReference
+from upgrades.providers.base import MachineProfile, Progress, Provider, ScaleSetReference
+from upgrades.providers.incus.demo.tiny_image import DATA
 from upgrades.providers.incus.records import Key, Phase, name_of
 
-MACHINES, BATCH = 20, 5
 SAYS_HELLO = MachineProfile(custom_data="ZWNobyBoZWxsbyA+IC9oZWxsbw==")  # echo hello > /hello
-
-
-def asked(provider: Provider, view: InstanceView) -> tuple[int, str]:
-    """Status and body of the machine's health page."""
-    connection = http.client.HTTPConnection(*provider.endpoint(view.address, 80), timeout=5)
-    try:
-        connection.request("GET", "/cgi-bin/healthz")
-        response = connection.getresponse()
-        return response.status, response.read().decode().strip()
-    except OSError:
-        return 0, ""
-    finally:
-        connection.close()
-
-
-def answers(provider: Provider, view: InstanceView) -> tuple[int, str]:
-    """As soon as it answers: its address is known a moment before its web server is there."""
-    wait_until(lambda: asked(provider, view)[0])
-    return asked(provider, view)
-
-
-@pytest.mark.slow
-def test_twenty_containers_are_upgraded_in_batches(incus: Incus, scale_set: ScaleSetReference) -> None:
-    async def story(provider: Provider) -> None:
-        before = await done(provider, *(create(scale_set, str(number)) for number in range(MACHINES)))
-        identities = {view.instance: _identity(incus, scale_set, view.instance) for view in before}
-        for first in range(0, MACHINES, BATCH):
-            batch = before[first : first + BATCH]
-            for view in await done(provider, *(reimage(scale_set, view.instance) for view in batch)):
-                status = await asyncio.to_thread(answers, provider, view)
-                assert (view.version, status) == (NEW, (200, NEW))
-        after = await provider.views(scale_set)
-        for view in before:
-            assert after[view.instance].data_disks == view.data_disks
-            assert after[view.instance].address == view.address
-            assert incus.read(scale_set, view.instance, f"{DATA}/boots").strip() == "2"
-            assert incus.read(scale_set, view.instance, f"{DATA}/.rollgrid-marker") == view.data_disks[0].marker
-            assert _identity(incus, scale_set, view.instance) == identities[view.instance]
-        await done(provider, *(delete(scale_set, view.instance) for view in before))
-
-    incus.play(story)
-    name = name_of(scale_set, "")
-    assert not [each for each in (*incus.names(), *incus.volumes()) if each.startswith(name[:15])]
 
 
 @pytest.mark.slow
@@ -81,16 +33,6 @@ def test_the_old_root_comes_back_file_by_file(incus: Incus, scale_set: ScaleSetR
 
     incus.play(story)
     assert not incus.copies(scale_set)
-
-
-def test_a_sick_version_runs_and_says_so_itself(incus: Incus, scale_set: ScaleSetReference) -> None:
-    async def story(provider: Provider) -> None:
-        await done(provider, create(scale_set, "0"))
-        (sick,) = await done(provider, reimage(scale_set, "0", SICK))
-        assert (sick.version, sick.provisioning) == (SICK, Provisioning.SUCCEEDED)
-        assert await asyncio.to_thread(answers, provider, sick) == (503, SICK)
-
-    incus.play(story)
 
 
 @pytest.mark.parametrize("version", [DEAD, pytest.param(BROKEN, marks=pytest.mark.slow)])
@@ -132,6 +74,7 @@ def test_a_creation_that_failed_is_made_anew(incus: Incus, scale_set: ScaleSetRe
     assert len([name for name in incus.volumes() if name.startswith(name_of(scale_set, "0"))]) == 2
 
 
+@pytest.mark.slow
 def test_a_machine_with_a_failed_creation_can_be_reimaged(incus: Incus, scale_set: ScaleSetReference) -> None:
     async def story(provider: Provider) -> None:
         birth = create(scale_set, "0", DEAD)
@@ -145,6 +88,7 @@ def test_a_machine_with_a_failed_creation_can_be_reimaged(incus: Incus, scale_se
     incus.play(story, boot_seconds=4)
 
 
+@pytest.mark.slow
 def test_a_machine_of_an_abandoned_revival_is_copied_before_it_is_reimaged(
     incus: Incus, scale_set: ScaleSetReference
 ) -> None:
@@ -179,8 +123,3 @@ def test_data_of_a_deleted_instance_survive_its_creation(incus: Incus, scale_set
 
     incus.play(story)
     assert not [name for name in incus.volumes() if name.startswith(name_of(scale_set, "0"))]
-
-
-def _identity(incus: Incus, scale_set: ScaleSetReference, instance: str) -> tuple[str, str]:
-    config = incus.config(name_of(scale_set, instance))
-    return config["volatile.uuid"], config["volatile.eth0.hwaddr"]
