@@ -16,7 +16,7 @@ from tests.virtual_machines.conftest import BY_ALL
 from tests.virtual_machines.host import BOOT_SECONDS, DEAD, NEW, OLD, SICK, Host, health
 from tests.waiting import wait_until
 from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
-from upgrades.management.commands.demo_machines import LOCATIONS
+from upgrades.management.commands.demo_machines import KINDS
 from upgrades.models import InstanceUpgrade, Location, RollingUpgrade
 
 PATH = "demo/machines"
@@ -36,7 +36,7 @@ class Fleet:
 
     @property
     def location(self) -> "QuerySet[Location]":
-        return Location.objects.using(LIVE).filter(name=LOCATIONS[self.host.name][0])
+        return Location.objects.using(LIVE).filter(name=KINDS[self.host.name].location)
 
 
 @pytest.fixture(scope="module", params=BY_ALL)
@@ -61,7 +61,7 @@ def fleet(
         found = Fleet(running, host, 5 if name == "libvirt" else 3)
         if name == "libvirt":  # another daemon than the system's, which the demonstration would ask
             location = {
-                "name": LOCATIONS[name][0],
+                "name": KINDS[name].location,
                 "display_name": "here",
                 "provider": name,
                 "settings": dict(host.given),
