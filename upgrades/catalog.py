@@ -128,9 +128,8 @@ def _imports() -> dict[tuple[int, str], list[ImportedFile]]:
     """{(pk of the SKU, version): its files}, without all that is in them."""
     columns = ("pk", "location__name", "size", "contents__os_name", "contents__kernel", "package_count")
     found: dict[tuple[int, str], list[ImportedFile]] = {}
-    for sku, version, *values in ImportedImage.objects.order_by("location__name").values_list(
-        "sku", "version", *columns
-    ):
+    rows = ImportedImage.objects.filter(removed_at=None).order_by("location__name")
+    for sku, version, *values in rows.values_list("sku", "version", *columns):
         pk, location, size, os_name, kernel, count = values
         file = ImportedFile(pk, location, size, os_name or "", kernel or "", count)
         found.setdefault((sku, version), []).append(file)

@@ -29,7 +29,7 @@ from upgrades.commands import (
 from upgrades.core.facts import ImageReference
 from upgrades.core.image_contents import ImageContents
 from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
-from upgrades.models import ApiClient, ImageSource, Instance, Location, ScaleSet
+from upgrades.models import ApiClient, ImageSource, ImportedImage, Instance, Location, ScaleSet
 
 WEB = "fleet/web"
 LATER = NOW + timedelta(seconds=5)
@@ -195,6 +195,16 @@ def _imported() -> Callable[[], Any]:
     return partial(importing.record_import, FIRST, Location.objects.get(name="westeurope"), done, LATER)
 
 
+def _not_needed() -> Callable[[], Any]:
+    sku = a_scale_set().sku
+    Location.objects.filter(name="westeurope").update(provider="qemu", settings={"images": "/nonexistent"})
+    place = Location.objects.get(name="westeurope")
+    row = ImportedImage.objects.create(
+        sku=sku, version="0.0.1", location=place, sha256="0" * 64, size=5, imported_at=NOW
+    )
+    return partial(importing.remove_image, FIRST, row, LATER)
+
+
 def _source_went_back() -> Callable[[], Any]:
     sku = a_scale_set().sku
     row = ImageSource.objects.create(name="ubuntu", kind="directory", sku=sku, newest_version="2.0")
@@ -221,6 +231,7 @@ STORIES = {
         lambda: partial(fleet_stops.stop_fleet, reason="x", owner="ada", now=LATER), "FleetStopped", ""
     ),
     "fleet_stops.end_fleet_stop": Story(_fleet_stopped, "FleetStopEnded", ""),
+    "importing.remove_image": Story(_not_needed, "ImageRemoved", f"{':'.join(UBUNTU)}:0.0.1"),
     "importing.record_import": Story(_imported, "ImageImported", f"{':'.join(UBUNTU)}:0.0.1"),
     "image_sources.accept_older": Story(_source_went_back, "ImageSourceAccepted", "ubuntu"),
     "images.withdraw_image": Story(lambda: WITHDRAW, "ImageWithdrawn", f"{':'.join(UBUNTU)}:0.0.1"),

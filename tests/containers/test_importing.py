@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import platform
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from uuid import uuid4
@@ -12,10 +13,11 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from tests.containers.incus import Incus
+from tests.providers.contract import create, delete, done
 from tests.stories import a_scale_set
 from upgrades.core.facts import ImageReference
 from upgrades.models import ImageVersion, Location
-from upgrades.providers.base import Provider, ProviderError, TakesImages
+from upgrades.providers.base import Provider, ProviderError, ScaleSetReference, TakesImages
 from upgrades.providers.incus.demo.tiny_image import Kind, tiny_image
 
 
@@ -92,6 +94,47 @@ def test_an_image_that_is_there_already_only_gets_the_alias(
     incus.ask("POST", "/1.0/images", data=file.read_bytes())
     give(incus, image, file)
     assert list(aliases(incus, image).values()) == [sha256(file)]
+
+
+def removed(incus: Incus, image: ImageReference) -> bool:
+    async def story(provider: Provider) -> bool:
+        assert isinstance(provider, TakesImages)
+        return await provider.remove_image(image)
+
+    return incus.play(story)
+
+
+def test_an_imported_image_is_removed_unless_a_machine_has_it(
+    incus: Incus, image: ImageReference, scale_set: ScaleSetReference, tmp_path: Path
+) -> None:
+    file = packed(tmp_path, "1.0.0")
+    give(incus, image, file)
+    operation = replace(create(scale_set, "0"), image=image)
+    incus.play(lambda provider: done(provider, operation))
+    with pytest.raises(ProviderError, match="is in use: the instance rg-"):
+        removed(incus, image)
+    incus.play(lambda provider: done(provider, delete(scale_set, "0")))
+    assert removed(incus, image) is True
+    assert sha256(file) not in images(incus) and not aliases(incus, image)
+    assert removed(incus, image) is False
+
+
+def test_an_image_of_somebody_else_is_not_removed(incus: Incus, image: ImageReference, tmp_path: Path) -> None:
+    file = packed(tmp_path, "1.0.0")
+    incus.ask("POST", "/1.0/images", data=file.read_bytes())
+    give(incus, image, file)
+    with pytest.raises(ProviderError, match="was not imported by Rollgrid"):
+        removed(incus, image)
+    assert sha256(file) in images(incus) and aliases(incus, image)
+
+
+def test_an_image_with_another_alias_only_loses_ours(incus: Incus, image: ImageReference, tmp_path: Path) -> None:
+    file = packed(tmp_path, "1.0.0")
+    give(incus, image, file)
+    name = f"mine-{image.sku}"
+    incus.ask("POST", "/1.0/images/aliases", {"name": name, "target": sha256(file)})
+    assert removed(incus, image) is True
+    assert sha256(file) in images(incus) and not aliases(incus, image)
 
 
 @pytest.mark.django_db

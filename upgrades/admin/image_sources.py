@@ -116,6 +116,7 @@ class ImageSourceAdmin(AuditedAdmin[ImageSource]):
         "keyring",
         "allow_unsigned",
         "check_minutes",
+        "keep_versions",
     ]
 
     def get_fields(self, request: HttpRequest, obj: ImageSource | None = None) -> list[Any]:

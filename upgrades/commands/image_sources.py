@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from upgrades.commands.audit import audited, note, unaudited
 from upgrades.commands.errors import Refused
+from upgrades.commands.image_pruning import prune_images
 from upgrades.commands.images import preview_publication, publish_image
 from upgrades.commands.importing import import_image
 from upgrades.core import versions
@@ -57,12 +58,13 @@ def check_image_source(row: ImageSource, clock: Clock) -> str:
             return f"{row}: it is being checked by another process"
         try:
             done = _check(row, clock)
+            pruned = prune_images(row, clock)
         except (SourceError, ProviderError, Refused) as error:
             return _failed(row, clock, str(error))
         except OSError as error:
             return _failed(row, clock, f"its image could not be written or read: {error}")
         _note(row, clock, "")
-        return f"{row}: {done}"
+        return f"{row}: {'; '.join([done, *pruned])}"
 
 
 @audited("ImageSourceAccepted", ObjectKind.IMAGE_SOURCE)
@@ -108,7 +110,7 @@ def _check(row: ImageSource, clock: Clock) -> str:
             "image source %s: nobody has signed %s; it is taken because `allow unsigned` is set", row, reference
         )
     with _downloaded(row, source, offer) as file:
-        _bring(reference, places, file, offer, clock)
+        _bring(row, reference, places, file, offer, clock)
     _have(row, offer.version)
     return f"imported and published {offer.version} in {', '.join(place.name for place in places)}"
 
@@ -161,12 +163,14 @@ async def _download(source: SourceSettings, offer: Offer, file: Path) -> None:
         await download(place, offer, file)
 
 
-def _bring(reference: ImageReference, places: list[Location], file: Path, offer: Offer, clock: Clock) -> None:
+def _bring(
+    row: ImageSource, reference: ImageReference, places: list[Location], file: Path, offer: Offer, clock: Clock
+) -> None:
     """To each location by itself: one that is away holds up no other. Raises SourceError."""
     errors = []
     for place in places:
         try:
-            import_image(reference, place, file, offer.sha256, clock())
+            import_image(reference, place, file, offer.sha256, clock(), source=row)
             publish_image(reference, clock(), locations=[place.name])
         except (ProviderError, Refused) as error:
             errors.append(f"{place.name}: {error.message}")

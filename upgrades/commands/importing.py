@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +16,7 @@ from upgrades.commands.audit import audited, note
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.facts import ImageReference
 from upgrades.core.image_contents import ImageContents, contents_to_json
-from upgrades.models import ImportedImage, Location
+from upgrades.models import ImageSource, ImportedImage, Location
 from upgrades.providers.base import ProviderError, TakesImages
 from upgrades.providers.images.reading import contents_of
 
@@ -29,8 +31,17 @@ class ImageImport:
     contents: ImageContents
 
 
-def import_image(reference: ImageReference, location: Location, file: Path, sha256: str, now: datetime) -> ImageImport:
+def import_image(
+    reference: ImageReference,
+    location: Location,
+    file: Path,
+    sha256: str,
+    now: datetime,
+    *,
+    source: ImageSource | None = None,
+) -> ImageImport:
     """Give the file to the provider of the location as this version. `sha256`: what it must have, "" for whatever it has.
+    `source`: where it comes from; None where a person brings it.
 
     The same file again changes nothing. May take minutes. Raises ProviderError, and then nothing has changed.
     """
@@ -40,12 +51,19 @@ def import_image(reference: ImageReference, location: Location, file: Path, sha2
         raise ProviderError("ImageUnreadable", f"{file} cannot be copied: {error}", permanent=True) from error
     place = asyncio.run(_give(location, reference, file, sha256 or found))
     done = ImageImport(place, found, size, contents_of(file, settings.ROLLGRID_HOME))
-    record_import(reference, location, done, now)
+    record_import(reference, location, done, now, source=source)
     return done
 
 
 @audited("ImageImported", ObjectKind.IMAGE)
-def record_import(reference: ImageReference, location: Location, done: ImageImport, now: datetime) -> None:
+def record_import(
+    reference: ImageReference,
+    location: Location,
+    done: ImageImport,
+    now: datetime,
+    *,
+    source: ImageSource | None = None,
+) -> None:
     """Keep what was imported. Of a SKU that the catalogue does not have nothing is kept."""
     sku = catalog.find_sku(reference.publisher, reference.offer, reference.sku)
     if sku is None:
@@ -59,22 +77,55 @@ def record_import(reference: ImageReference, location: Location, done: ImageImpo
     }
     with transaction.atomic():
         row, is_new = ImportedImage.objects.get_or_create(
-            sku=sku, version=reference.version, location=location, defaults={**values, "imported_at": now}
+            sku=sku,
+            version=reference.version,
+            location=location,
+            defaults={**values, "imported_at": now, "source": source},
         )
         if is_new:
             after = {"sha256": done.sha256, "size": done.size, "location": location.name}
             note(f"Imported {reference} in {location.name}.", after=after)
-        elif row.contents != values["contents"]:
-            ImportedImage.objects.filter(pk=row.pk).update(**values)
+        elif row.contents != values["contents"] or row.removed_at or row.source != source:
+            # What a person has brought stays a person's: no source deletes it.
+            owner = source if row.removed_at or source is None else row.source
+            ImportedImage.objects.filter(pk=row.pk).update(**values, source=owner, removed_at=None)
+
+
+@audited("ImageRemoved", ObjectKind.IMAGE)
+def remove_image(reference: ImageReference, row: ImportedImage, now: datetime) -> None:
+    """Delete the imported file at the provider of its location; what was in it stays known. Raises ProviderError, and then it stays.
+
+    Whether anything refers to it is for the caller to know; the provider refuses where a machine's disk lies on it.
+    """
+    asyncio.run(_remove(row.location, reference))
+    with transaction.atomic():
+        ImportedImage.objects.filter(pk=row.pk).update(removed_at=now)
+        note(
+            f"Deleted the file of {reference} in {row.location.name}.",
+            before={"sha256": row.sha256},
+            after={"sha256": ""},
+        )
+
+
+async def _remove(location: Location, reference: ImageReference) -> None:
+    async with _taking_images(location) as provider:
+        await provider.remove_image(reference)
 
 
 async def _give(location: Location, reference: ImageReference, file: Path, sha256: str) -> str:
+    async with _taking_images(location) as provider:
+        return await provider.import_image(reference, file, sha256)
+
+
+@asynccontextmanager
+async def _taking_images(location: Location) -> AsyncIterator[TakesImages]:
+    """The location's provider. Raises ProviderError where it takes no images."""
     provider = providers.load(location.provider, settings.ROLLGRID_HOME, location.settings)
     try:
         if not isinstance(provider, TakesImages):
             message = f"the provider {location.provider} takes no image files: bring the image there by its own means, then publish it"
             raise ProviderError("NotSupported", message, permanent=True)
-        return await provider.import_image(reference, file, sha256)
+        yield provider
     finally:
         await provider.close()
 

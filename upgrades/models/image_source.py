@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.core.validators import MinValueValidator
 from django.db import models
 
 from upgrades.models.image import ImageSku
@@ -56,6 +57,13 @@ class ImageSource(models.Model):
         help_text="Take images that nobody has signed. Whoever can change the source can change your machines.",
     )
     check_minutes = models.PositiveIntegerField(default=60, help_text="How often it is checked.")
+
+    keep_versions = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="How many of its newest versions are kept; older ones that nothing refers to are deleted. Empty: all are kept.",
+    )
 
     # What the checks found; people do not write it.
     checked_at = models.DateTimeField(null=True, editable=False)

@@ -6,6 +6,7 @@ from django.db import models
 
 from upgrades.core.image_contents import ImageContents, contents_from_json
 from upgrades.models.image import ImageSku
+from upgrades.models.image_source import ImageSource
 from upgrades.models.location import Location
 
 
@@ -23,6 +24,10 @@ class ImportedImage(models.Model):
     contents = models.JSONField(default=dict)
     package_count = models.IntegerField(null=True)
     imported_at = models.DateTimeField()
+    source = models.ForeignKey(ImageSource, on_delete=models.SET_NULL, null=True, related_name="imported")
+    removed_at = models.DateTimeField(
+        null=True, help_text="When its file was deleted, because nothing needed it any more."
+    )
 
     class Meta:
         constraints = [

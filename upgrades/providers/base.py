@@ -192,6 +192,12 @@ class TakesImages(Protocol):
         Taking in the same file again changes nothing. May take minutes. Raises ProviderError, and then nothing has changed.
         """
 
+    async def remove_image(self, image: ImageReference) -> bool:
+        """Delete what was taken in as this version. False where there is nothing.
+
+        Raises ProviderError, and then it is still there: ImageInUse where an OS disk of any machine lies on it.
+        """
+
 
 @runtime_checkable
 class ChecksImages(Protocol):

@@ -37,6 +37,17 @@ def os_disk_of(operation_id: str) -> str:
     return f"os-{operation_id if is_plain else sha256(operation_id.encode()).hexdigest()}"
 
 
+def backing_file(disk: Path) -> Path | None:
+    """The file that a qcow2 disk lies on, as it says itself; None for none, and for what is no such disk."""
+    try:
+        with disk.open("rb") as file:
+            magic, _, at, length = QCOW2_HEADER.unpack(file.read(QCOW2_HEADER.size))
+            file.seek(at)
+            return Path(os.fsdecode(file.read(length))) if magic == b"QFI\xfb" and at else None
+    except (OSError, struct.error):
+        return None
+
+
 class Places(Protocol):
     """Which OS disk is where: in `os` the one that the machine has, `was` and `kept`."""
 
@@ -99,13 +110,7 @@ class MachineDisks:
 
     def image_of(self, os_disk: str) -> Path | None:
         """The disk of the image version that an OS disk lies on, as its own file says."""
-        try:
-            with self.path(os_disk).open("rb") as file:
-                magic, _, at, length = QCOW2_HEADER.unpack(file.read(QCOW2_HEADER.size))
-                file.seek(at)
-                return Path(os.fsdecode(file.read(length))) if magic == b"QFI\xfb" and at else None
-        except (OSError, struct.error):
-            return None
+        return backing_file(self.path(os_disk))
 
     def report(self, os_disk: str) -> GuestStatus | None:
         """The last one of the guest on this disk."""

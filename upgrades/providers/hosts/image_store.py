@@ -15,6 +15,7 @@ from pathlib import Path
 from upgrades.core.facts import ImageReference
 from upgrades.providers.base import ProviderError
 from upgrades.providers.hosts import image_files
+from upgrades.providers.hosts.disks import backing_file
 
 PART = re.compile(r"[\w(-][\w.()-]{0,126}\Z")  # letters of any language: resource groups may have them
 DISK, MANIFEST = "disk.qcow2", "manifest.json"
@@ -96,9 +97,41 @@ class ImageStore:
                 raise ProviderError("ImageExists", message, permanent=True)
             return self.publish(image, disk)
 
+    def remove(self, image: ImageReference, machines: Path) -> bool:
+        """Delete the image. False where there is none. `machines`: the folder of all machines whose OS disks may lie on it.
+
+        Raises ProviderError ImageInUse where one does. It is out of reach first, so that no new one comes to lie on it meanwhile.
+        """
+        folder = self._folder_of(image)
+        if not folder.exists():
+            return False
+        away = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".removed."))
+        try:
+            os.rename(folder, away / folder.name)
+            overlay = overlay_on(folder / DISK, machines)
+            if overlay:
+                os.rename(away / folder.name, folder)
+                message = f"The image {image} is in use: {overlay} lies on it."
+                raise ProviderError("ImageInUse", message, permanent=False)
+        finally:
+            shutil.rmtree(away, ignore_errors=True)
+        return True
+
     def _folder_of(self, image: ImageReference) -> Path:
         names = ("publisher", "offer", "sku", "version")
         return self.folder.joinpath(*(path_part(getattr(image, name), f"the image's {name}") for name in names))
+
+
+def overlay_on(disk: Path, machines: Path) -> Path | None:
+    """A disk of a machine that lies on this one, also one that is only kept; None where there is none."""
+    return next(
+        (path for path in machines.rglob("*.qcow2") if (lies_on := backing_file(path)) and _is(lies_on, disk)), None
+    )
+
+
+def _is(path: Path, disk: Path) -> bool:
+    """Are they the same file, by whatever links? It may not be there any more."""
+    return os.path.realpath(path) == os.path.realpath(disk)
 
 
 def _sha256(path: Path) -> str:

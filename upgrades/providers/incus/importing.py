@@ -9,6 +9,7 @@ from urllib.parse import quote_plus
 from upgrades.core.facts import ImageReference
 from upgrades.providers.base import ProviderError
 from upgrades.providers.incus.client import IncusClient, IncusError, quoted
+from upgrades.providers.incus.records import Key
 from upgrades.providers.incus.settings import Settings
 from upgrades.providers.incus.work import image_path
 
@@ -111,6 +112,38 @@ async def _delete(client: IncusClient, fingerprint: str) -> None:
             pass
     except (IncusError, ProviderError):  # what went wrong before is what people have to know
         return
+
+
+async def remove_image(client: IncusClient, settings: Settings, image: ImageReference) -> bool:
+    """As in base.py, TakesImages. An image that somebody else has brought stays, and one with other aliases only loses this one."""
+    alias = settings.alias(image)
+    fingerprint = await target_of(client, alias)
+    found = await _image(client, fingerprint) if fingerprint else None
+    if found is None:
+        return False
+    if found["properties"].get(MARK) != alias:
+        message = f"The image {alias} of {settings.place} was not imported by Rollgrid, and is left alone."
+        raise ProviderError("ForeignImage", message, permanent=True)
+    await _refuse_used(client, settings, alias, fingerprint)
+    has_others = any(other["name"] != alias for other in found["aliases"])
+    path = f"/1.0/images/aliases/{quoted(alias)}" if has_others else image_path(fingerprint)
+    if operation := (await client.delete(path)).operation:
+        while await client.wait(operation) is None:
+            pass
+    return True
+
+
+async def _refuse_used(client: IncusClient, settings: Settings, alias: str, fingerprint: str) -> None:
+    """Raises ProviderError where a machine is on the image, keeps a copy of a disk of it, or is on its way to it.
+
+    While an instance starts or stops, Incus may list it without its configuration: then nobody knows.
+    """
+    for each in (await client.get("/1.0/instances", recursion="1")).body:
+        config = each.get("config") or {}
+        disks = [str(config.get(key, "")) for key in (Key.OS, Key.KEPT, Key.TARGET, Key.SAVED)]
+        if not config or any(fingerprint in disk for disk in disks):
+            message = f"The image {alias} of {settings.place} is in use: the instance {each['name']} has it, or may go back to it."
+            raise ProviderError("ImageInUse", message, permanent=False)
 
 
 def _place(settings: Settings, alias: str) -> str:

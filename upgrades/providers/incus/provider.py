@@ -1,14 +1,15 @@
 """The provider `incus`: see docs/providers.md."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from upgrades.core.facts import ImageReference
 from upgrades.providers.hosts.stepped import SteppedProvider
 from upgrades.providers.incus.client import STEP_SECONDS, IncusClient, IncusError
 from upgrades.providers.incus.driver import IncusDriver, refused
-from upgrades.providers.incus.importing import import_image
-from upgrades.providers.incus.settings import read_settings
+from upgrades.providers.incus.importing import import_image, remove_image
+from upgrades.providers.incus.settings import Settings, read_settings
 
 
 class IncusProvider(SteppedProvider):
@@ -20,10 +21,19 @@ class IncusProvider(SteppedProvider):
         self._folder, self._given = folder, settings
 
     async def import_image(self, image: ImageReference, file: Path, sha256: str) -> str:
+        async with self._opened() as (client, settings):
+            return await import_image(client, settings, image, file, sha256)
+
+    async def remove_image(self, image: ImageReference) -> bool:
+        async with self._opened() as (client, settings):
+            return await remove_image(client, settings, image)
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[tuple[IncusClient, Settings]]:
         settings = read_settings(self._given, self._folder)
         client = IncusClient(settings, STEP_SECONDS)
         try:
-            return await import_image(client, settings, image, file, sha256)
+            yield client, settings
         except IncusError as error:
             raise refused(error) from None
         finally:

@@ -19,3 +19,7 @@ class VirtualMachineProvider(SteppedProvider):
     async def import_image(self, image: ImageReference, file: Path, sha256: str) -> str:
         store = ImageStore(self._machines.settings.images)
         return str(await asyncio.to_thread(store.take_in, image, file, sha256))
+
+    async def remove_image(self, image: ImageReference) -> bool:
+        settings = self._machines.settings
+        return await asyncio.to_thread(ImageStore(settings.images).remove, image, settings.folder)

@@ -1,0 +1,95 @@
+"""Deletes old imported images by the rule of their source, where nothing refers to them. Files that people imported are never deleted."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+
+from upgrades.commands.audit import unaudited
+from upgrades.commands.images import lock_sku, withdraw_image
+from upgrades.commands.importing import remove_image
+from upgrades.core import versions
+from upgrades.core.facts import ImageReference
+from upgrades.models import (
+    ImageSku,
+    ImageSource,
+    ImportedImage,
+    Instance,
+    InstanceUpgrade,
+    Location,
+    RollingUpgrade,
+    ScaleSet,
+)
+from upgrades.providers.base import ProviderError
+
+log = logging.getLogger(__name__)
+Clock = Callable[[], datetime]
+
+
+@unaudited("each withdrawal and deletion is in the audit trail")
+def prune_images(row: ImageSource, clock: Clock) -> list[str]:
+    """Withdraw and delete the versions of the source that its rule does not keep. Returns what was done, for people."""
+    said = []
+    for version in prunable_versions(row):
+        reference = ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, version)
+        if not _withdrawn(row, reference, clock()):
+            continue
+        for file in _files(row).filter(version=version).select_related("location"):
+            try:
+                remove_image(reference, file, clock())
+                said.append(f"deleted the old {version} in {file.location.name}")
+            except ProviderError as error:  # at the next check again
+                log.info("image source %s: %s", row, error.message)
+    return said
+
+
+def prunable_versions(row: ImageSource) -> list[str]:
+    """Versions that the source imported, that are not among the newest ones, and that nothing refers to; oldest first."""
+    if row.keep_versions is None:
+        return []
+    there = sorted(set(_files(row).values_list("version", flat=True)), key=versions.parse)
+    old = there[: -row.keep_versions]
+    used = used_versions(row.sku) if old else set()
+    return [version for version in old if version not in used]
+
+
+def used_versions(sku: ImageSku) -> set[str]:
+    """Versions that must stay: what machines are on, were on before, are on their way to, or may be told to go to.
+
+    Instances count whatever their SKU: a scale set may have got another one, and machines are still on the one before.
+    """
+    found = {version for place in Location.objects.all() if (version := sku.latest_in(place))}
+    found |= set(
+        ScaleSet.objects.filter(sku=sku).exclude(image_version=versions.LATEST).values_list("image_version", flat=True)
+    )
+    for columns in Instance.objects.order_by().values_list(*_OF_INSTANCES).distinct():
+        found |= {version for version in columns if version}
+    running = RollingUpgrade.objects.filter(ended_at=None)
+    found |= set(running.values_list("target_version", flat=True))
+    found |= set(InstanceUpgrade.objects.filter(upgrade__in=running).values_list("from_version", flat=True))
+    return found - {""}
+
+
+# `member`: its last upgrade; the OS disk of before is kept until the next one.
+_OF_INSTANCES = ("version", "operation_version", "approved_version", "reported_version", "member__from_version")
+
+
+def _files(row: ImageSource) -> QuerySet[ImportedImage]:
+    """Those that are still there, and can be deleted from this host."""
+    files = ImportedImage.objects.filter(source=row, sku=row.sku_id, removed_at=None)
+    return files.filter(location__queue=settings.ROLLGRID_QUEUE)
+
+
+def _withdrawn(row: ImageSource, reference: ImageReference, now: datetime) -> bool:
+    """Withdraw the version, so that nothing comes to refer to it, unless something does by now."""
+    with transaction.atomic():
+        lock_sku(row.sku)
+        if reference.version in used_versions(row.sku):
+            return False
+        if row.sku.versions.filter(version=reference.version).exists():
+            reason = f"old: the {row.keep_versions} newest versions are kept"
+            withdraw_image(reference, now, by=f"image source {row}", reason=reason)
+    return True
