@@ -34,7 +34,7 @@ def _check(row: ImageSource, clock: Callable[[], datetime]) -> None:
     actor = Actor(Who.PLATFORM, f"image source {row}", entry_point=EntryPoint.SCRIPT)
     try:
         with as_actor(lambda: actor):
-            log.info("image source %s", check_image_source(row, clock))
+            check_image_source(row, clock)
     except DatabaseError as error:
         log.error("the database is not working (%s): image source %s is checked later by itself", error, row)
     except Exception:  # nobody else would say it

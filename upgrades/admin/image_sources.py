@@ -95,7 +95,7 @@ class ImageSourceAdmin(AuditedAdmin[ImageSource]):
 
     audit_kind, audit_code = ObjectKind.IMAGE_SOURCE, "ImageSource"
     form = SourceForm
-    list_display = ["name", "sku", "kind", "root", "enabled", "signed", "newest_version", "checked_at", "state"]
+    list_display = ["name", "sku", "root", "enabled", "signed", "newest_version", "state"]
     list_filter = ["enabled", "kind"]
     list_select_related = ["sku"]
     search_fields = ["name", "root", "sku__key"]

@@ -90,6 +90,6 @@ def _withdrawn(row: ImageSource, reference: ImageReference, now: datetime) -> bo
         if reference.version in used_versions(row.sku):
             return False
         if row.sku.versions.filter(version=reference.version).exists():
-            reason = f"old: the {row.keep_versions} newest versions are kept"
+            reason = f"There are newer ones: versions to keep of this source are {row.keep_versions}"
             withdraw_image(reference, now, by=f"image source {row}", reason=reason)
     return True

@@ -57,14 +57,16 @@ def check_image_source(row: ImageSource, clock: Clock) -> str:
         if not is_ours:
             return f"{row}: it is being checked by another process"
         try:
-            done = _check(row, clock)
-            pruned = prune_images(row, clock)
+            version, done = _check(row, clock)
+            done += prune_images(row, clock)
         except (SourceError, ProviderError, Refused) as error:
             return _failed(row, clock, str(error))
         except OSError as error:
             return _failed(row, clock, f"its image could not be written or read: {error}")
         _note(row, clock, "")
-        return f"{row}: {'; '.join([done, *pruned])}"
+        if done:
+            log.info("image source %s: %s", row, "; ".join(done))
+        return f"{row}: {'; '.join(done) or f'{version} is its newest version, as before'}"
 
 
 @audited("ImageSourceAccepted", ObjectKind.IMAGE_SOURCE)
@@ -93,7 +95,8 @@ def settings_of(row: ImageSource) -> SourceSettings:
     return SourceSettings(SourceKind(row.kind), row.root, row.keyring, row.pattern, wanted)
 
 
-def _check(row: ImageSource, clock: Clock) -> str:
+def _check(row: ImageSource, clock: Clock) -> tuple[str, list[str]]:
+    """(the newest version of the source, what was done)."""
     source = settings_of(row)
     found = asyncio.run(_look(source))
     _refuse_older(row, found)
@@ -103,7 +106,7 @@ def _check(row: ImageSource, clock: Clock) -> str:
     _seen(row, found)
     if not places:
         _have(row, offer.version)
-        return f"{offer.version} is its newest version, as before"
+        return offer.version, []
     preview_publication(reference, locations=[place.name for place in places])
     if not row.keyring:
         log.warning(
@@ -112,7 +115,7 @@ def _check(row: ImageSource, clock: Clock) -> str:
     with _downloaded(row, source, offer) as file:
         _bring(row, reference, places, file, offer, clock)
     _have(row, offer.version)
-    return f"imported and published {offer.version} in {', '.join(place.name for place in places)}"
+    return offer.version, [f"imported and published {offer.version} in {', '.join(place.name for place in places)}"]
 
 
 async def _look(source: SourceSettings) -> Look:

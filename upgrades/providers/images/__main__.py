@@ -1,9 +1,8 @@
-"""`python -m upgrades.providers.images FILE FOLDER`: what is in the image, as JSON. Started by reading.py."""
+"""`python -m upgrades.providers.images FILE FOLDER`: what is in the image, as JSON. Started by reading.py, with an empty folder."""
 
 import json
 import resource
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,10 +21,10 @@ LIMITS = {
 }
 
 
-def main(file: Path, folder: Path) -> ImageContents:
+def main(file: Path, work: Path) -> ImageContents:
     for read in (archives.contents, disks.contents):
-        with suppress(Unreadable, ProviderError, OSError, MemoryError), tempfile.TemporaryDirectory(dir=folder) as work:
-            return read(file, Path(work))
+        with suppress(Unreadable, ProviderError, OSError, MemoryError):
+            return read(file, work)
     return ImageContents()
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from upgrades.core.image_contents import ImageContents, contents_from_json
@@ -17,17 +18,22 @@ ENVIRONMENT = {"PYTHONPATH": str(ROOT), "PATH": os.defpath + ":/usr/sbin:/sbin",
 
 def contents_of(file: Path, folder: Path) -> ImageContents:
     """What is in the file; what cannot be found out is not known. `folder`: for a draft as big as the disk. Blocks: threads only."""
-    command = [sys.executable, "-P", "-m", "upgrades.providers.images", str(file.absolute()), str(folder.absolute())]
     try:
-        done = subprocess.run(
-            command,
-            cwd="/",
-            env={**os.environ, **ENVIRONMENT},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=SECONDS,
-        )
-        return contents_from_json(json.loads(done.stdout[:MAX_BYTES]))
+        # Made here, not there: what is ended for its time leaves its draft.
+        with tempfile.TemporaryDirectory(dir=folder, prefix="reading-") as work:
+            return contents_from_json(json.loads(_said(file.absolute(), Path(work).absolute())))
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return ImageContents()
+
+
+def _said(file: Path, work: Path) -> bytes:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "upgrades.providers.images", str(file), str(work)],
+        cwd="/",
+        env={**os.environ, **ENVIRONMENT},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=SECONDS,
+    )
+    return done.stdout[:MAX_BYTES]
