@@ -2,7 +2,9 @@
 
 import gzip
 import hashlib
+import io
 import platform
+import tarfile
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -96,6 +98,40 @@ def test_an_image_that_is_there_already_only_gets_the_alias(
     assert list(aliases(incus, image).values()) == [sha256(file)]
 
 
+def split(folder: Path) -> tuple[Path, Path]:
+    """An image in two files, as Incus' image server has them."""
+    metadata, root = folder / "incus.tar.xz", folder / "rootfs.tar.xz"
+    whole = io.BytesIO(tiny_image("1.0.0", Kind.GOOD, architecture=platform.machine(), ballast=uuid4().bytes))
+    with (
+        tarfile.open(fileobj=whole) as source,
+        tarfile.open(metadata, "w:xz", preset=0) as first,
+        tarfile.open(root, "w:xz", preset=0) as second,
+    ):
+        for member in source:
+            content = source.extractfile(member) if member.isreg() else None
+            to = second if member.name.startswith("rootfs/") else first
+            member.name = member.name.removeprefix("rootfs/")
+            to.addfile(member, content)
+    return metadata, root
+
+
+def test_an_image_in_two_files_makes_machines(
+    incus: Incus, image: ImageReference, scale_set: ScaleSetReference, tmp_path: Path
+) -> None:
+    metadata, root = split(tmp_path)
+
+    async def story(provider: Provider) -> None:
+        assert isinstance(provider, TakesImages)
+        for _ in range(2):
+            await provider.import_split_image(image, metadata, root)
+        await done(provider, replace(create(scale_set, "0"), image=image))
+        await done(provider, delete(scale_set, "0"))
+        assert await provider.remove_image(image)
+
+    incus.play(story)
+    assert not aliases(incus, image)
+
+
 def removed(incus: Incus, image: ImageReference) -> bool:
     async def story(provider: Provider) -> bool:
         assert isinstance(provider, TakesImages)
@@ -119,7 +155,7 @@ def test_an_imported_image_is_removed_unless_a_machine_has_it(
     assert removed(incus, image) is False
 
 
-def test_an_image_of_somebody_else_is_not_removed(incus: Incus, image: ImageReference, tmp_path: Path) -> None:
+def test_a_foreign_image_is_not_removed(incus: Incus, image: ImageReference, tmp_path: Path) -> None:
     file = packed(tmp_path, "1.0.0")
     incus.ask("POST", "/1.0/images", data=file.read_bytes())
     give(incus, image, file)

@@ -150,6 +150,18 @@ def test_settings_that_fit_nothing_or_too_much_are_said(tmp_path: Path) -> None:
     assert "has 2 items like disk" in refused(tmp_path, wanted=Filter(PRODUCT, "disk*"))
 
 
+def test_an_image_in_two_files_needs_both(tmp_path: Path) -> None:
+    Tree(tmp_path, None, {"20241004": NEW, "20240901": NEW}).write()
+    products = tmp_path / "streams/v1/com.ubuntu.cloud:released:download.json"
+    document = json.loads(products.read_text())
+    versions = document["products"][PRODUCT]["versions"]
+    root: dict[str, Any] = {"ftype": "squashfs", "path": "a/rootfs.squashfs", "sha256": "1" * 64, "size": 5}
+    versions["20240901"]["items"]["root"] = root
+    products.write_text(json.dumps(document))
+    offer = found(tmp_path, wanted=Filter(PRODUCT, f"{ITEM}+squashfs")).offer
+    assert (offer.version, offer.root) == ("20240901.0", Offer("20240901.0", root["path"], "1" * 64, 5))
+
+
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b'{"format": "products:1.0"}', b"[" * 100_000, b"\xff\xfe"])
 def test_an_index_that_is_none_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "streams/v1").mkdir(parents=True)

@@ -112,8 +112,8 @@ def _check(row: ImageSource, clock: Clock) -> tuple[str, list[str]]:
         log.warning(
             "image source %s: nobody has signed %s; it is taken because `allow unsigned` is set", row, reference
         )
-    with _downloaded(row, source, offer) as file:
-        _bring(row, reference, places, file, offer, clock)
+    with _downloaded(row, source, offer) as files:
+        _bring(row, reference, places, files, offer, clock)
     _have(row, offer.version)
     return offer.version, [f"imported and published {offer.version} in {', '.join(place.name for place in places)}"]
 
@@ -148,15 +148,20 @@ def _has(row: ImageSource, place: Location, version: str) -> bool:
 
 
 @contextmanager
-def _downloaded(row: ImageSource, source: SourceSettings, offer: Offer) -> Iterator[Path]:
-    """In a folder of the source's own, which is emptied: what a process left there that was killed goes, too."""
+def _downloaded(row: ImageSource, source: SourceSettings, offer: Offer) -> Iterator[list[Path]]:
+    """Its file, and its root file system where that is another one.
+
+    In a folder of the source's own, which is emptied: what a process left there that was killed goes, too.
+    """
     folder = settings.ROLLGRID_HOME / "image-sources" / row.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        file = folder / offer.path.rpartition("/")[2]
-        asyncio.run(_download(source, offer, file))
-        yield file
+        parts = [offer, *([offer.root] if offer.root else [])]
+        files = [folder / f"{number}-{part.path.rpartition('/')[2]}" for number, part in enumerate(parts)]
+        for part, file in zip(parts, files, strict=True):
+            asyncio.run(_download(source, part, file))
+        yield files
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -167,13 +172,15 @@ async def _download(source: SourceSettings, offer: Offer, file: Path) -> None:
 
 
 def _bring(
-    row: ImageSource, reference: ImageReference, places: list[Location], file: Path, offer: Offer, clock: Clock
+    row: ImageSource, reference: ImageReference, places: list[Location], files: list[Path], offer: Offer, clock: Clock
 ) -> None:
     """To each location by itself: one that is away holds up no other. Raises SourceError."""
     errors = []
     for place in places:
         try:
-            import_image(reference, place, file, offer.sha256, clock(), source=row)
+            file, root = files[0], files[1] if offer.root else None
+            sha256 = "" if root else offer.sha256  # both were verified when they were downloaded
+            import_image(reference, place, file, sha256, clock(), root=root, source=row)
             publish_image(reference, clock(), locations=[place.name])
         except (ProviderError, Refused) as error:
             errors.append(f"{place.name}: {error.message}")

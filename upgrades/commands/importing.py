@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,8 @@ from upgrades.core.image_contents import ImageContents, contents_to_json
 from upgrades.models import ImageSource, ImportedImage, Location
 from upgrades.providers.base import ProviderError, TakesImages
 from upgrades.providers.images.reading import contents_of
+
+CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +40,25 @@ def import_image(
     sha256: str,
     now: datetime,
     *,
+    root: Path | None = None,
     source: ImageSource | None = None,
 ) -> ImageImport:
-    """Give the file to the provider of the location as this version. `sha256`: what it must have, "" for whatever it has.
-    `source`: where it comes from; None where a person brings it.
+    """Give the file to the provider of the location as this version.
 
+    `sha256`: what it must have, "" for whatever it has; with `root`, of both, one after the other. `root`: its root file system, where the
+    file has only what it is. `source`: where it comes from; None where a person brings it.
     The same file again changes nothing. May take minutes. Raises ProviderError, and then nothing has changed.
     """
     try:
-        size, found = file.stat().st_size, _sha256(file)
+        files = (file, root) if root else (file,)
+        size, found = sum(each.stat().st_size for each in files), _sha256(files)
     except OSError as error:
         raise ProviderError("ImageUnreadable", f"{file} cannot be copied: {error}", permanent=True) from error
-    place = asyncio.run(_give(location, reference, file, sha256 or found))
-    done = ImageImport(place, found, size, contents_of(file, settings.ROLLGRID_HOME))
+    if root and sha256 and sha256.lower() != found:
+        message = f"{file} and {root} together have the sha256 {found}, not {sha256.lower()}."
+        raise ProviderError("WrongChecksum", message, permanent=True)
+    place = asyncio.run(_give(location, reference, file, sha256 or found, root))
+    done = ImageImport(place, found, size, contents_of(files[-1], settings.ROLLGRID_HOME))
     record_import(reference, location, done, now, source=source)
     return done
 
@@ -112,8 +120,10 @@ async def _remove(location: Location, reference: ImageReference) -> None:
         await provider.remove_image(reference)
 
 
-async def _give(location: Location, reference: ImageReference, file: Path, sha256: str) -> str:
+async def _give(location: Location, reference: ImageReference, file: Path, sha256: str, root: Path | None) -> str:
     async with _taking_images(location) as provider:
+        if root:
+            return await provider.import_split_image(reference, file, root)
         return await provider.import_image(reference, file, sha256)
 
 
@@ -130,6 +140,11 @@ async def _taking_images(location: Location) -> AsyncIterator[TakesImages]:
         await provider.close()
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+def _sha256(files: Sequence[Path]) -> str:
+    """Of one after the other."""
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as content:
+            while chunk := content.read(CHUNK_BYTES):
+                digest.update(chunk)
+    return digest.hexdigest()

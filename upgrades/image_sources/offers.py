@@ -17,12 +17,16 @@ PART = re.compile(r"[\w.+~:@=,-]{1,255}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One image: `version` is its number in the catalogue, `path` where it is within the source, `size` None where that is not said."""
+    """One image: `version` is its number in the catalogue, `path` where it is within the source, `size` None where that is not said.
+
+    `root`: the file with its root file system, where the first one only says what it is.
+    """
 
     version: str
     path: str
     sha256: str
     size: int | None = None
+    root: "Offer | None" = None
 
 
 def newest(offers: Iterable[Offer]) -> Offer | None:

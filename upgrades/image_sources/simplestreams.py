@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -16,7 +16,10 @@ MAX_FILES = 50  # of products
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which product and which of its items, as patterns (`offers.matches`); `arch` "" for any."""
+    """Which product and which of its items, as patterns (`offers.matches`); `arch` "" for any.
+
+    `item` may be two with a + between them: what the image is, and its root file system.
+    """
 
     product: str
     item: str
@@ -73,15 +76,23 @@ def offers_of(document: Mapping[str, Any], wanted: Filter) -> Iterator[tuple[str
 def _of_version(version: str, about: Any, wanted: Filter) -> Iterator[Offer]:
     number = number_of(version, wanted.prefix)
     items = about.get("items") if isinstance(about, dict) else None
-    chosen = [item for item in _objects(items) if matches(str(item.get("ftype")), wanted.item)]
-    if not number or not chosen:
-        return
+    found = [_item(version, number, items, pattern) for pattern in wanted.item.split("+", 1)] if number else []
+    first, root = (*found, None)[:2] if found else (None, None)
+    if first and (root or len(found) == 1):
+        yield replace(first, root=root)
+
+
+def _item(version: str, number: str, items: Any, pattern: str) -> Offer | None:
+    """The one that fits; None where there is none. Raises SourceError."""
+    chosen = [item for item in _objects(items) if matches(str(item.get("ftype")), pattern)]
+    if not chosen:
+        return None
     if len(chosen) > 1:
         raise SourceError(
-            f"version {one_line(version)} has {len(chosen)} items like {wanted.item}: make the setting narrower"
+            f"version {one_line(version)} has {len(chosen)} items like {pattern}: make the setting narrower"
         )
     path = path_within(chosen[0].get("path"))
-    yield Offer(number, path, checked_sha256(chosen[0].get("sha256"), path), checked_size(chosen[0].get("size"), path))
+    return Offer(number, path, checked_sha256(chosen[0].get("sha256"), path), checked_size(chosen[0].get("size"), path))
 
 
 def _objects(found: Any) -> list[dict[str, Any]]:

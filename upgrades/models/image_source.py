@@ -38,7 +38,9 @@ class ImageSource(models.Model):
         help_text="Of an index, such as com.ubuntu.cloud:server:22.04:amd64; * and ? fit anything.",
     )
     item = models.CharField(
-        max_length=100, blank=True, help_text="Of an index: the ftype of its items, such as disk1.img."
+        max_length=100,
+        blank=True,
+        help_text="Of an index: the ftype of its items, such as disk1.img; of two files incus.tar.xz+squashfs.",
     )
     arch = models.CharField(max_length=32, blank=True, help_text="Of an index: the architecture; empty for any.")
     version_prefix = models.CharField(

@@ -192,6 +192,12 @@ class TakesImages(Protocol):
         Taking in the same file again changes nothing. May take minutes. Raises ProviderError, and then nothing has changed.
         """
 
+    async def import_split_image(self, image: ImageReference, metadata: Path, root: Path) -> str:
+        """The same of an image in two files: what it is, and its root file system.
+
+        Raises ProviderError NotSupported where it takes images in one file only.
+        """
+
     async def remove_image(self, image: ImageReference) -> bool:
         """Delete what was taken in as this version. False where there is nothing.
 

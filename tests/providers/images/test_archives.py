@@ -74,6 +74,12 @@ def test_an_archive_is_read_for_its_contents(pack: Callable[[bytes], bytes], tmp
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_a_root_file_system_alone_is_read_too(tmp_path: Path) -> None:
+    file = tmp_path / "rootfs.tar.xz"
+    file.write_bytes(lzma.compress(tar_of({name.removeprefix("rootfs/"): content for name, content in DEBIAN.items()})))
+    assert contents_of(file, tmp_path) == EXPECTED
+
+
 def test_the_names_of_a_system_without_dpkg(tmp_path: Path) -> None:
     files = {"./rootfs/etc/os-release": b"NAME=Tiny\nVERSION_ID=3\n", "./rootfs/lib/modules/6.6.1-0-lts": b""}
     file = tmp_path / "a.tar"

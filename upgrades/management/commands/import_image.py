@@ -32,6 +32,9 @@ class Command(UpgradeCommand):
         checksum = parser.add_mutually_exclusive_group()
         checksum.add_argument("--sha256", default="", help="what the file must have")
         checksum.add_argument("--sha256sums", type=Path, metavar="FILE", help="a file of sha256sum that names it")
+        parser.add_argument(
+            "--root", type=Path, metavar="FILE", help="its root file system, where FILE has only the metadata (Incus)"
+        )
         parser.add_argument("--no-publish", action="store_true", help="only give it to the provider")
         add_yes(parser)
 
@@ -41,13 +44,17 @@ class Command(UpgradeCommand):
         if location is None:
             raise CommandError(f"there is no location {options['location']!r}")
         check_queue(location)
+        if options["root"] and options["sha256sums"]:
+            raise CommandError(
+                "--sha256sums goes without --root; --sha256 is then of both, one after the other (Incus' fingerprint)"
+            )
         checksum = _checksum(options)
         if not options["no_publish"]:
             publication = preview_publication(reference, locations=[location.name])
             if is_at_a_terminal():
                 agree(publication.sentences, f"Import and publish {reference}?", yes=options["yes"])
         try:
-            done = import_image(reference, location, options["file"], checksum, timezone.now())
+            done = import_image(reference, location, options["file"], checksum, timezone.now(), root=options["root"])
         except ProviderError as error:
             raise CommandError(f"{error.code}: {error.message}") from error
         self.stdout.write(f"imported {reference}: {done.place}")

@@ -16,7 +16,7 @@ from upgrades.providers.images.found import FILES, MAX_FILE_BYTES, MODULES, Foun
 MAX_UNPACKED_BYTES = 32 * 1024**3
 MAX_MEMBERS = 5_000_000
 HEAD_BYTES = 64 * 1024  # of a kernel
-ROOT = "rootfs/"
+ROOT = "rootfs/"  # in an image of one file; a file for the root file system alone has no such folder
 MAGIC: Mapping[bytes, Any] = {b"\x1f\x8b": gzip.GzipFile, b"\xfd7zXZ\x00": lzma.LZMAFile, b"BZh": bz2.BZ2File}
 TAR_MAGIC = slice(257, 262)
 FAULTS = (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, OSError)
@@ -71,8 +71,7 @@ def _read(tar: tarfile.TarFile, found: Found) -> None:
         if count > MAX_MEMBERS:
             raise Unreadable("it has too many members")
         name = member.name.removeprefix("./")
-        if name.startswith(ROOT):
-            _take(tar, member, name.removeprefix(ROOT), found)
+        _take(tar, member, name.removeprefix(ROOT), found)
 
 
 def _take(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str, found: Found) -> None:

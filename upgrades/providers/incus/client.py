@@ -91,10 +91,11 @@ class IncusClient:
         url = f"/1.0/instances/{instance}/files"
         await self._request("POST", url, {"path": path}, data=content, headers=headers, seconds=UPLOAD_SECONDS)
 
-    async def upload_image(self, content: BinaryIO, properties: str) -> Answer:
+    async def upload_image(self, content: BinaryIO | aiohttp.FormData, properties: str) -> Answer:
         """Incus goes on with it in the background. `properties`: as in a query."""
         headers = {"X-Incus-properties": properties, "X-LXD-properties": properties}
-        headers["Content-Type"] = "application/octet-stream"
+        if not isinstance(content, aiohttp.FormData):
+            headers["Content-Type"] = "application/octet-stream"
         return await self._request("POST", "/1.0/images", {}, data=content, headers=headers, seconds=IMAGE_SECONDS)
 
     async def wait(self, operation: str) -> Mapping[str, Any] | None:

@@ -2,9 +2,13 @@
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote_plus
+
+from aiohttp import FormData
 
 from upgrades.core.facts import ImageReference
 from upgrades.providers.base import ProviderError
@@ -13,12 +17,16 @@ from upgrades.providers.incus.records import Key
 from upgrades.providers.incus.settings import Settings
 from upgrades.providers.incus.work import image_path
 
+CHUNK_BYTES = 1024 * 1024
 MARK = "rollgrid.imported"  # a property of the images that were imported here, with the alias that each was given
 
 
-async def import_image(client: IncusClient, settings: Settings, image: ImageReference, file: Path, sha256: str) -> str:
-    """As in base.py, TakesImages: a tar with metadata.yaml and the root file system, packed or not."""
-    found = await asyncio.to_thread(_sha256, file)
+async def import_image(
+    client: IncusClient, settings: Settings, image: ImageReference, files: Sequence[Path], sha256: str
+) -> str:
+    """As in base.py, TakesImages: one tar with metadata.yaml and the root file system, packed or not, or a file for each."""
+    file = files[-1]
+    found = await asyncio.to_thread(_sha256, files)
     if sha256 and found != sha256.lower():
         message = (
             f"{file} has the sha256 {found}, not {sha256.lower()}: it is another file, or was not downloaded whole."
@@ -29,7 +37,7 @@ async def import_image(client: IncusClient, settings: Settings, image: ImageRefe
         return _place(settings, alias)
     was_there = await _image(client, found)
     if was_there is None:
-        await _upload(client, alias, file)
+        await _upload(client, settings, alias, files)
     try:
         await _check(client, settings, file, found)
         await _add_alias(client, settings, alias, found)
@@ -71,11 +79,12 @@ async def _image(client: IncusClient, fingerprint: str) -> Any:
         return None
 
 
-async def _upload(client: IncusClient, alias: str, file: Path) -> None:
-    properties = f"{MARK}={quote_plus(alias)}"
+async def _upload(client: IncusClient, settings: Settings, alias: str, files: Sequence[Path]) -> None:
+    file, properties = files[-1], f"{MARK}={quote_plus(alias)}"
     try:
-        with file.open("rb") as content:
-            operation = (await client.upload_image(content, properties)).operation
+        with ExitStack() as opened:
+            contents = [opened.enter_context(each.open("rb")) for each in files]
+            operation = (await client.upload_image(_form(settings, contents), properties)).operation
         while await client.wait(operation) is None:
             pass
     except OSError as error:
@@ -83,6 +92,17 @@ async def _upload(client: IncusClient, alias: str, file: Path) -> None:
     except IncusError as error:
         message = f"Incus does not take {file} as an image: {error.message}"
         raise ProviderError("ImageUnfit", message, permanent=True) from None
+
+
+def _form(settings: Settings, contents: Sequence[BinaryIO]) -> BinaryIO | FormData:
+    if len(contents) == 1:
+        return contents[0]
+    metadata, root = contents
+    form = FormData()
+    form.add_field("metadata", metadata, filename="metadata", content_type="application/octet-stream")
+    name = "rootfs.img" if settings.kind == "virtual-machine" else "rootfs"
+    form.add_field(name, root, filename=name, content_type="application/octet-stream")
+    return form
 
 
 async def _check(client: IncusClient, settings: Settings, file: Path, fingerprint: str) -> None:
@@ -150,9 +170,14 @@ def _place(settings: Settings, alias: str) -> str:
     return f"{alias} of {settings.place}"
 
 
-def _sha256(path: Path) -> str:
+def _sha256(files: Sequence[Path]) -> str:
+    """Of one after the other, as Incus does it."""
+    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        for path in files:
+            with path.open("rb") as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    digest.update(chunk)
     except OSError as error:
-        raise ProviderError("ImageUnreadable", f"{path} cannot be read: {error}", permanent=True) from error
+        raise ProviderError("ImageUnreadable", f"{files[-1]} cannot be read: {error}", permanent=True) from error
+    return digest.hexdigest()

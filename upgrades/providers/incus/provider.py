@@ -22,7 +22,11 @@ class IncusProvider(SteppedProvider):
 
     async def import_image(self, image: ImageReference, file: Path, sha256: str) -> str:
         async with self._opened() as (client, settings):
-            return await import_image(client, settings, image, file, sha256)
+            return await import_image(client, settings, image, (file,), sha256)
+
+    async def import_split_image(self, image: ImageReference, metadata: Path, root: Path) -> str:
+        async with self._opened() as (client, settings):
+            return await import_image(client, settings, image, (metadata, root), "")
 
     async def remove_image(self, image: ImageReference) -> bool:
         async with self._opened() as (client, settings):

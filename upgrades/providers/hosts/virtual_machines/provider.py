@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from upgrades.core.facts import ImageReference
+from upgrades.providers.base import ProviderError
 from upgrades.providers.hosts.image_store import ImageStore
 from upgrades.providers.hosts.stepped import SteppedProvider
 from upgrades.providers.hosts.virtual_machines.driver import VirtualMachineDriver
@@ -19,6 +20,10 @@ class VirtualMachineProvider(SteppedProvider):
     async def import_image(self, image: ImageReference, file: Path, sha256: str) -> str:
         store = ImageStore(self._machines.settings.images)
         return str(await asyncio.to_thread(store.take_in, image, file, sha256))
+
+    async def import_split_image(self, image: ImageReference, metadata: Path, root: Path) -> str:
+        message = f"{root} comes with a file of metadata, as for Incus: a virtual machine's image is one file, a disk."
+        raise ProviderError("NotSupported", message, permanent=True)
 
     async def remove_image(self, image: ImageReference) -> bool:
         settings = self._machines.settings
