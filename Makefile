@@ -22,7 +22,7 @@ UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hash
 TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-compute==37.2.0 azure-mgmt-compute==39.0.0 \
 	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0
 
-.PHONY: help run run-vms run-incus install install-clients install-libvirt test test-fast test-machines check lint soak fuzz bench vm-image screenshots texts lock azure-types
+.PHONY: help run run-vms run-incus install install-clients install-libvirt test test-fast test-machines test-fleet check lint soak fuzz bench vm-image screenshots texts lock azure-types
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -48,7 +48,10 @@ test: lint install-clients install-libvirt ## all checks and all tests, on SQLit
 	$(ELSEWHERE) $(BIN)/python -m tests.run_all
 
 test-machines: $(VENV)/test.stamp $(VENV)/libvirt.stamp ## all tests with real containers and real virtual machines, also those that take long
-	$(ELSEWHERE) $(BIN)/python -m pytest tests/containers tests/virtual_machines
+	$(ELSEWHERE) $(BIN)/python -m pytest tests/containers tests/virtual_machines --ignore=tests/containers/test_large_fleet.py
+
+test-fleet: $(VENV)/test.stamp ## 200 real containers are upgraded while workers and Incus are killed 30 times: half an hour
+	$(ELSEWHERE) $(BIN)/python -m pytest -s tests/containers/test_large_fleet.py
 
 test-fast: lint ## all checks, and the tests that are quick: no browser, no real machines, no real clients, no kills
 	$(ELSEWHERE) $(BIN)/python -m pytest -m "not ($(NOT_FAST))"

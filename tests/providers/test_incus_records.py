@@ -8,7 +8,7 @@ from tests.providers.contract import create, restore
 from upgrades.core.states import OperationKind, Provisioning
 from upgrades.providers.base import ScaleSetReference, boot_time
 from upgrades.providers.incus.checks import disk_to_restore
-from upgrades.providers.incus.client import IncusClient
+from upgrades.providers.incus.client import IncusClient, IncusError
 from upgrades.providers.incus.guest import read_report
 from upgrades.providers.incus.records import Key, Machine, OSDisk, Phase, disk_to_json, view_of
 from upgrades.providers.incus.settings import Settings
@@ -112,3 +112,10 @@ def test_turns_are_counted_for_all_providers_of_a_place() -> None:
             each.give_all_back()
 
     asyncio.run(story())
+
+
+def test_a_limit_of_the_host_is_named_with_what_to_do() -> None:
+    error = IncusError(400, "Failed to start device: Too many open files")
+    assert error.message.startswith("Failed to start device: Too many open files (raise the host's limit")
+    assert "fs.inotify.max_user_instances" in error.message
+    assert IncusError(400, "Instance is busy").message == "Instance is busy"

@@ -75,7 +75,7 @@ async def _start(work: Work, machine: Machine) -> None:
         await work.do("start", lambda: work.power("start"))
     except TooOften as error:
         raise DoesNotComeUp(str(error)) from None
-    work.memory["starts"] = work.memory.get("starts", 0) + 1
+    work.memory.update(starts=work.memory.get("starts", 0) + 1, in_turn="")
     work.restart_clock()
 
 

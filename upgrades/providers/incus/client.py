@@ -29,6 +29,14 @@ OS_ERRORS = {
     errno.ENOENT: "there is no such file; is Incus installed, and its daemon started?",
     errno.ECONNREFUSED: "nobody listens there; start the daemon (`systemctl start incus`)",
 }
+# What the kernel says where a limit of the host is reached, which Incus passes on; and what to do about it (docs/providers.md).
+LIMITS = {
+    "too many open files": "raise the host's limit `sysctl fs.inotify.max_user_instances`, or that of open files",
+    "disk quota exceeded": "raise the host's limit `sysctl kernel.keys.maxkeys`, or a quota of the storage pool",
+    "no space left on device": "make room in the storage pool, or raise the host's limit `sysctl fs.inotify.max_user_watches`",
+    "cannot allocate memory": "the host has no memory left: stop something there",
+    "resource temporarily unavailable": "raise the host's limit of processes, `sysctl kernel.pid_max` or `pids.max` of Incus' service",
+}
 ENDED = frozenset({"Success", "Failure", "Cancelled"})
 
 
@@ -36,8 +44,9 @@ class IncusError(Exception):
     """Incus refused a request, or a background operation failed. `status`: as in HTTP."""
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.message = status, message
+        advice = next((advice for said, advice in LIMITS.items() if said in message.lower()), "")
+        self.status, self.message = status, f"{message} ({advice})" if advice else message
+        super().__init__(self.message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from upgrades.providers.hosts.driver import Ended, Waiting
 from upgrades.providers.incus import checks
 from upgrades.providers.incus.client import QUESTION_SECONDS, STEP_SECONDS, IncusClient, IncusError
 from upgrades.providers.incus.creations import delete, make, unmake
-from upgrades.providers.incus.listing import machines_of
+from upgrades.providers.incus.listing import Listing
 from upgrades.providers.incus.records import Key, Machine, view_of
 from upgrades.providers.incus.remaking import LOST, remake
 from upgrades.providers.incus.settings import Settings, read_settings
@@ -47,6 +47,7 @@ class IncusDriver:
         self._settings: Settings | None = None
         self._turns: Turns | None = None
         self._clients: dict[float, IncusClient] = {}
+        self._listing = Listing()
 
     async def check(self, operation: Operation) -> None:
         client, settings = self._host()
@@ -59,20 +60,26 @@ class IncusDriver:
         client, settings = self._host(STEP_SECONDS)
         self._turns = self._turns or Turns(f"{settings.place} {settings.project}", settings.at_once)
         work = Work(client, settings, operation, memory, self._turns)
+        goes_on = False
         try:
-            return await _step(work)
+            if waits_for := memory.get("in_turn"):
+                await work.take_turn(waits_for)
+            result = await _step(work)
+            goes_on = isinstance(result, Waiting)
+            return result
         except Pause as pause:
+            goes_on = True
             return pause.waiting
         except IncusError as error:
             raise refused(error) from None
         finally:
-            if not memory.get("incus"):
+            if not goes_on or not memory.get("in_turn"):
                 self._turns.give_back(work.name)
 
     async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
         client, _ = self._host()
         try:
-            machines = await machines_of(client, scale_set)
+            machines = await self._listing.machines_of(client, scale_set)
         except IncusError as error:
             raise refused(error) from None
         return {machine.config[Key.INSTANCE]: view_of(machine) for machine in machines}

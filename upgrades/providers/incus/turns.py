@@ -5,11 +5,12 @@ import time
 from collections import Counter
 from threading import Lock
 
-WAIT_SECONDS = 1.0
+WAIT_SECONDS = 3.0
 LOOK_SECONDS = 0.05
 
-# How many turns are taken, by the place of the Incus. A process has several providers for one place, in several threads.
-_taken, _lock = Counter[str](), Lock()
+# How many turns are taken, and how many instances wait for one, by the place of the Incus. A process has several providers for one place,
+# in several threads.
+_taken, _waiting, _lock = Counter[str](), Counter[str](), Lock()
 
 
 class Turns:
@@ -20,12 +21,19 @@ class Turns:
 
     async def take(self, name: str) -> bool:
         """Whether it is the instance's turn, after at most WAIT_SECONDS."""
+        if name in self._held or self._taken(name):
+            return True
         end = time.monotonic() + WAIT_SECONDS
-        while name not in self._held and not self._taken(name):
-            if time.monotonic() > end:
-                return False
-            await asyncio.sleep(LOOK_SECONDS)
-        return True
+        _count_waiting(self._place, 1)
+        try:
+            while time.monotonic() < end:
+                # The more wait, the less often each of them looks: together they look often enough.
+                await asyncio.sleep(min(WAIT_SECONDS / 2, LOOK_SECONDS * max(1, _waiting[self._place] / self._limit)))
+                if self._taken(name):
+                    return True
+        finally:
+            _count_waiting(self._place, -1)
+        return False
 
     def give_back(self, name: str) -> None:
         if name in self._held:
@@ -44,3 +52,8 @@ class Turns:
             _taken[self._place] += 1
         self._held.add(name)
         return True
+
+
+def _count_waiting(place: str, number: int) -> None:
+    with _lock:
+        _waiting[place] += number

@@ -53,13 +53,14 @@ class Work:
         """Have Incus do something in the background, to its end: what that says.
 
         Raises Pause while it runs: the next step comes here again, and waits for the same. Raises TooOften where it fails again and again.
-        `in_turn`: only so many instances at once.
+        `in_turn`: only so many instances at once, each from the first such thing until its start: one that is stopped does not wait for
+        others.
         """
         begun = self.memory.get("incus") or {}
         try:
             if begun.get("what") != what:
-                if in_turn and not await self.turns.take(self.name):
-                    raise Pause(0, f"{what}: Incus has enough to do")
+                if in_turn:
+                    await self.take_turn(what)
                 path = (await begin()).operation
                 if not path:
                     return {}  # Incus did it at once
@@ -74,6 +75,12 @@ class Work:
             raise Pause(0, what)
         del self.memory["incus"]
         return result
+
+    async def take_turn(self, what: str) -> None:
+        """Raises Pause where it does not come now. Then the next step asks for it first, and Incus for nothing."""
+        self.memory["in_turn"] = what
+        if not await self.turns.take(self.name):
+            raise Pause(0, f"{what}: Incus has enough to do")
 
     async def wait_for_begun(self) -> None:
         """Raises Pause while Incus does what this operation had it begin: until then there is nothing else to look at."""

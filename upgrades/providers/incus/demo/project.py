@@ -56,16 +56,21 @@ def make(api: Api, image: ImageReference, alias: str) -> None:
         api.ask("POST", "/1.0/projects", {"name": PROJECT, "description": DESCRIPTION, "config": config})
     devices = api.ask("GET", "/1.0/profiles/default")["devices"]
     api.ask("PUT", f"/1.0/profiles/default?project={PROJECT}", {"devices": devices, "config": {}})
-    there = api.ask("GET", f"/1.0/images/aliases?project={PROJECT}&recursion=1")
     for version, kind in VERSIONS.items():
-        name = alias.format(
-            publisher=image.publisher.lower(), offer=image.offer.lower(), sku=image.sku.lower(), version=version
-        )
-        if name in (each["name"] for each in there):
-            continue
-        content = tiny_image(version, kind, architecture=platform.machine())
-        target = api.ask("POST", f"/1.0/images?project={PROJECT}", data=content)["fingerprint"]
-        api.ask("POST", f"/1.0/images/aliases?project={PROJECT}", {"name": name, "target": target})
+        add_image(api, image, alias, version, kind)
+
+
+def add_image(api: Api, image: ImageReference, alias: str, version: str, kind: Kind, *, ballast: bytes = b"") -> None:
+    """If it is not there. `ballast` makes it bigger."""
+    name = alias.format(
+        publisher=image.publisher.lower(), offer=image.offer.lower(), sku=image.sku.lower(), version=version
+    )
+    there = api.ask("GET", f"/1.0/images/aliases?project={PROJECT}&recursion=1")
+    if name in (each["name"] for each in there):
+        return
+    content = tiny_image(version, kind, architecture=platform.machine(), ballast=ballast)
+    target = api.ask("POST", f"/1.0/images?project={PROJECT}", data=content)["fingerprint"]
+    api.ask("POST", f"/1.0/images/aliases?project={PROJECT}", {"name": name, "target": target})
 
 
 def pool(api: Api) -> str:
