@@ -145,6 +145,20 @@ def test_an_imported_file_that_a_person_brings_too_is_the_person_s(fleet: Fleet)
     assert fleet.there() == list(VERSIONS)
 
 
+def test_a_version_published_elsewhere_by_a_person_is_kept(fleet: Fleet) -> None:
+    """It would be withdrawn there too."""
+    version = ImageVersion.objects.get(version="22.04.1")
+    other = Location.objects.exclude(pk=fleet.scale_set.location_id).first()
+    assert other
+    version.limited_to.add(other)
+    fleet.offer(3)
+    assert fleet.there() == list(VERSIONS)
+    version.limited_to.clear()  # in all
+    fleet.check()
+    assert fleet.there() == list(VERSIONS)
+    assert ImageVersion.objects.get(version="22.04.1").withdrawal is None
+
+
 def test_all_versions_are_kept_without_a_rule(fleet: Fleet) -> None:
     ImageSource.objects.update(keep_versions=None)
     fleet.offer(3)

@@ -16,6 +16,7 @@ from upgrades.core.facts import ImageReference
 from upgrades.models import (
     ImageSku,
     ImageSource,
+    ImageVersion,
     ImportedImage,
     Instance,
     InstanceUpgrade,
@@ -53,7 +54,18 @@ def prunable_versions(row: ImageSource) -> list[str]:
     there = sorted(set(_files(row).values_list("version", flat=True)), key=versions.parse)
     old = there[: -row.keep_versions]
     used = used_versions(row.sku) if old else set()
-    return [version for version in old if version not in used]
+    return [version for version in old if version not in used and _is_its_own(row, version)]
+
+
+def _is_its_own(row: ImageSource, version: str) -> bool:
+    """Did nobody else import or publish the version anywhere? To withdraw it is to do so in all locations."""
+    others = ImportedImage.objects.filter(sku=row.sku_id, version=version, removed_at=None).exclude(source=row)
+    published = ImageVersion.objects.filter(sku=row.sku_id, version=version).first()
+    if others.exists() or published is None:
+        return not others.exists()
+    brought = ImportedImage.objects.filter(sku=row.sku_id, version=version, source=row)
+    places = set(published.limited_to.values_list("pk", flat=True))
+    return bool(places) and places <= set(brought.values_list("location", flat=True))
 
 
 def used_versions(sku: ImageSku) -> set[str]:
