@@ -46,10 +46,19 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def libvirtd() -> Iterator[Libvirtd]:
     """A daemon of the tests' own."""
+    yield from _running_libvirtd(is_apart=False)
+
+
+@pytest.fixture
+def libvirtd_apart() -> Iterator[Libvirtd]:
+    yield from _running_libvirtd(is_apart=True)
+
+
+def _running_libvirtd(*, is_apart: bool) -> Iterator[Libvirtd]:
     if lack := lacks():
         # Where everything must be tested, a test that is left out is a failure.
         pytest.fail(lack) if os.environ.get("CI") else pytest.skip(lack)
-    daemon = Libvirtd()
+    daemon = Libvirtd(is_apart=is_apart)
     try:
         daemon.start()
         yield daemon

@@ -16,6 +16,7 @@ from upgrades.providers.checks.site import Site, play
 from upgrades.providers.hosts.virtual_machines import processes
 from upgrades.providers.hosts.virtual_machines.driver import VirtualMachineDriver
 from upgrades.providers.hosts.virtual_machines.machine import ABOUT, VirtualMachine
+from upgrades.providers.libvirt.connection import Daemon
 from upgrades.providers.libvirt.driver import LibvirtDriver
 from upgrades.providers.libvirt.machine import Machine as LibvirtMachine
 from upgrades.providers.qemu.driver import QemuDriver
@@ -69,6 +70,8 @@ class Host:
             if uuid in ours:
                 processes.kill(process)
         wait_until(lambda: not ours & processes.running().keys(), seconds=30)
+        if self.name == "libvirt":
+            _forget_domains(str(self.given["uri"]), ours)
 
 
 def health(provider: Provider, address: str) -> tuple[int, dict[str, Any]]:
@@ -105,3 +108,10 @@ async def swapped(
     assert found == [(disk.lun, disk.marker) for disk in before.data_disks]
     assert len({disk.marker for disk in after.data_disks}) == len(profile.data_disks)
     return after
+
+
+def _forget_domains(uri: str, uuids: set[str]) -> None:
+    with Daemon(uri).connected() as libvirt:
+        for domain in libvirt.listAllDomains():
+            if domain.UUIDString() in uuids:
+                domain.undefine()

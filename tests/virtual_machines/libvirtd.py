@@ -55,7 +55,10 @@ def lacks() -> str:
 
 
 class Libvirtd:
-    def __init__(self) -> None:
+    """`is_apart`: its bridges and networks are its own too, and no port of its machines is reached from outside."""
+
+    def __init__(self, *, is_apart: bool = False) -> None:
+        self._own = ["--mount", *(["--net"] if is_apart else [])]
         self._folder = Path(tempfile.mkdtemp(prefix="rollgrid-libvirt-"))
         self._process: subprocess.Popen[bytes] | None = None
         self.socket = self._folder / "run" / "libvirt-sock"
@@ -68,7 +71,7 @@ class Libvirtd:
         daemon = [str(_daemon()), "--pid-file", str(self._folder / "run" / "libvirtd.pid")]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                ["unshare", "--mount", "sh", "-c", START, "sh", *binds, "--", *daemon],
+                ["unshare", *self._own, "sh", "-c", START, "sh", *binds, "--", *daemon],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -22,6 +22,11 @@ from upgrades.providers.libvirt.definition import marks_of
 from upgrades.providers.libvirt.machine import Machine
 
 PROFILE = MachineProfile(computer_name="web", data_disks=(DataDisk(0, 1),), custom_data="IyEvYmluL3NoCg==")
+# "open": without rules of a firewall, for which there may be no program.
+NETWORK = (
+    "<network><name>tests</name><forward mode='open'/><bridge name='rgtests0'/><ip address='10.77.0.1' netmask='255.255.255.0'>"
+    "<dhcp><range start='10.77.0.10' end='10.77.0.50'/></dhcp></ip></network>"
+)
 FOREIGN = "<domain type='qemu'><name>{name}</name>{uuid}<memory>65536</memory><os><type>hvm</type></os></domain>"
 
 
@@ -130,6 +135,27 @@ def test_a_machine_that_runs_from_another_disk_than_it_should_is_started_anew(li
     assert (view.os_disk, view.version) == (after.os_disk, NEW), "what runs is what is seen"
     (back,) = host.play(lambda provider: site.done(provider, site.restore("0", before.os_disk)))
     assert unaddressed(back) == unaddressed(before)
+
+
+@pytest.mark.slow
+def test_the_address_in_a_network_of_libvirt_is_seen_and_stays(libvirt_host: Host, libvirtd_apart: Libvirtd) -> None:
+    host, site = libvirt_host.but(uri=libvirtd_apart.uri, network="network:tests"), libvirt_host.site()
+    with connection(host) as libvirt:
+        libvirt.networkDefineXML(NETWORK).create()
+
+    async def story(provider: Provider) -> tuple[InstanceView, InstanceView]:
+        (before,) = await site.done(provider, site.create("0", OLD, PROFILE))
+        (after,) = await site.done(provider, site.reimage("0", NEW, PROFILE))
+        assert provider.endpoint(after.address, 443) == (after.address, 443)
+        return before, after
+
+    try:
+        before, after = host.play(story)
+    finally:
+        with connection(host) as libvirt:  # with its DHCP server
+            libvirt.networkLookupByName("tests").destroy()
+    assert (after.address, after.reported_version, after.data_disks) == (before.address, NEW, before.data_disks)
+    assert after.address.startswith("10.77.0.")
 
 
 def refusal(host: Host, operation: Operation) -> ProviderError:

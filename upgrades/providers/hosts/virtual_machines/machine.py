@@ -88,6 +88,14 @@ class VirtualMachine(ABC):
         return self._booting.exists()
 
     @property
+    def started_at(self) -> float:
+        """When it was started, if it has not come up since; otherwise now. By `uptime`."""
+        try:
+            return min(float(self._booting.read_text()), processes.uptime())
+        except (OSError, ValueError):
+            return processes.uptime()
+
+    @property
     def has_failed(self) -> bool:
         """Did the last operation on it fail?"""
         return self._failed.exists()
@@ -191,7 +199,7 @@ class VirtualMachine(ABC):
 
     def note_start(self) -> None:
         """Right before it is started."""
-        self._booting.touch()
+        self._booting.write_text(f"{processes.uptime()}")
         with suppress(FileNotFoundError):
             os.replace(self.folder / CONSOLE, self.folder / LAST_CONSOLE)
 
