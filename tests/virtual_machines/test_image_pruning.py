@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from tests.image_sources.trees import ITEM, MADE, PRODUCT, Tree
 from tests.stories import NOW, UBUNTU, a_batch, a_scale_set
+from upgrades.commands.image_pruning import used_versions
 from upgrades.commands.image_sources import check_image_source
 from upgrades.commands.importing import import_image
 from upgrades.commands.upgrades import start
@@ -87,15 +88,23 @@ def test_versions_beyond_the_rule_are_withdrawn_and_deleted(fleet: Fleet) -> Non
     assert fleet.check().endswith("as before")
 
 
-@pytest.mark.parametrize("column", ["version", "operation_version", "approved_version", "reported_version"])
-def test_a_version_of_an_instance_is_kept(fleet: Fleet, column: str) -> None:
-    Instance.objects.filter(number=0).update(**{column: "22.04.1"})
+def test_a_version_of_an_instance_is_kept(fleet: Fleet) -> None:
+    Instance.objects.filter(number=0).update(version="22.04.1")
     fleet.offer(3)
     assert fleet.there() == list(VERSIONS)
     assert ImageVersion.objects.get(version="22.04.1").withdrawal is None
-    Instance.objects.update(**{column: "22.04.3"})
+    Instance.objects.update(version="22.04.3")
     fleet.check()
     assert fleet.there() == ["22.04.2", "22.04.3"]
+
+
+def test_all_versions_that_instances_refer_to_are_used() -> None:
+    sku = a_scale_set(instances=2).sku
+    assert sku
+    for column in ("version", "operation_version", "approved_version", "reported_version"):
+        assert column not in used_versions(sku)
+        Instance.objects.filter(number=0).update(**{column: column})
+        assert column in used_versions(sku)
 
 
 def test_the_version_before_a_last_upgrade_is_kept(fleet: Fleet) -> None:
