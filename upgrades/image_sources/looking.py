@@ -7,12 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-import aiohttp
-
 from upgrades.image_sources import checksums, simplestreams
 from upgrades.image_sources.errors import SourceError
 from upgrades.image_sources.offers import Offer, newest
-from upgrades.image_sources.places import FolderPlace, Place, WebPlace
+from upgrades.image_sources.places import FolderPlace, Place
 from upgrades.image_sources.signatures import signed_content, verified
 
 SUMS = "SHA256SUMS"
@@ -50,9 +48,10 @@ async def opened(root: str) -> AsyncIterator[Place]:
     if root.startswith("/"):
         yield FolderPlace(Path(root))
         return
-    # The proxy of the environment is used, as by other programs; compressed answers could unpack to anything.
-    async with aiohttp.ClientSession(trust_env=True, headers={"Accept-Encoding": "identity"}) as session:
-        yield WebPlace(root, session)
+    from upgrades.image_sources.web import opened_web  # with aiohttp, which most processes never need
+
+    async with opened_web(root) as place:
+        yield place
 
 
 async def look(place: Place, settings: SourceSettings) -> Look:

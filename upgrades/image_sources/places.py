@@ -1,15 +1,11 @@
-"""Where a source's files are: a folder of this computer, or a web server. What is read is bounded, and stays within the source."""
+"""Where a source's files are: a folder of this computer, or a web server (web.py). What is read is bounded, and stays within the source."""
 
 import asyncio
 import hashlib
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import quote, urljoin, urlsplit
-
-import aiohttp
 
 from upgrades.image_sources.errors import SourceError, one_line
 from upgrades.image_sources.offers import MAX_IMAGE_BYTES, Offer
@@ -17,11 +13,6 @@ from upgrades.image_sources.offers import MAX_IMAGE_BYTES, Offer
 MAX_INDEX_BYTES = 64 * 1024 * 1024
 SPARE_BYTES = 512 * 1024 * 1024  # that must be left on the disk besides a download
 CHUNK_BYTES = 1024 * 1024
-MAX_REDIRECTS = 5
-REDIRECTS = (301, 302, 303, 307, 308)
-IMAGE_SECONDS = 6 * 3600
-# For an index or signature in all; for an image without a byte, and to connect.
-INDEX_SECONDS, SILENT_SECONDS, CONNECT_SECONDS = 120, 60, 20
 
 
 class Place(Protocol):
@@ -68,66 +59,6 @@ class FolderPlace:
         if not file.is_relative_to(self._folder):
             raise SourceError(f"{path} leads out of {self._folder}; it is not used")
         return file
-
-
-class WebPlace:
-    """`root`: an http or https address. A redirect may lead to another server, but not to an address that is less safe."""
-
-    def __init__(self, root: str, session: aiohttp.ClientSession) -> None:
-        parts = urlsplit(root)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SourceError(f"{root} is not an address like https://images.example.org/folder")
-        self._root, self._session = root.rstrip("/") + "/", session
-
-    async def read(self, path: str) -> bytes | None:
-        timeout = aiohttp.ClientTimeout(total=INDEX_SECONDS, sock_connect=CONNECT_SECONDS)
-        content = bytearray()
-        async with self._get(path, timeout) as response:
-            if response.status in (404, 410):
-                return None
-            self._check(response, path)
-            async for chunk in response.content.iter_chunked(CHUNK_BYTES):
-                content += chunk
-                if len(content) > MAX_INDEX_BYTES:
-                    raise SourceError(f"{path} has more than {MAX_INDEX_BYTES} bytes")
-        return bytes(content)
-
-    async def size(self, path: str) -> int | None:
-        return None
-
-    async def chunks(self, path: str) -> AsyncIterator[bytes]:
-        timeout = aiohttp.ClientTimeout(total=IMAGE_SECONDS, sock_read=SILENT_SECONDS, sock_connect=CONNECT_SECONDS)
-        async with self._get(path, timeout) as response:
-            self._check(response, path)
-            async for chunk in response.content.iter_chunked(CHUNK_BYTES):
-                yield chunk
-
-    @asynccontextmanager
-    async def _get(self, path: str, timeout: aiohttp.ClientTimeout) -> AsyncIterator[aiohttp.ClientResponse]:
-        url = self._root + quote(path)
-        try:
-            for _ in range(MAX_REDIRECTS + 1):
-                async with self._session.get(url, timeout=timeout, allow_redirects=False) as response:
-                    if response.status not in REDIRECTS:
-                        yield response
-                        return
-                    url = _redirected(url, response.headers.get("Location", ""))
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            said = one_line(error) or type(error).__name__
-            raise SourceError(f"{one_line(url)} cannot be read: {said}; it is tried again by itself") from error
-        raise SourceError(f"{path} is redirected more than {MAX_REDIRECTS} times")
-
-    def _check(self, response: aiohttp.ClientResponse, path: str) -> None:
-        if response.status != 200:
-            raise SourceError(f"its server answers {response.status} to {path}; is the address right?")
-
-
-def _redirected(url: str, to: str) -> str:
-    after = urljoin(url, to)
-    allowed = ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
-    if urlsplit(after).scheme not in allowed or not urlsplit(after).hostname:
-        raise SourceError(f"{one_line(url)} redirects to {one_line(to)}, which is not followed")
-    return after
 
 
 async def download(place: Place, offer: Offer, to: Path) -> None:
