@@ -76,7 +76,8 @@ def test_the_newest_version_of_a_signed_tree_is_found(tree: Tree, ubuntu: Signer
         assert found(url, ubuntu.keyring).offer == expected
     for path in tree.root.rglob("*.sjson"):
         path.unlink()
-    assert found(tree.root, ubuntu.keyring).offer == expected, "with signatures beside the files"
+    beside = found(tree.root, ubuntu.keyring)
+    assert (beside.offer, beside.updated) == (expected, local.updated), "with signatures beside the files"
 
 
 def test_an_index_by_another_key_or_changed_is_refused(tree: Tree, ubuntu: Signer, mallory: Signer) -> None:

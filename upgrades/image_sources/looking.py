@@ -89,14 +89,14 @@ async def _look_at_streams(place: Place, settings: SourceSettings) -> Look:
     if content is None:
         raise SourceError(f"it has no {simplestreams.INDEX}: is the address that of the folder above `streams`?")
     index = simplestreams.read(content, "index:1.0")
-    times = {path: simplestreams.updated(index)}
+    times = {_stem(path): simplestreams.updated(index)}
     found: dict[str, list[Offer]] = {}
     for file in simplestreams.files_of_products(index, settings.wanted):
         products = await _document(place, settings, file)
         if products is None:
             raise SourceError(f"its index names {file}, which is not there")
         document = simplestreams.read(products, "products:1.0")
-        times[file] = simplestreams.updated(document)
+        times[_stem(file)] = simplestreams.updated(document)
         for product, offer in simplestreams.offers_of(document, settings.wanted):
             found.setdefault(product, []).append(offer)
     if len(found) > 1:
@@ -113,6 +113,11 @@ async def _document(place: Place, settings: SourceSettings, path: str) -> bytes 
     if not path.endswith(".sjson"):
         return await _detached(place, settings, path, content)
     return signed_content(content, settings.keyring, path) if settings.keyring else _unverified(content)
+
+
+def _stem(path: str) -> str:
+    """The file's name whether or not its signature is in it: a source may have both, or get a keyring later."""
+    return path.removesuffix(".sjson").removesuffix(".json")
 
 
 def _unverified(message: bytes) -> bytes:
