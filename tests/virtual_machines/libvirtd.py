@@ -51,7 +51,7 @@ def lacks() -> str:
         return "Only root can start a libvirtd of the tests' own."
     if not _daemon():
         return f"There is no libvirtd. {how}"
-    return "" if importlib.util.find_spec("libvirt") else f"{HOW_TO_INSTALL}. `make install` does so."
+    return "" if importlib.util.find_spec("libvirt") else f"{HOW_TO_INSTALL}. `make install-libvirt` does so."
 
 
 class Libvirtd:
