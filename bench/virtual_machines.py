@@ -1,6 +1,8 @@
 """How long does a new OS disk take, beside the boot that nobody can spare it? One real virtual machine, both ways in turn.
 
-usage: python bench/virtual_machines.py [--rounds 5]     (docs/providers.md says what must be installed)
+usage: python bench/virtual_machines.py [--provider qemu] [--provider libvirt] [--rounds 5]
+
+See docs/providers.md for what must be installed.
 
 - a bare boot: the machine is off, and QEMU is started on the OS disk that it has, until its health page answers.
 - a new OS disk: the machine runs, and the provider's REIMAGE is begun, until that has succeeded and the page shows the new version. That
@@ -17,12 +19,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.virtual_machines.host import IMAGE, NEW, OLD, SET, Host, health
+from tests.virtual_machines.host import DRIVERS, IMAGE, NEW, OLD, SET, Host, health
+from tests.virtual_machines.libvirtd import Libvirtd, lacks
 from upgrades.providers.base import Provider
 from upgrades.providers.checks.site import Site
 from upgrades.providers.hosts.guest_image.__main__ import make_image
@@ -79,27 +83,44 @@ async def measure(host: Host, site: Site, provider: Provider, rounds: int) -> di
     return took
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="rollgrid-bench-") as place:
-        folder = Path(place)
-        store = ImageStore(folder / "images")
-        parts = fetch(folder / "packages")
-        for version in (OLD, NEW):
-            make_image(store, parts, replace(IMAGE, version=version), Flavour("good"))
-        host = Host(folder, {"images": str(store.folder), "accelerator": "tcg", "memory_mb": 128, "ports": [80]})
-        print(f"one machine, {options.rounds} rounds; load {os.getloadavg()[0]:.1f}")
-        try:
-            took = host.play(lambda provider: measure(host, host.site(), provider, options.rounds))
-        finally:
-            host.end_all()
+def compare(provider: str, folder: Path, images: Path, rounds: int, **more: object) -> None:
+    """Measure, and print a table."""
+    given = {"images": str(images), "accelerator": "tcg", "memory_mb": 128, "ports": [80], **more}
+    host = Host(folder / provider, given, provider)
+    print(f"\n{provider}: one machine, {rounds} rounds; load {os.getloadavg()[0]:.1f}")
+    try:
+        took = host.play(lambda provider: measure(host, host.site(), provider, rounds))
+    finally:
+        host.end_all()
     print("| way | median, s | least | most |\n| --- | --- | --- | --- |")
     for way, all_seconds in took.items():
         print(f"| {way} | {statistics.median(all_seconds):.1f} | {min(all_seconds):.1f} | {max(all_seconds):.1f} |")
     bare, ours = (statistics.median(each) for each in took.values())
     print(f"\na new OS disk: {ours / bare:.2f} x a bare boot")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--provider", choices=DRIVERS, action="append")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="rollgrid-bench-") as place, ExitStack() as daemons:
+        folder = Path(place)
+        store = ImageStore(folder / "images")
+        parts = fetch(folder / "packages")
+        for version in (OLD, NEW):
+            make_image(store, parts, replace(IMAGE, version=version), Flavour("good"))
+        for provider in options.provider or DRIVERS:
+            more = {}
+            if provider == "libvirt":
+                if lack := lacks():
+                    print(f"\nlibvirt is left out. {lack}")
+                    continue
+                daemon = Libvirtd()
+                daemons.callback(daemon.end)
+                daemon.start()
+                more["uri"] = daemon.uri
+            compare(provider, folder, store.folder, options.rounds, **more)
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def test_turns_are_counted_for_all_providers_of_a_place() -> None:
     asyncio.run(story())
 
 
-def test_a_limit_of_the_host_is_named_with_what_to_do() -> None:
+def test_a_limit_of_the_host_is_named_with_its_remedy() -> None:
     error = IncusError(400, "Failed to start device: Too many open files")
     assert error.message.startswith("Failed to start device: Too many open files (raise the host's limit")
     assert "fs.inotify.max_user_instances" in error.message

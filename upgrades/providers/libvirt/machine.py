@@ -23,6 +23,8 @@ from upgrades.providers.libvirt.settings import LibvirtSettings
 KIND = "libvirt:"
 EMULATOR = "qemu-system-x86_64"
 MAX_NAME = 60
+# Where QEMU ended while libvirt 9 wrote to the agent, libvirt gives up the agent of the domain's next run.
+AGENT_LOST = "QEMU guest agent is not available due to an error"
 AGENT_SAID = "unable to execute QEMU agent command"
 
 
@@ -65,9 +67,12 @@ class Machine(VirtualMachine):
             return Live("", None)
         try:
             address = await asyncio.to_thread(self._address)
-            return Live(address, await guest_agent.report(self._ask) if seen.has_agent else None)
         except ProviderError:
             return Live("", None)
+        try:
+            return Live(address, await guest_agent.report(self._ask) if seen.has_agent else None)
+        except ProviderError as error:
+            return Live(address, None, is_cut_off=AGENT_LOST in error.message)
 
     def start(self, accelerator: str) -> None:
         self.note_start()

@@ -44,7 +44,10 @@ class Booting:
             machine.disks.os_disk,
         ):  # somebody else started it before its disks were swapped
             return await self.stop(machine, memory)
-        report = (await machine.look()).report
+        live = await machine.look()
+        report = live.report
+        if live.is_cut_off:
+            return await self.stop(machine, memory, at_once=True)
         if report and report.is_up and report.os_disk == machine.disks.os_disk:
             await asyncio.to_thread(machine.disks.note_report, report)
             machine.note_up()

@@ -29,10 +29,14 @@ MAX_CONSOLE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What a running machine shows: where its ports are (user_network.py) or its address, and its guest's report."""
+    """What a running machine shows: where its ports are (user_network.py) or its address, and its guest's report.
+
+    `is_cut_off`: the report will not be heard any more, whatever the guest does, until the machine is started again.
+    """
 
     address: str
     report: GuestStatus | None
+    is_cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
