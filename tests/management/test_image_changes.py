@@ -9,6 +9,8 @@ from tests.core.test_image_contents import NEW, OLD
 from tests.management.terminal import complains, run
 from tests.stories import NOW, UBUNTU, a_scale_set, publish
 from upgrades import catalog, plans
+from upgrades.commands.images import preview_publication
+from upgrades.core.facts import ImageReference
 from upgrades.core.image_contents import ImageContents, contents_to_json
 from upgrades.models import ImportedImage, Location, ScaleSet
 
@@ -56,6 +58,15 @@ def test_several_versions_are_compared_and_one_without_contents_is_said_to_be_so
     row.instances.filter(number=0).update(version="0.0.2")
     told = run("status", str(row), "--plan").out
     assert told.index(f"From {FIRST} to {NEXT}") < told.index(f"What changes from 0.0.2 to {NEXT} is not known.")
+
+
+def test_a_question_before_publishing_lists_the_changes_of_the_image() -> None:
+    row = a_scale_set(instances=4)
+    imported(row, FIRST, OLD)
+    imported(row, NEXT, NEW)
+    found = preview_publication(ImageReference(*UBUNTU, NEXT), locations=[row.location.name])
+    assert found.sentences[-1] == f"From {FIRST} to {NEXT}: {COMPARED}"
+    assert preview_publication(ImageReference(*UBUNTU, "16.04.10")).changes == ()
 
 
 def test_changes_are_not_mentioned_in_a_location_without_imports() -> None:

@@ -16,15 +16,18 @@ from upgrades.core import versions
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.catalogue import say
 from upgrades.core.facts import ImageReference
+from upgrades.core.image_contents import ImageChanges, changes_between, sentence_of_changes
 from upgrades.core.sentences import Sentence
 from upgrades.core.states import FaultCode, UpgradeKind
 from upgrades.feed.writing import Writer, writing
 from upgrades.installation import PROGRAM
-from upgrades.models import ImageSku, ImageVersion, Instance, Location, ScaleSet
+from upgrades.models import ImageSku, ImageVersion, ImportedImage, Instance, Location, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
+from upgrades.models.imported_image import contents_of_versions
 
 MAX_NAMED = 5  # versions in an error message
 MAX_LISTED = 10  # scale sets named in a question
+MAX_COMPARED = 3  # locations whose latest version is compared with a new one
 
 
 @lookup.retry_on_conflict
@@ -53,9 +56,13 @@ def publish_image(reference: ImageReference, now: datetime, *, locations: Sequen
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What publishing a version would do. `followers`: the scale sets in its locations that follow the latest version."""
+    """What publishing a version would do. `followers`: the scale sets in its locations that follow the latest version.
+
+    `changes`: what changes in the image from the latest version, where its file was imported before.
+    """
 
     followers: tuple[ScaleSet, ...]
+    changes: tuple[ImageChanges, ...] = ()
 
     @property
     def sentences(self) -> list[Sentence]:
@@ -71,7 +78,7 @@ class Publication:
             sentences.append(_listed("approval", approve))
         if off:
             sentences.append(_listed("automatic_off", off))
-        return sentences
+        return [*sentences, *map(sentence_of_changes, self.changes)]
 
 
 def _listed(what: str, rows: Sequence[ScaleSet]) -> Sentence:
@@ -86,7 +93,19 @@ def preview_publication(reference: ImageReference, *, locations: Sequence[str] =
     sku = _supported_sku(reference)
     _check_version(sku, reference.version, published_in)
     rows = ScaleSet.objects.filter(pk__in=_ids_of_users(sku, published_in)).order_by("key")
-    return Publication(tuple(row for row in rows if _follows(row)))
+    return Publication(tuple(row for row in rows if _follows(row)), _changes(sku, reference.version, published_in))
+
+
+def _changes(sku: ImageSku, version: str, locations: Sequence[Location]) -> tuple[ImageChanges, ...]:
+    """What changes from the latest version of each of these locations (none given: of all) that has the version's file."""
+    files = ImportedImage.objects.filter(sku=sku, version=version, removed_at=None).select_related("location")
+    places = [file.location for file in files if not locations or file.location in locations]
+    found = []
+    for place in places[:MAX_COMPARED]:
+        if latest := sku.latest_in(place):
+            known = contents_of_versions(sku, place, (latest, version))
+            found.append(changes_between(latest, known.get(latest), version, known.get(version)))
+    return tuple(dict.fromkeys(found))
 
 
 def _follows(row: ScaleSet) -> bool:

@@ -20,8 +20,6 @@ from upgrades.models import ImageSource, ImportedImage, Location
 from upgrades.providers.base import ProviderError, TakesImages
 from upgrades.providers.images.reading import contents_of
 
-CHUNK_BYTES = 1024 * 1024
-
 
 @dataclass(frozen=True, slots=True)
 class ImageImport:
@@ -145,6 +143,5 @@ def _sha256(files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as content:
-            while chunk := content.read(CHUNK_BYTES):
-                digest.update(chunk)
+            hashlib.file_digest(content, lambda: digest)
     return digest.hexdigest()

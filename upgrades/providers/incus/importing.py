@@ -17,7 +17,6 @@ from upgrades.providers.incus.records import Key
 from upgrades.providers.incus.settings import Settings
 from upgrades.providers.incus.work import image_path
 
-CHUNK_BYTES = 1024 * 1024
 MARK = "rollgrid.imported"  # a property of the images that were imported here, with the alias that each was given
 
 
@@ -176,8 +175,7 @@ def _sha256(files: Sequence[Path]) -> str:
     try:
         for path in files:
             with path.open("rb") as file:
-                while chunk := file.read(CHUNK_BYTES):
-                    digest.update(chunk)
+                hashlib.file_digest(file, lambda: digest)
     except OSError as error:
         raise ProviderError("ImageUnreadable", f"{files[-1]} cannot be read: {error}", permanent=True) from error
     return digest.hexdigest()
