@@ -25,6 +25,8 @@ def main(command: Sequence[str]) -> int:
     is_there = api.answers()
     if is_there and busybox() is None:
         return _say("the guest is made of a static busybox: apt install busybox-static")
+    if is_there and (lack := project.lacks(api)):
+        return _say(f"the Incus at {api.socket} is not ready: {lack}")
     if not is_there and (lack := lacks()):
         return _say(f"no Incus answers at {api.socket}, and one of its own cannot be started here: {lack}")
     with _existing(api) if is_there else _own() as (socket, home):
