@@ -104,7 +104,10 @@ test("at the gate it says how the next batch is to be chosen, not how the last o
 
 test("before the first upgrade it says what starts it", () => {
   const said = (automatic_upgrade) => plain(steps(aBoard(2, { automatic_upgrade }), [], NOW));
-  assert.match(said(true), /No upgrade yet.*starts automatically when a newer version/);
+  assert.match(
+    said(true),
+    /No upgrade yet.*starts automatically, as soon as there is a newer version/,
+  );
   assert.match(said(false), /Automatic upgrades are off: start the first upgrade manually/);
   assert.match(plain(gauges(aBoard(2))), /Failed after upgrade\s*–\s*none upgraded yet/);
 });
