@@ -113,10 +113,16 @@ class Daemon:
                 if not path.endswith("/default"):
                     name = path.rpartition("/")[2]
                     self.ask("PUT", f"/1.0/profiles/default?project={name}", {"devices": {}})
+            self._unplug_the_rest()
             if self.bridge in (name.rpartition("/")[2] for name in self.ask("GET", "/1.0/networks")):
                 self.ask("DELETE", f"/1.0/networks/{self.bridge}")
         finally:
             self._end()
+
+    def _unplug_the_rest(self) -> None:
+        """Network cards of containers that were being started when Incus was killed: it forgets them."""
+        for card in Path(f"/sys/class/net/{self.bridge}/brif").glob("*"):
+            subprocess.run(["ip", "link", "delete", card.name], check=False)
 
     def _end(self) -> None:
         self.signal(signal.SIGTERM)
