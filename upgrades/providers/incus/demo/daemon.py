@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
-from upgrades.providers.incus.demo.api import Api
+from upgrades.providers.incus.demo.api import Api, Refused
 from upgrades.providers.incus.demo.tiny_image import busybox
 
 PROGRAMS = ("/usr/libexec/incus/incusd", "/usr/lib/incus/incusd", "/opt/incus/bin/incusd")
@@ -78,14 +78,29 @@ class Daemon:
 
     def set_up(self) -> None:
         """Once: storage, network and profile."""
-        network = {"ipv4.address": free_subnet(), "ipv4.nat": "false", "ipv4.firewall": "false", "ipv6.address": "none"}
         self.ask("POST", "/1.0/storage-pools", {"name": "default", "driver": "dir"})
-        self.ask("POST", "/1.0/networks", {"name": self.bridge, "type": "bridge", "config": network})
+        _wait_until(self._make_bridge, f"the bridge {self.bridge}, see {self.log}: made")
         devices = {
             "root": {"type": "disk", "path": "/", "pool": "default"},
             "eth0": {"type": "nic", "name": "eth0", "network": self.bridge},
         }
         self.ask("PUT", "/1.0/profiles/default", {"devices": devices})
+
+    def _make_bridge(self) -> bool:
+        """False where it is to be tried again: Incus looks at all network cards, and gives up if another Incus takes one away meanwhile."""
+        config = {"ipv4.address": free_subnet(), "ipv4.nat": "false", "ipv4.firewall": "false", "ipv6.address": "none"}
+        try:
+            self.ask("POST", "/1.0/networks", {"name": self.bridge, "type": "bridge", "config": config})
+        except Refused as error:
+            if "does not exist" not in str(error):
+                raise
+            if self._has_bridge():
+                self.ask("DELETE", f"/1.0/networks/{self.bridge}")
+            return False
+        return True
+
+    def _has_bridge(self) -> bool:
+        return self.bridge in (path.rpartition("/")[2] for path in self.ask("GET", "/1.0/networks"))
 
     def signal(self, number: signal.Signals) -> None:
         assert self._process, "not started"
@@ -114,7 +129,7 @@ class Daemon:
                     name = path.rpartition("/")[2]
                     self.ask("PUT", f"/1.0/profiles/default?project={name}", {"devices": {}})
             self._unplug_the_rest()
-            if self.bridge in (name.rpartition("/")[2] for name in self.ask("GET", "/1.0/networks")):
+            if self._has_bridge():
                 self.ask("DELETE", f"/1.0/networks/{self.bridge}")
         finally:
             self._end()
