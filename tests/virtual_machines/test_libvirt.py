@@ -6,7 +6,8 @@ The first story is the sample of each run; the contract and all swaps are run wi
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.waiting import wait_until
 from upgrades.core.states import Power, Provisioning
 from upgrades.providers.base import DataDisk, InstanceView, MachineProfile, Operation, Provider, ProviderError
 from upgrades.providers.checks.site import unaddressed
+from upgrades.providers.hosts.virtual_machines import processes
 from upgrades.providers.libvirt.connection import Daemon, library
 from upgrades.providers.libvirt.definition import marks_of
 from upgrades.providers.libvirt.machine import Machine
@@ -156,6 +158,39 @@ def test_the_address_in_a_network_of_libvirt_is_seen_and_stays(libvirt_host: Hos
             libvirt.networkLookupByName("tests").destroy()
     assert (after.address, after.reported_version, after.data_disks) == (before.address, NEW, before.data_disks)
     assert after.address.startswith("10.77.0.")
+
+
+@pytest.mark.slow
+def test_a_machine_of_another_computer_is_swapped(
+    libvirt_host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files are on shared storage; its process is not seen from here."""
+    daemon = Libvirtd(listens=True)
+    host = libvirt_host.but(uri=daemon.remote_uri, network="network:tests", shared_storage=True)
+    site = host.site()
+
+    async def story(provider: Provider) -> None:
+        (before,) = await site.done(provider, site.create("0", OLD, PROFILE))
+        (after,) = await site.done(provider, site.reimage("0", NEW, PROFILE))
+        assert (after.version, after.reported_version, after.power) == (NEW, NEW, Power.RUNNING)
+        assert (after.address, after.data_disks) == (before.address, before.data_disks)
+        assert await provider.views(SET) == {"0": after}
+        (back,) = await site.done(provider, site.restore("0", before.os_disk))
+        assert unaddressed(back) == unaddressed(before)
+        assert await site.done(provider, site.delete("0")) == []
+
+    try:
+        daemon.start()
+        with connection(host) as libvirt:
+            libvirt.networkDefineXML(NETWORK).create()
+        with monkeypatch.context() as there:
+            there.setattr(processes, "PROC", tmp_path)
+            host.play(story)
+        assert names(host) == []
+    finally:
+        with suppress(ProviderError), connection(host) as libvirt:
+            libvirt.networkLookupByName("tests").destroy()
+        daemon.end()
 
 
 def refusal(host: Host, operation: Operation) -> ProviderError:

@@ -9,6 +9,7 @@ import pytest
 from tests.providers.contract import play
 from upgrades.providers import load
 from upgrades.providers.base import Provider, ProviderError, ScaleSetReference
+from upgrades.providers.libvirt.machine import emulator_of
 from upgrades.providers.libvirt.settings import read_settings
 
 SET = ScaleSetReference("rg/set")
@@ -31,12 +32,19 @@ def test_settings_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("uri", "qemu+ssh://root@host/system", "disks are files of the workers' computer"),
-        ("uri", "qemu+tls://host/system", "disks are files of the workers' computer"),
+        ("uri", "qemu+ssh://root@host/system", "set `shared_storage` to true; or run a worker on the host"),
+        ("uri", "qemu+tls://host/system", "set `shared_storage` to true; or run a worker on the host"),
+        ("uri", "qemu+tcp://host/system", "neither encrypted nor signed in to, and for this computer only"),
+        ("uri", "qemu+ssh:///system", "uri must be qemu:///system, qemu:///session, or a remote one"),
+        ("uri", "qemu://host/system", "uri must be qemu:///system, qemu:///session, or a remote one"),
+        ("uri", "qemu+ssh://root:secret@host/system", "uri must be qemu:///system, qemu:///session, or a remote one"),
+        ("uri", "qemu+ssh://host/system?command=sh", "with no other options than keyfile"),
+        ("uri", "qemu+tls://host/system?no_verify=1", "with no other options than keyfile"),
+        ("shared_storage", "yes", "shared_storage must be true or false"),
         ("uri", "xen:///system", "other hypervisors are not supported"),
-        ("uri", "qemu:///else", "uri must be qemu:///system or qemu:///session; with ?socket=PATH"),
-        ("uri", "qemu:///system?command=sh", "with ?socket=PATH"),
-        ("uri", 3, "uri must be qemu:///system or qemu:///session"),
+        ("uri", "qemu:///else", "with no other options than keyfile, known_hosts"),
+        ("uri", "qemu:///system?command=sh", "with no other options than keyfile"),
+        ("uri", 3, "uri must be qemu:///system, qemu:///session, or a remote one"),
         ("network", "default", "network must be user, network:NAME"),
         ("network", "bridge:", "network must be user, network:NAME"),
         ("network", "user\n", "network must be user, network:NAME"),
@@ -50,6 +58,14 @@ def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: object, says
     assert not caught.value.permanent
     assert says in caught.value.message
     assert "settings for libvirt" in caught.value.message
+
+
+def test_a_remote_host_has_its_own_network_and_programs(tmp_path: Path) -> None:
+    given = {"uri": "qemu+ssh://root@kvm1.example.org/system?keyfile=/etc/rollgrid/key", "shared_storage": True}
+    with pytest.raises(ProviderError, match="the ports of `user` are on the host's own 127.0.0.1"):
+        read_settings(tmp_path, given)
+    settings = read_settings(tmp_path, {**given, "network": "bridge:br0"})
+    assert (settings.is_remote, settings.is_system, emulator_of(settings)) == (True, True, "")
 
 
 def test_root_has_no_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

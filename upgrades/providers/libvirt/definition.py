@@ -49,6 +49,7 @@ class Domain:
 
 
 def write(settings: LibvirtSettings, domain: Domain, emulator: str) -> str:
+    """`emulator`: the path of QEMU, "" for the host's usual one."""
     machines, is_tcg = settings.machines, domain.accelerator == "tcg"
     root = ET.Element("domain", type=TYPES[domain.accelerator])
     _texts(root, name=domain.name, uuid=domain.uuid)
@@ -89,7 +90,8 @@ def _metadata(marks: Marks) -> ET.Element:
 
 def _devices(settings: LibvirtSettings, domain: Domain, emulator: str) -> ET.Element:
     devices = ET.Element("devices")
-    _texts(devices, emulator=emulator)
+    if emulator:
+        _texts(devices, emulator=emulator)
     for number, drive in enumerate(domain.drives):
         devices.append(_disk(drive, number))
     serial = ET.SubElement(devices, "serial", type="file")

@@ -6,19 +6,27 @@ from functools import cached_property
 
 from upgrades.core.states import OperationKind
 from upgrades.providers.base import Operation, ProviderError, ScaleSetReference
-from upgrades.providers.hosts.virtual_machines import user_network
+from upgrades.providers.hosts.virtual_machines import processes, user_network
 from upgrades.providers.hosts.virtual_machines.driver import VirtualMachineDriver
 from upgrades.providers.hosts.virtual_machines.machine import VirtualMachine
+from upgrades.providers.hosts.virtual_machines.processes import Runs
 from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
 from upgrades.providers.libvirt.connection import Daemon
 from upgrades.providers.libvirt.domain import seen_of
 from upgrades.providers.libvirt.machine import EMULATOR, Machine
+from upgrades.providers.libvirt.remote_runs import RemoteRuns
 from upgrades.providers.libvirt.settings import LibvirtSettings, read_settings
 from upgrades.providers.libvirt.test_boot import LibvirtTestBoot
 
 
 class LibvirtDriver(VirtualMachineDriver):
-    programs = (EMULATOR, "qemu-img", "genisoimage")
+    @property
+    def programs(self) -> tuple[str, ...]:  # type: ignore[override]  # those of a remote host are its own business
+        return ("qemu-img", "genisoimage") if self._libvirt.is_remote else (EMULATOR, "qemu-img", "genisoimage")
+
+    @cached_property
+    def runs(self) -> Runs:
+        return RemoteRuns(self._libvirt, self._daemon) if self._libvirt.is_remote else processes
 
     @cached_property
     def _libvirt(self) -> LibvirtSettings:
@@ -34,10 +42,10 @@ class LibvirtDriver(VirtualMachineDriver):
 
     @cached_property
     def test_boot(self) -> LibvirtTestBoot:
-        return LibvirtTestBoot(self._libvirt, self._daemon)
+        return LibvirtTestBoot(self._libvirt, self._daemon, self.runs)
 
     def machine(self, key: str, instance: str) -> Machine:
-        return Machine(self._libvirt, self._daemon, key, instance)
+        return Machine(self._libvirt, self._daemon, key, instance, self.runs)
 
     async def machines(self, scale_set: ScaleSetReference) -> Iterable[Machine]:
         return await asyncio.to_thread(self._machines, scale_set.key)

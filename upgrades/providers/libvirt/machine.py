@@ -11,9 +11,9 @@ from upgrades.providers.base import InstanceView, ProviderError
 from upgrades.providers.hosts import guest_agent, programs
 from upgrades.providers.hosts.guest_agent import CommandRefused
 from upgrades.providers.hosts.image_store import ImageStore
-from upgrades.providers.hosts.virtual_machines import user_network
+from upgrades.providers.hosts.virtual_machines import processes, user_network
 from upgrades.providers.hosts.virtual_machines.machine import NOT_STARTED, Live, VirtualMachine, folder_of, uuid_of
-from upgrades.providers.hosts.virtual_machines.processes import Process
+from upgrades.providers.hosts.virtual_machines.processes import Process, Runs
 from upgrades.providers.libvirt import definition
 from upgrades.providers.libvirt.connection import Daemon, LibvirtRefuses
 from upgrades.providers.libvirt.definition import Marks, mac_of
@@ -29,7 +29,9 @@ AGENT_SAID = "unable to execute QEMU agent command"
 
 
 class Machine(VirtualMachine):
-    def __init__(self, settings: LibvirtSettings, daemon: Daemon, key: str, instance: str) -> None:
+    def __init__(
+        self, settings: LibvirtSettings, daemon: Daemon, key: str, instance: str, runs: Runs = processes
+    ) -> None:
         self._libvirt = settings
         machines = settings.machines
         uuid = uuid_of(machines, key, instance, KIND)
@@ -37,7 +39,7 @@ class Machine(VirtualMachine):
         self.domain = Domain(
             daemon, uuid, _name(key, instance, uuid), folder, Marks(str(machines.folder), key, instance)
         )
-        super().__init__(machines, key, instance, kind=KIND, places=self.domain)
+        super().__init__(machines, key, instance, kind=KIND, places=self.domain, runs=runs)
         self.domain.define = self._definition
         if settings.is_system:
             self.folder_mode = 0o711  # machines run as another user
@@ -91,7 +93,7 @@ class Machine(VirtualMachine):
 
     async def kill(self, process: Process) -> None:
         """libvirt does so by itself where a machine does not end. It is killed only where libvirt does not know it any more."""
-        if self._is_active:
+        if self._is_active or not process.pid:
             await self.quit()
         else:
             await super().kill(process)
@@ -141,7 +143,12 @@ class Machine(VirtualMachine):
         domain = definition.Domain(
             self.uuid, seen.name if seen else self.domain.name, marks, self.folder, self.drives(os_disk), accelerator
         )
-        return definition.write(self._libvirt, domain, programs.find(EMULATOR))
+        return definition.write(self._libvirt, domain, emulator_of(self._libvirt))
+
+
+def emulator_of(settings: LibvirtSettings) -> str:
+    """The path of QEMU; "" for whichever a remote host has."""
+    return "" if settings.is_remote else programs.find(EMULATOR)
 
 
 def _hint(message: str) -> str:

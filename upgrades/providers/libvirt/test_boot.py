@@ -5,26 +5,32 @@ from contextlib import suppress
 from pathlib import Path
 
 from upgrades.providers.base import ProviderError
-from upgrades.providers.hosts import programs
 from upgrades.providers.hosts.virtual_machines import processes
+from upgrades.providers.hosts.virtual_machines.accelerator import this_host
 from upgrades.providers.hosts.virtual_machines.machine import NOT_STARTED, Drive
+from upgrades.providers.hosts.virtual_machines.processes import Runs
 from upgrades.providers.libvirt.connection import Daemon, LibvirtRefuses, library
 from upgrades.providers.libvirt.definition import Domain, Marks, has_agent, write
-from upgrades.providers.libvirt.machine import EMULATOR, KIND
+from upgrades.providers.libvirt.machine import KIND, emulator_of
 from upgrades.providers.libvirt.settings import LibvirtSettings
 
 
 class LibvirtTestBoot:
     kind = KIND
 
-    def __init__(self, settings: LibvirtSettings, daemon: Daemon) -> None:
-        self._settings, self._daemon = settings, daemon
+    def __init__(self, settings: LibvirtSettings, daemon: Daemon, runs: Runs) -> None:
+        self._settings, self._daemon, self._runs = settings, daemon, runs
+        self.host = settings.uri if settings.is_remote else this_host()
+
+    @property
+    def runs(self) -> Runs:
+        return self._runs
 
     def is_offered(self) -> bool:
         """Does libvirt know KVM on this host?"""
         machine = self._settings.machines.machine
         with suppress(LibvirtRefuses), self._daemon.connected() as connection:
-            connection.getDomainCapabilities(programs.find(EMULATOR), "x86_64", machine, "kvm")
+            connection.getDomainCapabilities(emulator_of(self._settings) or None, "x86_64", machine, "kvm")
             return True
         return False
 
@@ -34,7 +40,7 @@ class LibvirtTestBoot:
         domain = Domain(uuid, name, marks, folder, [Drive("os", disk)], "kvm", has_network=False)
         try:
             with self._daemon.connected() as connection:
-                connection.createXML(write(self._settings, domain, programs.find(EMULATOR)))
+                connection.createXML(write(self._settings, domain, emulator_of(self._settings)))
         except LibvirtRefuses as error:
             raise ProviderError(NOT_STARTED, error.message, permanent=False) from error
 

@@ -6,7 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from upgrades.providers.hosts.virtual_machines import processes
+from upgrades.providers.hosts.virtual_machines.accelerator import this_host
 from upgrades.providers.hosts.virtual_machines.machine import Drive
+from upgrades.providers.hosts.virtual_machines.processes import Runs
 from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
 from upgrades.providers.qemu.launch import Launch, launch
 from upgrades.providers.qemu.monitor import NoAnswer, monitor
@@ -19,6 +21,11 @@ class QemuTestBoot:
 
     def __init__(self, settings: MachineSettings) -> None:
         self._settings = settings
+        self.host = this_host()
+
+    @property
+    def runs(self) -> Runs:
+        return processes
 
     def is_offered(self) -> bool:
         return os.access(KVM, os.R_OK | os.W_OK)

@@ -15,6 +15,7 @@ from upgrades.providers.base import ProviderError
 from upgrades.providers.hosts import programs
 from upgrades.providers.hosts.virtual_machines import processes
 from upgrades.providers.hosts.virtual_machines.machine import NOT_STARTED
+from upgrades.providers.hosts.virtual_machines.processes import Runs
 from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
 
 TEST_BOOT_SECONDS = 40
@@ -27,6 +28,10 @@ class TestBoot(Protocol):
     """
 
     kind: str
+    host: str  # another host is another question
+
+    @property
+    def runs(self) -> Runs: ...
 
     def is_offered(self) -> bool:
         """May KVM be used at all?"""
@@ -40,6 +45,11 @@ class TestBoot(Protocol):
     async def end(self, process: processes.Process) -> None: ...
 
 
+def this_host() -> str:
+    """With its kernel: a new one is a new question."""
+    return f"{platform.node()} {platform.release()}"
+
+
 class Accelerator:
     """Remembers its choice in the folder of machines, for this host with this kernel: delete .accelerator.json for a new test boot."""
 
@@ -48,7 +58,7 @@ class Accelerator:
         self._file = settings.folder / ".accelerator.json"
         self._test_boot = settings.folder / ".test-boot"
         self._uuid = str(uuid5(NAMESPACE_URL, f"{boot.kind}{settings.folder}/.test-boot"))
-        self._host = f"{platform.node()} {platform.release()}"
+        self._host = boot.host
 
     async def choose(self, image: Path) -> str | None:
         """The accelerator, kvm or tcg; None as long as a test boot with this image goes on: ask again in a second."""
@@ -69,7 +79,7 @@ class Accelerator:
         with self._locked() as is_ours:
             if not is_ours:
                 return None
-            process = await asyncio.to_thread(processes.find, self._uuid)
+            process = await asyncio.to_thread(self._boot.runs.find, self._uuid)
             if process is None and not (self._test_boot / "begun").exists():
                 return await asyncio.to_thread(self._begin, image)
             why = await self._verdict(process)

@@ -12,6 +12,7 @@ from upgrades.providers.hosts.driver import Waiting
 from upgrades.providers.hosts.virtual_machines import processes
 from upgrades.providers.hosts.virtual_machines.accelerator import Accelerator
 from upgrades.providers.hosts.virtual_machines.machine import VirtualMachine
+from upgrades.providers.hosts.virtual_machines.processes import Runs
 from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
 
 MAX_STARTS = 3  # of one operation: a machine that ends while it boots is started again
@@ -29,10 +30,14 @@ class Booting:
     """`memory` is the operation's (driver.py): how often the machine was started, since when it is being stopped."""
 
     def __init__(
-        self, settings: MachineSettings, accelerator: Accelerator, machine: Callable[[str, str], VirtualMachine]
+        self,
+        settings: MachineSettings,
+        accelerator: Accelerator,
+        machine: Callable[[str, str], VirtualMachine],
+        runs: Runs = processes,
     ) -> None:
         """`machine`: the one of a scale set's key and an instance."""
-        self._settings, self._accelerator, self._machine = settings, accelerator, machine
+        self._settings, self._accelerator, self._machine, self._runs = settings, accelerator, machine, runs
 
     async def boot(self, machine: VirtualMachine, memory: MutableMapping[str, Any]) -> Waiting | DidNotBoot | None:
         """One step towards a machine that is up on its OS disk; None when it is."""
@@ -97,7 +102,7 @@ class Booting:
         with self._starting() as is_ours:
             if not is_ours or self._are_booting() >= self._settings.starting_at_once:
                 return Waiting(ASK_SECONDS, "other machines of this host are booting")
-            if processes.find(machine.uuid):  # of a step that was cut off
+            if self._runs.find(machine.uuid):  # of a step that was cut off
                 return Waiting(0, "the machine boots")
             memory["starts"] = memory.get("starts", 0) + 1
             try:
@@ -107,7 +112,7 @@ class Booting:
         return Waiting(ASK_SECONDS, "the machine boots")
 
     def _are_booting(self) -> int:
-        alive = processes.running()
+        alive = self._runs.running()
         count = 0
         for mark in self._settings.folder.glob("*/*/*/booting"):
             group, name, instance = mark.parts[-4:-1]

@@ -36,6 +36,7 @@ from upgrades.providers.hosts.virtual_machines.checks import (
 )
 from upgrades.providers.hosts.virtual_machines.machine import VirtualMachine
 from upgrades.providers.hosts.virtual_machines.operations import Memory, Operations
+from upgrades.providers.hosts.virtual_machines.processes import Runs
 from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
 
 Step = Callable[[VirtualMachine, Operation, Memory], Awaitable[Waiting | Ended]]
@@ -65,6 +66,10 @@ class VirtualMachineDriver(ABC):
     @abstractmethod
     def test_boot(self) -> TestBoot: ...
 
+    @property
+    def runs(self) -> Runs:
+        return processes
+
     @abstractmethod
     def machine(self, key: str, instance: str) -> VirtualMachine: ...
 
@@ -85,7 +90,7 @@ class VirtualMachineDriver(ABC):
 
     @cached_property
     def _steps(self) -> Mapping[OperationKind, Step]:
-        booting = Booting(self.settings, Accelerator(self.settings, self.test_boot), self.machine)
+        booting = Booting(self.settings, Accelerator(self.settings, self.test_boot), self.machine, self.runs)
         operations = Operations(self.settings, self._store, booting)
         return {
             OperationKind.CREATE: operations.create,
@@ -129,7 +134,7 @@ class VirtualMachineDriver(ABC):
 
     async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
         machines = list(await self.machines(scale_set))
-        alive = await asyncio.to_thread(processes.running) if machines else {}
+        alive = await asyncio.to_thread(self.runs.running) if machines else {}
         places = asyncio.Semaphore(MAX_LOOKS)
 
         async def view(machine: VirtualMachine) -> InstanceView | None:

@@ -17,7 +17,7 @@ from upgrades.providers.hosts.disks import MachineDisks, Places
 from upgrades.providers.hosts.guest_status import GuestStatus
 from upgrades.providers.hosts.image_store import ImageStore, path_part
 from upgrades.providers.hosts.virtual_machines import processes
-from upgrades.providers.hosts.virtual_machines.processes import Process
+from upgrades.providers.hosts.virtual_machines.processes import Process, Runs
 from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
 
 NOT_STARTED = "MachineNotStarted"  # the code of a ProviderError
@@ -67,10 +67,17 @@ class VirtualMachine(ABC):
     folder_mode = 0o700
 
     def __init__(
-        self, settings: MachineSettings, key: str, instance: str, *, kind: str = "", places: Places | None = None
+        self,
+        settings: MachineSettings,
+        key: str,
+        instance: str,
+        *,
+        kind: str = "",
+        places: Places | None = None,
+        runs: Runs = processes,
     ) -> None:
         """`kind`: as in `uuid_of`."""
-        self._settings = settings
+        self._settings, self._runs = settings, runs
         self.folder, self.uuid = folder_of(settings, key, instance), uuid_of(settings, key, instance, kind)
         self.key, self.instance = key, instance
         self.deleted = settings.folder / ".deleted"  # folders of machines that are no more
@@ -110,7 +117,7 @@ class VirtualMachine(ABC):
         return ""
 
     async def process(self) -> Process | None:
-        return await asyncio.to_thread(processes.find, self.uuid)
+        return await asyncio.to_thread(self._runs.find, self.uuid)
 
     # What each provider does in its way.
 

@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 PROC = Path("/proc")
 STARTED_AT = 22 - 3  # which field of /proc/PID/stat, after the name
@@ -17,7 +18,7 @@ STARTED_AT = 22 - 3  # which field of /proc/PID/stat, after the name
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """`started_at`: by `uptime`."""
+    """`started_at`: by `uptime`. `pid`: 0 where it is another host's."""
 
     pid: int
     uuid: str
@@ -26,6 +27,14 @@ class Process:
     @property
     def age(self) -> float:
         return uptime() - self.started_at
+
+
+class Runs(Protocol):
+    """Who knows which machines run: this module for those of this host."""
+
+    def running(self) -> dict[str, Process]: ...
+
+    def find(self, uuid: str) -> Process | None: ...
 
 
 def uptime() -> float:
