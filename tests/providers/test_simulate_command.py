@@ -160,7 +160,7 @@ def test_wrong_words_are_answered_with_the_right_ones(
 ) -> None:
     with pytest.raises(CommandError, match="at least one of --sick, --unhealthy, --heal, --stop, --vanish, --start"):
         simulate(scale_set.key)
-    with pytest.raises(CommandError, match="no scale set rg/nothing; there are: rg/s"):
+    with pytest.raises(CommandError, match="no scale set rg/nothing; there are: rg/"):
         simulate("rg/nothing", "--sick", "0")
     with pytest.raises(CommandError, match=r"has no instance 7, 9; there are: 0, 1, 2"):
         simulate(scale_set.key, "--sick", "0", "7", "--stop", "9")
