@@ -13,6 +13,7 @@ from upgrades.providers.hosts.virtual_machines.settings import (
     invalid_settings,
     read_machine_settings,
     refuse,
+    yes_or_no,
 )
 
 URIS = "qemu:///system, qemu:///session, or a remote one such as qemu+ssh://root@host/system"
@@ -88,10 +89,4 @@ def _network(name: str, value: object) -> str:
     return value
 
 
-def _yes_or_no(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        refuse(name, value, "true or false")
-    return value
-
-
-READERS: dict[str, Reader] = {"uri": _uri, "network": _network, "shared_storage": _yes_or_no}
+READERS: dict[str, Reader] = {"uri": _uri, "network": _network, "shared_storage": yes_or_no}

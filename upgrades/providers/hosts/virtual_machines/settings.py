@@ -109,7 +109,7 @@ def _ports(name: str, value: object) -> tuple[int, ...]:
     return tuple(value)
 
 
-def _yes_or_no(name: str, value: object) -> bool:
+def yes_or_no(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         refuse(name, value, "true or false")
     return value
@@ -130,6 +130,6 @@ READERS: dict[str, Reader] = {
     "stop_seconds": _seconds,
     "starting_at_once": _whole(1, 1000),
     "most_machines": _whole(0, 100_000),
-    "network_is_open": _yes_or_no,
+    "network_is_open": yes_or_no,
     "free_mb": _whole(0, 1024 * 1024),
 }
