@@ -108,6 +108,26 @@ def test_an_image_can_be_asked_for_beforehand(incus: Incus, scale_set: ScaleSetR
     assert "the storage pool default" in full.message
 
 
+def test_a_storage_pool_that_is_missing_is_said_before_anything_begins(
+    incus: Incus, scale_set: ScaleSetReference
+) -> None:
+    """By whoever asks for the machines, and right before an upgrade. Its machine is not touched."""
+    (view,) = incus.play(lambda provider: done(provider, create(scale_set, "0")))
+
+    async def asks_for_the_image(provider: Provider) -> None:
+        assert isinstance(provider, ChecksImages)
+        await provider.check_image(scale_set, ImageReference("Canonical", "UbuntuServer", "16.04-LTS", NEW))
+
+    for story in (lambda provider: provider.views(scale_set), asks_for_the_image):
+        with pytest.raises(ProviderError, match="has no storage pool away.*`incus storage create away") as caught:
+            incus.play(story, pool="away")
+        assert (caught.value.code, caught.value.permanent) == ("StorageMissing", False)
+    assert refusal(incus, reimage(scale_set, "0"), pool="away").code == "StorageMissing"
+    with pytest.raises(ProviderError, match="has no profile away"):
+        incus.play(lambda provider: provider.views(scale_set), profiles=["away"])
+    assert incus.play(lambda provider: provider.views(scale_set)) == {"0": view}
+
+
 def test_a_location_has_no_more_machines_than_it_may(incus: Incus, scale_set: ScaleSetReference) -> None:
     incus.play(lambda provider: done(provider, create(scale_set, "1")))
     error = refusal(incus, create(scale_set, "0"), most_machines=1, project="default")

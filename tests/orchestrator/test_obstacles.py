@@ -51,6 +51,23 @@ def test_a_host_that_is_full_after_a_batch_holds_the_next_one(make_fleet: MakeFl
     assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
 
+def test_nothing_is_begun_while_the_storage_is_missing(make_fleet: MakeFleet) -> None:
+    """No OS disk is taken off, no machine is stopped, no attempt is made."""
+    fleet = make_fleet(5)
+    fleet.go_on()
+    before = [(row.os_disk, row.power) for row in fleet.instances]
+    fleet.edit({"tags": {"rollgrid-sim-storage-missing": "true"}})
+    fleet.publish(NEW)
+    assert "rollgrid-sim-storage-missing" in holds(fleet, "StorageMissing")
+    assert not fleet.row.upgrades.exists()
+    assert [(row.os_disk, row.power) for row in fleet.instances] == before
+    (found,) = [check for check in checks(fleet.row, fleet.now) if check.reference.kind == "image"]
+    assert (found.result, "storage" in found.says) == ("failed", True)
+    fleet.edit({"tags": {}})
+    fleet.go_on()
+    assert fleet.upgrade.status == UpgradeStatus.COMPLETED
+
+
 def test_extensions_need_no_image(make_fleet: MakeFleet) -> None:
     """Their upgrade makes no OS disk."""
     fleet = with_script(make_fleet, 3)

@@ -30,6 +30,7 @@ def test_all_tags_are_read() -> None:
             "rollgrid-sim-boot-spread-seconds": "1.5",
             "rollgrid-sim-missing-versions": "16.04.2",
             "rollgrid-sim-full": "true",
+            "rollgrid-sim-storage-missing": "true",
             "owner": "someone else",
         }
     )
@@ -46,6 +47,7 @@ def test_all_tags_are_read() -> None:
         0.0,
         1.5,
         frozenset({"16.04.2"}),
+        True,
         True,
     )
 

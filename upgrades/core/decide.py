@@ -172,7 +172,7 @@ def complete_with_untakeable_left(facts: Facts, now: datetime) -> Step | None:
 
 
 def wait_for_provider(facts: Facts, now: datetime) -> Step | None:
-    """Start nothing while the provider cannot be reached, lacks the image, or has no room: what is begun would fail for that.
+    """Start nothing while the provider cannot be reached, or lacks the image, its storage, or room: what is begun would fail for that.
 
     It would be blamed on the new version.
     """

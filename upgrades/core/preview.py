@@ -263,7 +263,7 @@ class _Rehearsal:
             self._make_all_healthy()
         elif why is Why.PROVIDER_UNAVAILABLE:
             self.facts = replace(self.facts, provider_error="")
-        elif why in (Why.IMAGE_MISSING, Why.HOST_FULL):
+        elif why in (Why.IMAGE_MISSING, Why.STORAGE_MISSING, Why.HOST_FULL):
             self.facts = replace(self.facts, obstacle=None)
         elif why is Why.QUOTA_UNKNOWN:
             self.facts = replace(self.facts, available_quota_is_known=True)

@@ -96,6 +96,9 @@ KINDS: Mapping[StrEnum, ReasonKind] = {
     Why.IMAGE_MISSING: ReasonKind(
         "attention", "unknown", "provider", _OPERATOR, holds_instances=True, at_the_gate=True, needs_person_after=0
     ),
+    Why.STORAGE_MISSING: ReasonKind(
+        "attention", "unknown", "provider", _OPERATOR, holds_instances=True, at_the_gate=True, needs_person_after=0
+    ),
     Why.HOST_FULL: ReasonKind(
         "attention", "unknown", "provider", _OPERATOR, holds_instances=True, at_the_gate=True, needs_person_after=0
     ),

@@ -35,6 +35,7 @@ class Obstacle(StrEnum):
     """Why no OS disk of an image can be made at a location now, although its provider answers."""
 
     IMAGE_MISSING = "ImageMissing"
+    STORAGE_MISSING = "StorageMissing"
     HOST_FULL = "HostFull"
 
 

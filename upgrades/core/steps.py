@@ -29,6 +29,7 @@ class Why(StrEnum):
     REMOVING_REPLACED = "RemovingReplaced"
     PROVIDER_UNAVAILABLE = "ProviderUnavailable"
     IMAGE_MISSING = "ImageMissing"
+    STORAGE_MISSING = "StorageMissing"
     HOST_FULL = "HostFull"
     QUOTA_UNKNOWN = "QuotaUnknown"
     PAUSED = "Paused"

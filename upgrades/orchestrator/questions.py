@@ -15,7 +15,11 @@ from upgrades.models import ScaleSet
 from upgrades.providers.base import ChecksImages, Provider, ProviderError, ScaleSetReference
 
 ANSWER_TIMEOUT_SECONDS = 1.0  # well below the three seconds of the lease that is held while waiting for the answer
-OBSTACLES = {"ImageNotFound": Obstacle.IMAGE_MISSING, "NoSpace": Obstacle.HOST_FULL}
+OBSTACLES = {
+    "ImageNotFound": Obstacle.IMAGE_MISSING,
+    "StorageMissing": Obstacle.STORAGE_MISSING,
+    "NoSpace": Obstacle.HOST_FULL,
+}
 Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)

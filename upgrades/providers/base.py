@@ -210,7 +210,8 @@ class ChecksImages(Protocol):
     """A provider that can say beforehand whether OS disks can be made of an image: nothing is begun that would fail for that."""
 
     async def check_image(self, scale_set: ScaleSetReference, image: ImageReference) -> None:
-        """Return within a second. Raises ProviderError: ImageNotFound, or NoSpace where there is none for a new OS disk.
+        """Return within a second. Raises ProviderError: ImageNotFound; StorageMissing where what the machines' disks lie on is not there;
+        NoSpace where there is none for a new OS disk.
 
         Its message says where that is, and what to do. Any other error says nothing of the image.
         """

@@ -15,6 +15,7 @@ from upgrades.providers.base import ChecksImages, MachineProfile, Operation, Pro
 from upgrades.providers.hosts.image_store import ImageStore
 from upgrades.providers.hosts.virtual_machines import processes
 from upgrades.providers.hosts.virtual_machines.operations import since
+from upgrades.providers.hosts.virtual_machines.storage import MachineFolder
 from upgrades.providers.qemu.machine import Machine
 from upgrades.providers.qemu.settings import read_settings
 
@@ -82,6 +83,36 @@ def test_an_image_can_be_asked_for_beforehand(tmp_path: Path) -> None:
     ImageStore(tmp_path / "qemu" / "images").publish(image, disk)
     assert asked() == ""
     assert asked(free_mb=1024 * 1024).startswith(f"NoSpace: the folder {tmp_path}/qemu/machines has ")
+
+
+def test_a_folder_that_is_not_mounted_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    """Its machines are not gone, and none is made, changed or deleted in its place."""
+    machines, away = tmp_path / "machines", tmp_path / "away"
+    given = {"folder": str(machines), "images": str(tmp_path / "images")}
+    make_folder = MachineFolder(tmp_path, machines)
+    make_folder.refuse_missing()
+    make_folder.note_use()
+
+    def make_provider() -> Provider:
+        return load("qemu", tmp_path, given)
+
+    async def asks_for_an_image(provider: Provider) -> None:
+        assert isinstance(provider, ChecksImages)
+        await provider.check_image(SET, ImageReference("p", "o", "s", "1.0.0"))
+
+    assert play(make_provider, lambda provider: provider.views(SET)) == {}
+    machines.rename(away)
+    machines.mkdir()
+    for operation in (create(SET, "0"), reimage(SET, "0"), delete(SET, "0")):
+        error = refusal(make_provider, operation)
+        assert (error.code, error.permanent) == ("StorageMissing", False)
+    for story in (lambda provider: provider.views(SET), asks_for_an_image):
+        with pytest.raises(ProviderError, match=f"the folder {machines} is not there.*touch {machines}/.rollgrid"):
+            play(make_provider, story)
+    assert not list(machines.iterdir())
+    machines.rmdir()
+    away.rename(machines)
+    assert play(make_provider, lambda provider: provider.views(SET)) == {}
 
 
 @pytest.mark.parametrize("key", ["rg/../x", "../rg", "rg/..", "rg/.hidden", "rg"])

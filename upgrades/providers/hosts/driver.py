@@ -63,7 +63,7 @@ class Driver(Protocol):
         """All machines of the scale set by instance id, as they are, whatever operation is open."""
 
     async def check_image(self, image: ImageReference) -> None:
-        """Raise ProviderError ImageNotFound or NoSpace where no OS disk of the image can be made now (base.py, ChecksImages)."""
+        """Raise ProviderError ImageNotFound, StorageMissing or NoSpace where no OS disk of it can be made now (base.py, ChecksImages)."""
 
     async def available_quota(self, scale_set: ScaleSetReference) -> int | None: ...
 

@@ -2,19 +2,22 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
+from typing import Any
 
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import OperationKind
 from upgrades.providers.base import Operation, ProviderError
 from upgrades.providers.hosts.space import refuse_full
-from upgrades.providers.incus.client import IncusClient, quoted
+from upgrades.providers.incus.client import IncusClient, IncusError, quoted
 from upgrades.providers.incus.images import fingerprint_of, fingerprint_of_image
 from upgrades.providers.incus.records import Key, Machine, OSDisk
-from upgrades.providers.incus.settings import Settings
+from upgrades.providers.incus.settings import INVALID_SETTINGS, Settings
 from upgrades.providers.incus.work import find_machine, not_found
 
 SWAPS = (OperationKind.REIMAGE, OperationKind.RESTORE)
 WITH_IMAGE = (OperationKind.CREATE, OperationKind.REIMAGE)
+READY = "Created"  # the status of a storage pool that works
 
 
 async def check(client: IncusClient, settings: Settings, operation: Operation) -> None:
@@ -31,6 +34,7 @@ async def check(client: IncusClient, settings: Settings, operation: Operation) -
         if operation.kind is OperationKind.RESTORE:
             check_os_disk(operation, machine)
     if operation.kind in WITH_IMAGE:
+        await find_pools(client, settings)
         custom_data_of(operation)
         await fingerprint_of(client, settings, operation)
 
@@ -79,22 +83,67 @@ def check_os_disk(operation: Operation, machine: Machine) -> None:
 
 
 async def check_image(client: IncusClient, settings: Settings, image: ImageReference) -> None:
-    """Raises ProviderError ImageNotFound, or NoSpace where a storage pool of its machines is nearly full."""
+    """Raises ProviderError: as `find_pools`, ImageNotFound, or NoSpace where a storage pool of its machines is nearly full."""
+    pools = await find_pools(client, settings)
     await fingerprint_of_image(client, settings, image)
-    for pool in await _pools(client, settings):
+    for pool in pools:
         space = (await client.get(f"/1.0/storage-pools/{quoted(pool)}/resources")).body.get("space") or {}
         if space.get("total"):
             free = int(space["total"]) - int(space["used"])
             refuse_full(f"the storage pool {pool} of {settings.place}", free, settings.free_mb)
 
 
-async def _pools(client: IncusClient, settings: Settings) -> list[str]:
-    """The storage pools of root file systems and data volumes."""
+async def find_pools(client: IncusClient, settings: Settings) -> list[str]:
+    """The storage pools of root file systems and data volumes. Raises ProviderError StorageMissing where one is not there, or not ready.
+
+    And InvalidLocationSettings where a profile is not there.
+    """
     pools = {settings.pool}
     for name in settings.profiles:
-        devices = (await client.get(f"/1.0/profiles/{quoted(name)}")).body["devices"]
+        devices = (await _profile(client, settings, name))["devices"]
         pools |= {str(each["pool"]) for each in devices.values() if each.get("path") == "/" and each.get("pool")}
+    for pool in sorted(pools):
+        await _find_pool(client, settings, pool)
     return sorted(pools)
+
+
+async def _profile(client: IncusClient, settings: Settings, name: str) -> Mapping[str, Any]:
+    body = await _body_of(client, f"/1.0/profiles/{quoted(name)}")
+    if body is None:
+        message = (
+            f"project {settings.project} of {settings.place} has no profile {name}. Create it (`incus profile create {name}`), or correct "
+            "the location's setting `profiles`."
+        )
+        raise ProviderError(INVALID_SETTINGS, message, permanent=False)
+    return body
+
+
+async def _find_pool(client: IncusClient, settings: Settings, pool: str) -> None:
+    body = await _body_of(client, f"/1.0/storage-pools/{quoted(pool)}")
+    if body is None:
+        message = (
+            f"{settings.place} has no storage pool {pool}. Create it (`incus storage create {pool} DRIVER`), or correct the location's "
+            "setting `pool`."
+        )
+    elif body.get("status", READY) != READY:
+        message = (
+            f"the storage pool {pool} of {settings.place} is {body['status'].lower()}. Mount or start what it lies on; "
+            f"`incus storage info {pool}` says more."
+        )
+    else:
+        return
+    raise ProviderError("StorageMissing", message, permanent=False)
+
+
+async def _body_of(client: IncusClient, path: str) -> Mapping[str, Any] | None:
+    """None where it is not there."""
+    try:
+        body: Mapping[str, Any] = (await client.get(path)).body
+    except IncusError as error:
+        if error.status == 404:
+            return None
+        raise
+    return body
 
 
 async def quota_exceeded(client: IncusClient, settings: Settings, operation: Operation) -> ProviderError | None:

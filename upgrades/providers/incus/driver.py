@@ -1,6 +1,8 @@
 """Drives instances of Incus. Everything about an open operation is written on its instance, and changed by compare-and-swap."""
 
+import time
 from collections.abc import Mapping, MutableMapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ from upgrades.providers.incus.swaps import PHASES, claim, ended
 from upgrades.providers.incus.turns import Turns
 from upgrades.providers.incus.work import Pause, Work, not_found
 
+POOLS_SECONDS = 10.0  # for so long storage pools that were there are believed to be there
+
 
 class IncusDriver:
     """`settings` are those of the location, `folder` is where this provider has its files.
@@ -48,6 +52,7 @@ class IncusDriver:
         self._turns: Turns | None = None
         self._clients: dict[float, IncusClient] = {}
         self._listing = Listing()
+        self._pools_found_at = -inf  # monotonic
 
     async def check(self, operation: Operation) -> None:
         client, settings = self._host()
@@ -77,8 +82,9 @@ class IncusDriver:
                 self._turns.give_back(work.name)
 
     async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
-        client, _ = self._host()
+        client, settings = self._host()
         try:
+            await self._find_pools(client, settings)
             machines = await self._listing.machines_of(client, scale_set)
         except IncusError as error:
             raise refused(error) from None
@@ -110,6 +116,12 @@ class IncusDriver:
             self._turns.give_all_back()
         for client in self._clients.values():
             await client.close()
+
+    async def _find_pools(self, client: IncusClient, settings: Settings) -> None:
+        """Now and then: views are asked for all the time. Raises ProviderError where a storage pool is missing."""
+        if time.monotonic() - self._pools_found_at >= POOLS_SECONDS:
+            await checks.find_pools(client, settings)
+            self._pools_found_at = time.monotonic()
 
     def _host(self, seconds: float = QUESTION_SECONDS) -> tuple[IncusClient, Settings]:
         """Raises ProviderError where the location's settings are wrong."""

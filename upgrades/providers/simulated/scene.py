@@ -13,6 +13,7 @@ FAILING_EXTENSIONS = f"{PREFIX}extension-fails"
 QUOTA = f"{PREFIX}quota"
 MISSING = f"{PREFIX}missing-versions"
 FULL = f"{PREFIX}full"
+STORAGE_MISSING = f"{PREFIX}storage-missing"
 MAX_BOOT_SECONDS = 86_400.0
 SLOW_TIMES = 10  # a slow boot takes this many times the usual one,
 SLOW_SECONDS_MORE = 1.0  # and at least this much more, so that it shows with instant machines too
@@ -54,6 +55,7 @@ class Scene:
     boot_spread_seconds: float = 0.0  # boots take up to so much longer, each its own time
     missing_versions: frozenset[str] = frozenset()  # whose images the simulator does not have
     is_full: bool = False  # it has no room for new OS disks
+    lacks_storage: bool = False  # it does not find the storage of its machines
 
     def boot_takes(self, instance: str, version: str) -> float:
         """Seconds from power-on until the platform calls the machine started."""
@@ -64,6 +66,8 @@ class Scene:
 
     def obstacle(self, version: str) -> tuple[str, str] | None:
         """(code, message) where no OS disk of this version can be made, else None."""
+        if self.lacks_storage:
+            return "StorageMissing", f"the simulator does not find the storage of its machines ({STORAGE_MISSING})"
         if version in self.missing_versions:
             return "ImageNotFound", f"the simulator does not have version {version} ({MISSING})"
         return ("NoSpace", f"the simulator has no room for new OS disks ({FULL})") if self.is_full else None
@@ -160,4 +164,5 @@ READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     QUOTA: ("quota", _count),
     MISSING: ("missing_versions", _words),
     FULL: ("is_full", _yes),
+    STORAGE_MISSING: ("lacks_storage", _yes),
 }

@@ -38,6 +38,7 @@ from upgrades.providers.hosts.virtual_machines.machine import VirtualMachine
 from upgrades.providers.hosts.virtual_machines.operations import Memory, Operations
 from upgrades.providers.hosts.virtual_machines.processes import Runs
 from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
+from upgrades.providers.hosts.virtual_machines.storage import MachineFolder
 
 Step = Callable[[VirtualMachine, Operation, Memory], Awaitable[Waiting | Ended]]
 MAX_LOOKS = 32  # machines that are asked at the same time for views
@@ -89,6 +90,10 @@ class VirtualMachineDriver(ABC):
         return ImageStore(self.settings.images)
 
     @cached_property
+    def _folder(self) -> MachineFolder:
+        return MachineFolder(self._home, self.settings.folder)
+
+    @cached_property
     def _steps(self) -> Mapping[OperationKind, Step]:
         booting = Booting(self.settings, Accelerator(self.settings, self.test_boot), self.machine, self.runs)
         operations = Operations(self.settings, self._store, booting)
@@ -120,6 +125,8 @@ class VirtualMachineDriver(ABC):
 
     async def step(self, operation: Operation, memory: Memory) -> Waiting | Ended:
         machine = await self._read(operation)
+        if operation.kind is OperationKind.CREATE:
+            await asyncio.to_thread(self._folder.note_use)
         try:
             result = await self._steps[operation.kind](machine, operation, memory)
         except ProviderError as error:
@@ -133,7 +140,10 @@ class VirtualMachineDriver(ABC):
         return result
 
     async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
+        await asyncio.to_thread(self._folder.refuse_missing)
         machines = list(await self.machines(scale_set))
+        if any(machine.has_folder for machine in machines):
+            await asyncio.to_thread(self._folder.note_use)
         alive = await asyncio.to_thread(self.runs.running) if machines else {}
         places = asyncio.Semaphore(MAX_LOOKS)
 
@@ -145,6 +155,7 @@ class VirtualMachineDriver(ABC):
         return {view.instance: view for view in found if view}
 
     async def check_image(self, image: ImageReference) -> None:
+        await asyncio.to_thread(self._folder.refuse_missing)
         await asyncio.to_thread(self._store.find, image)
         folder = self.settings.folder
         refuse_full(f"the folder {folder}", await asyncio.to_thread(free_in, folder), self.settings.free_mb)
@@ -157,6 +168,7 @@ class VirtualMachineDriver(ABC):
         return
 
     async def _read(self, operation: Operation) -> VirtualMachine:
+        await asyncio.to_thread(self._folder.refuse_missing)
         machine = self.machine(operation.scale_set.key, operation.instance)
         await machine.read()
         return machine
