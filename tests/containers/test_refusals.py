@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -18,8 +19,10 @@ from upgrades.providers.base import (
     ScaleSetReference,
 )
 from upgrades.providers.incus.client import MAX_FILE_BYTES, STEP_SECONDS, IncusClient
-from upgrades.providers.incus.records import name_of
+from upgrades.providers.incus.records import Key, name_of
 from upgrades.providers.incus.settings import read_settings
+
+FEATURES = ("features.images", "features.profiles", "features.storage.volumes")  # which a project may have of its own
 
 
 def refusal(incus: Incus, operation: Operation, **settings: object) -> ProviderError:
@@ -68,6 +71,35 @@ def test_a_copied_instance_is_not_taken_for_a_machine(incus: Incus, scale_set: S
     incus.play(lambda provider: done(provider, delete(scale_set, "0")))
     assert f"{name}-copy" in incus.names()
     assert f"copy-{volume}" in incus.volumes()
+
+
+def test_a_renamed_instance_is_not_made_a_second_time(incus: Incus, scale_set: ScaleSetReference) -> None:
+    """Nor one that is moved to another project. A person brings it back, or says that it is another machine from now on."""
+    (view,) = incus.play(lambda provider: done(provider, create(scale_set, "0", profile=MachineProfile())))
+    name, project = name_of(scale_set, "0"), f"away-{uuid4().hex[:6]}"
+    incus.ask("POST", "/1.0/instances", {"name": f"{name}-copy", "source": {"type": "copy", "source": name}})
+    incus.ask("PUT", f"/1.0/instances/{name}/state", {"action": "stop", "force": True})
+    incus.ask("POST", f"/1.0/instances/{name}", {"name": "precious"})
+    assert incus.play(lambda provider: provider.views(scale_set)) == {}
+    error = refusal(incus, create(scale_set, "0"))
+    assert (error.code, error.permanent) == ("MachineElsewhere", True)
+    assert f"`incus rename precious {name} --project default`" in error.message
+    incus.ask("POST", "/1.0/projects", {"name": project, "config": dict.fromkeys(FEATURES, "false")})
+    try:
+        incus.ask("POST", "/1.0/instances/precious", {"name": "precious", "migration": True, "project": project})
+        error = refusal(incus, create(scale_set, "0"))
+        assert error.code == "MachineElsewhere"
+        assert f"`incus move precious {name} --project {project} --target-project default`" in error.message
+        assert f"`incus config unset precious user.rollgrid.set --project {project}`" in error.message
+        moved = incus.ask("GET", f"/1.0/instances/precious?project={project}")
+        incus.ask("PATCH", f"/1.0/instances/precious?project={project}", {"config": {Key.SET: ""}})
+        (other,) = incus.play(lambda provider: done(provider, create(scale_set, "0", profile=MachineProfile())))
+        assert other.os_disk != view.os_disk, "its copy is no sign of it"
+        kept = incus.ask("GET", f"/1.0/instances/precious?project={project}")
+        assert kept["config"]["volatile.uuid"] == moved["config"]["volatile.uuid"]
+    finally:
+        incus.api.remove(f"/1.0/instances/precious?project={project}")
+        incus.ask("DELETE", f"/1.0/projects/{project}")
 
 
 def test_a_machine_with_snapshots_keeps_its_os_disk(incus: Incus, scale_set: ScaleSetReference) -> None:

@@ -11,7 +11,7 @@ from tests.orchestrator.fleet import Fleet
 from tests.orchestrator.surging import begun, surging
 from tests.orchestrator.test_recovery import begin_only, lapse
 from upgrades.commands.opt_outs import opt_out
-from upgrades.commands.steering import pause, resume
+from upgrades.commands.steering import pause, resume, retry_now
 from upgrades.core.states import InstanceUpgradeState, Power, Provisioning, UpgradeStatus
 from upgrades.models import Instance, InstanceUpgrade, Transition
 from upgrades.orchestrator.reconcile import WorkClaim
@@ -277,3 +277,37 @@ def test_a_clock_set_back_while_a_machine_is_missing_costs_nothing(six: Fleet) -
     assert len(handed) == 1
     six.work(handed)
     assert missing(six) == []
+
+
+def test_a_machine_that_was_moved_is_not_made_a_second_time(six: Fleet) -> None:
+    """A person decides: here, that it is gone for good."""
+    six.edit({"tags": {**six.tags, "rollgrid-sim-elsewhere": "2"}})
+    vanish(six, 2)
+    notice(six)
+    six.go_on()
+    assert missing(six) == [2] and list(six.views()) == ["0", "1", "3", "4", "5"]
+    found = reasons(six)["MachinesElsewhere"]
+    assert (found["instances"], found["act"], found["who"]) == (["2"], "retry_now", "operator")
+    assert found["text"].startswith(
+        "The machine of instance 2 seems to live elsewhere, and no other is made: instance 2 of"
+    )
+    assert "Take it out of that tag if it is gone for good" in found["text"]
+    assert "MachinesGone" not in reasons(six) and "MachinesNotMade" not in reasons(six)
+    assert six.row.decision["code"] == "MachinesElsewhere"
+    six.later(minutes=20)
+    six.go_on()
+    assert missing(six) == [2], "it is looked for again, and not made"
+    six.edit({"tags": {key: value for key, value in six.tags.items() if not key.endswith("elsewhere")}})
+    retry_now(six.path, "ada", six.now)
+    six.go_on()
+    assert missing(six) == [] and reasons(six) == {}
+
+
+def test_a_machine_that_is_elsewhere_holds_up_no_upgrade_of_the_others(six: Fleet) -> None:
+    six.edit({"tags": {**six.tags, "rollgrid-sim-elsewhere": "2"}})
+    vanish(six, 2)
+    notice(six)
+    six.publish(NEW)
+    six.go_on(200)
+    assert six.upgrade.status == UpgradeStatus.COMPLETED
+    assert {row.version for row in six.instances if row.number != 2} == {NEW} and missing(six) == [2]

@@ -31,6 +31,7 @@ def test_all_tags_are_read() -> None:
             "rollgrid-sim-missing-versions": "16.04.2",
             "rollgrid-sim-full": "true",
             "rollgrid-sim-storage-missing": "true",
+            "rollgrid-sim-elsewhere": "3,5",
             "owner": "someone else",
         }
     )
@@ -49,6 +50,7 @@ def test_all_tags_are_read() -> None:
         frozenset({"16.04.2"}),
         True,
         True,
+        frozenset({"3", "5"}),
     )
 
 

@@ -96,3 +96,21 @@ def test_a_machine_that_vanishes_in_its_creation_was_never_made(
         await done(provider, create(slow, "0"))
 
     shared_simulator.play(story)
+
+
+def test_a_machine_that_was_moved_is_not_made_a_second_time(
+    shared_simulator: Simulator, scale_set: ScaleSetReference
+) -> None:
+    async def story(provider: Provider) -> None:
+        await done(provider, create(scale_set, "0"), create(scale_set, "1"))
+        control = SimulatorControl(shared_simulator.home)
+        await control.act(scale_set.key, {"vanish": ["0"]})
+        await control.close()
+        moved = tagged(scale_set, {"elsewhere": "0"})
+        again = create(moved, "0")
+        error = (await provider.begin([again]))[again.id]
+        assert (error.code, error.permanent) == ("MachineElsewhere", True)
+        assert set(await provider.views(moved)) == {"1"}
+        await done(provider, create(tagged(scale_set, {"elsewhere": ""}), "0"))
+
+    shared_simulator.play(story)

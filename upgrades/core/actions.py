@@ -129,7 +129,7 @@ def _why_it_would_end_at_once(started: Facts, context: ReasonContext, none_taken
 
 def _why_not_retry(context: ReasonContext) -> str:
     facts, last = context.facts, context.facts.last_attempt
-    if missing.creation_failed(facts) or missing.vanished(facts):
+    if missing.to_create(facts):
         return ""
     if why := _why_one_runs(context):
         return why

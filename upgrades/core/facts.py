@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, TypeVar
 
+from upgrades.core.machines import ELSEWHERE_CODE
 from upgrades.core.policy import Policy
 from upgrades.core.states import (
     HAS_FAILED,
@@ -58,8 +59,8 @@ class MissingMachine:
     """Why an instance has no machine, and `since` when.
 
     `had_machine`: it had one, which is gone at the provider; False where none could be created so far. `tries`: how many creations in a
-    row the provider refused or failed. `tried_at`: the time of the last of them; None where the next one need not wait. `error`: the
-    provider's error message for the last of them.
+    row the provider refused or failed. `tried_at`: the time of the last of them; None where the next one need not wait. `error`,
+    `error_code`: the provider's error message for the last of them, and its code.
     """
 
     since: datetime
@@ -67,6 +68,12 @@ class MissingMachine:
     tries: int = 0
     tried_at: datetime | None = None
     error: str = ""
+    error_code: str = ""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Does its machine seem to live elsewhere, moved by somebody?"""
+        return self.error_code == ELSEWHERE_CODE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 from upgrades.core.states import Power, Provisioning
 
 GONE_CODES = frozenset({"InstanceNotFound"})  # a provider's error codes for "no such machine"
+ELSEWHERE_CODE = "MachineElsewhere"  # its code for a creation in place of a machine that seems to live elsewhere
 NO_QUOTA_CODES = frozenset({"QuotaExceeded", "TooManyInstances"})  # its error codes for a creation beyond the quota
 
 

@@ -2,6 +2,9 @@
 
 A creation that the provider refused or failed is tried again after a wait that doubles each time, up to 15 minutes.
 
+A machine that somebody has moved is not created a second time: where its provider sees signs that it lives elsewhere, it refuses the
+creation (`MachineElsewhere`) until these are gone, and a person decides.
+
 A provider that reports more than 20 % of the machines gone may be mistaken. So at most 20 % are created again at a time. A machine whose
 creation fails counts among these 20 % until it succeeds.
 """
@@ -92,13 +95,26 @@ def _is_gone(instance: InstanceFacts) -> bool:
     return instance.missing is not None and instance.missing.had_machine
 
 
+def _is_elsewhere(instance: InstanceFacts) -> bool:
+    return instance.missing is not None and instance.missing.is_elsewhere
+
+
 def _creation_tries(instance: InstanceFacts) -> int:
     return instance.missing.tries if instance.missing else 0
 
 
 def creation_failed(facts: Facts) -> list[InstanceFacts]:
-    """The instances of `to_create` whose machines the provider refused or failed to create."""
-    return [instance for instance in to_create(facts) if _creation_tries(instance) or not _is_gone(instance)]
+    """The instances of `to_create` whose machines the provider refused or failed to create, not because they are elsewhere."""
+    return [
+        instance
+        for instance in to_create(facts)
+        if (_creation_tries(instance) or not _is_gone(instance)) and not _is_elsewhere(instance)
+    ]
+
+
+def elsewhere(facts: Facts) -> list[InstanceFacts]:
+    """The instances of `to_create` whose machines seem to live elsewhere."""
+    return [instance for instance in to_create(facts) if _is_elsewhere(instance)]
 
 
 def vanished(facts: Facts) -> list[InstanceFacts]:

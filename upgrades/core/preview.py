@@ -177,7 +177,7 @@ class _Rehearsal:
                 self._block(why, text)
                 return True
             case Wait(_, why):
-                return why in (Why.NOTHING_TO_DO, Why.CREATION_FAILED, Why.GONE)
+                return why in (Why.NOTHING_TO_DO, Why.CREATION_FAILED, Why.ELSEWHERE, Why.GONE)
         return False
 
     def _apply(self, step: Step) -> None:

@@ -83,6 +83,9 @@ KINDS: Mapping[StrEnum, ReasonKind] = {
     Why.CREATION_FAILED: ReasonKind(
         "failure", "failed", "capacity", _OPERATOR, "retry_now", needs_person_after=0, of_instances=True
     ),
+    Why.ELSEWHERE: ReasonKind(
+        "attention", "unknown", "capacity", _OPERATOR, "retry_now", needs_person_after=0, of_instances=True
+    ),
     Why.GONE: ReasonKind("attention", "unknown", "capacity", ends_by_itself=True, of_instances=True),
     InstanceWhy.SURPLUS: ReasonKind("out", "opted-out", "capacity", _OPERATOR),
     # No action: opting these instances in would not help, because they would still count as unhealthy.

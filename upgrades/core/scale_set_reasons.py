@@ -30,6 +30,15 @@ def _creation_failed(context: ReasonContext) -> Iterator[Reason]:
         )
 
 
+def _elsewhere(context: ReasonContext) -> Iterator[Reason]:
+    """Machines that seem to live elsewhere, with what the provider saw of the first. Numbers: instances, capacity."""
+    if lacking := missing.elsewhere(context.facts):
+        values = {"said": missing.first_missing(lacking).error.rstrip(".")}
+        numbers = {"instances": len(lacking), "capacity": context.facts.capacity}
+        ids, since = reason_queries.ids_and_since(lacking)
+        yield make_reason(Why.ELSEWHERE, values, numbers=numbers, instances=ids, since=since)
+
+
 def _gone(context: ReasonContext) -> Iterator[Reason]:
     """Machines that vanished at the provider and are being created again. Numbers: instances, capacity."""
     if lacking := missing.vanished(context.facts):
@@ -209,7 +218,7 @@ def _opt_outs_leave_nothing(context: ReasonContext) -> Iterator[Reason]:
 
 
 SOURCES: tuple[Callable[[ReasonContext], Iterator[Reason]], ...] = (
-    _no_image, _creation_failed, _gone, _surplus, _gate, _provider_unavailable, _stale, _initializing, _fleet_stop, _paused,
+    _no_image, _creation_failed, _elsewhere, _gone, _surplus, _gate, _provider_unavailable, _stale, _initializing, _fleet_stop, _paused,
     _pause_between_batches, _between_surge_batches, _retry, _suspected, _pinned_to_withdrawn, _pinned, _automatic_off,
     _opt_outs_leave_nothing,
 )  # fmt: skip

@@ -41,6 +41,7 @@ class Why(StrEnum):
     BACKING_OFF = "WaitingToTryAgain"
     CREATION_FAILED = "MachinesNotMade"
     GONE = "MachinesGone"
+    ELSEWHERE = "MachinesElsewhere"
 
 
 @dataclass(frozen=True, slots=True)

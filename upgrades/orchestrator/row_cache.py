@@ -67,7 +67,14 @@ class InstanceUpgradeRow(NamedTuple):
 
 
 # In the order of MissingMachine's fields.
-MISSING_COLUMNS = ("missing_since", "was_made", "creation_tries", "creation_tried_at", "creation_error")
+MISSING_COLUMNS = (
+    "missing_since",
+    "was_made",
+    "creation_tries",
+    "creation_tried_at",
+    "creation_error",
+    "creation_error_code",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ method that hangs loses nothing.
 What the operations do to a machine:
 
 - CREATE makes it, with new disks. InstanceExists where it is there already. What an earlier CREATE left half made (it never came up, and
-  nothing runs on it any more) is deleted first, and made anew: a creation that failed can be tried again.
+  nothing runs on it any more) is deleted first, and made anew: a creation that failed can be tried again. MachineElsewhere where there are
+  signs that somebody has moved the machine: nothing is made, and the message says what was seen, how to bring it back, and what to end so
+  that another one is made. A provider that cannot see such signs says so in its documentation.
 - REIMAGE replaces its OS disk and keeps the replaced one, for RESTORE: that one only, the one replaced before is deleted. Data disks
   stay. One that fails leaves the machine on the OS disk that it had, and the kept one as it was.
 - RESTORE puts the kept OS disk back and boots it: the same disk id, the version that is on it. Custom data and extensions are not run

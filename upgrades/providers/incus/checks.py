@@ -10,6 +10,7 @@ from upgrades.core.states import OperationKind
 from upgrades.providers.base import Operation, ProviderError
 from upgrades.providers.hosts.space import refuse_full
 from upgrades.providers.incus.client import IncusClient, IncusError, quoted
+from upgrades.providers.incus.elsewhere import refuse_elsewhere
 from upgrades.providers.incus.images import fingerprint_of, fingerprint_of_image
 from upgrades.providers.incus.records import Key, Machine, OSDisk
 from upgrades.providers.incus.settings import INVALID_SETTINGS, Settings
@@ -45,8 +46,10 @@ async def _check_creation(
     if machine and not is_half_made(machine):
         message = f"Instance {operation.instance} of {operation.scale_set.key} exists already, as {machine.name}."
         raise ProviderError("InstanceExists", message, permanent=True)
-    if machine is None and (refusal := await quota_exceeded(client, settings, operation)):
-        raise refusal
+    if machine is None:
+        await refuse_elsewhere(client, settings, operation)
+        if refusal := await quota_exceeded(client, settings, operation):
+            raise refusal
 
 
 def is_half_made(machine: Machine) -> bool:

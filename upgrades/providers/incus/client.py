@@ -68,6 +68,10 @@ class IncusClient:
     async def get(self, path: str, **query: str) -> Answer:
         return await self._request("GET", path, query)
 
+    async def get_of_all_projects(self, path: str, **query: str) -> Answer:
+        """Of those that it may see."""
+        return await self._request("GET", path, {**query, "all-projects": "true"})
+
     async def post(self, path: str, body: Any) -> Answer:
         return await self._request("POST", path, {}, json=body)
 
@@ -137,7 +141,7 @@ class IncusClient:
         is_raw = more.pop("is_raw", False)
         session = self._session = self._session or self._connect()
         url = f"{self._settings.url or 'http://incus'}{path}"
-        params = {**query, "project": self._settings.project}
+        params = {**query} if "all-projects" in query else {**query, "project": self._settings.project}
         timeout = aiohttp.ClientTimeout(total=seconds or self._seconds)
         try:
             async with session.request(method, url, params=params, timeout=timeout, **more) as response:

@@ -16,6 +16,7 @@ from upgrades.providers.base import DataDiskView, ExtensionView, InstanceView, O
 
 OWN = "user.rollgrid."
 USER_DATA, CLOUD_INIT_ID = "cloud-init.user-data", "volatile.cloud-init.instance-id"
+UUID = "volatile.uuid"
 
 
 class Key(StrEnum):
@@ -23,6 +24,7 @@ class Key(StrEnum):
 
     SET = "user.rollgrid.set"
     INSTANCE = "user.rollgrid.instance"
+    ID = "user.rollgrid.id"  # the instance's own id (`volatile.uuid`): a copy that people make of it has another
     OS = "user.rollgrid.os"  # the OS disk that was whole last
     KEPT = "user.rollgrid.kept"  # the one for RESTORE
     DATA = "user.rollgrid.data"  # data disks, with the markers that were read on them last
@@ -104,6 +106,11 @@ class Machine:
     def belongs_to(self, operation: Operation) -> bool:
         mine = (operation.scale_set.key, operation.instance)
         return (self.config.get(Key.SET), self.config.get(Key.INSTANCE)) == mine
+
+    @property
+    def is_a_copy(self) -> bool:
+        """Did somebody copy it from the instance that it was? Incus gives copies an id of their own; one that is moved keeps its own."""
+        return self.config.get(Key.ID, self.config.get(UUID)) != self.config.get(UUID)
 
     @property
     def failure(self) -> tuple[str, str] | None:

@@ -21,6 +21,7 @@ from upgrades.providers.incus.images import copies, copy_of_root, delete_copies,
 from upgrades.providers.incus.records import (
     CLOUD_INIT_ID,
     USER_DATA,
+    UUID,
     Key,
     Machine,
     OSDisk,
@@ -238,6 +239,7 @@ async def _end(
         Key.OS: disk_to_json(disk),
         Key.KEPT: disk_to_json(kept),
         Key.LAST: json.dumps([work.operation.id, *(failure or ("", ""))]),
+        Key.ID: machine.config.get(UUID, ""),
     }
     if disk:
         changes[Key.TARGET] = ""

@@ -158,6 +158,17 @@ def seen_of(domain: Any, folder: Path) -> Seen | None:
         raise
 
 
+def definition_of(domain: Any) -> str | None:
+    """Whoever's it is; None where it has just gone."""
+    libvirt = library()
+    try:
+        return str(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return None
+        raise
+
+
 def is_same(marks: Marks, other: Marks) -> bool:
     """Are they of the same machine?"""
     return (marks.folder, marks.scale_set, marks.instance) == (other.folder, other.scale_set, other.instance)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from functools import cached_property
 
+from upgrades.core.machines import ELSEWHERE_CODE
 from upgrades.core.states import OperationKind
 from upgrades.providers.base import Operation, ProviderError, ScaleSetReference
 from upgrades.providers.hosts.virtual_machines import processes, user_network
@@ -12,7 +13,7 @@ from upgrades.providers.hosts.virtual_machines.machine import VirtualMachine
 from upgrades.providers.hosts.virtual_machines.processes import Runs
 from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
 from upgrades.providers.libvirt.connection import Daemon
-from upgrades.providers.libvirt.domain import seen_of
+from upgrades.providers.libvirt.domain import definition_of, seen_of
 from upgrades.providers.libvirt.machine import EMULATOR, Machine
 from upgrades.providers.libvirt.remote_runs import RemoteRuns
 from upgrades.providers.libvirt.settings import LibvirtSettings, read_settings
@@ -52,7 +53,10 @@ class LibvirtDriver(VirtualMachineDriver):
 
     def check_machine(self, machine: VirtualMachine, operation: Operation) -> None:
         """What people did to a domain is not lost by a swap."""
-        seen = machine.domain.seen if isinstance(machine, Machine) else None
+        assert isinstance(machine, Machine)
+        seen = machine.domain.seen
+        if seen is None and operation.kind is OperationKind.CREATE:
+            self._refuse_disks_of_another(machine)
         if seen and seen.snapshots and operation.kind in (OperationKind.REIMAGE, OperationKind.RESTORE):
             message = f"Instance {machine.instance} has snapshots in libvirt, which lie on the OS disk that is replaced: delete them first."
             raise ProviderError("SnapshotsExist", message, permanent=True)
@@ -61,6 +65,19 @@ class LibvirtDriver(VirtualMachineDriver):
         if self._libvirt.network == "user" or not address:
             return user_network.endpoint(address, port)
         return address, port
+
+    def _refuse_disks_of_another(self, machine: Machine) -> None:
+        """Raise ProviderError where somebody has given the machine's disks to another domain, be it off or on."""
+        with self._daemon.connected() as connection:
+            for domain in connection.listAllDomains():
+                if f"'{machine.folder}/" in (definition_of(domain) or ""):
+                    name = domain.name()
+                    message = (
+                        f"Instance {machine.instance}: the domain {name} has its disks in {machine.folder}. To bring the machine back, "
+                        f"define it as it was (its UUID is {machine.uuid}). If it is gone for good: `virsh undefine {name}`, and a new "
+                        "machine is made"
+                    )
+                    raise ProviderError(ELSEWHERE_CODE, message, permanent=True)
 
     def _machines(self, key: str) -> list[Machine]:
         """Those that carry our metadata under the UUID that goes with it: a copy that somebody made has another."""

@@ -4,12 +4,13 @@ import logging
 from collections import Counter
 from dataclasses import replace
 
+from upgrades.core.machines import ELSEWHERE_CODE
 from upgrades.core.states import Provisioning
 from upgrades.providers.base import Progress, ProviderError
 from upgrades.providers.simulated.changes import Changes, End
 from upgrades.providers.simulated.cloud import Cloud
 from upgrades.providers.simulated.machines import Job, Machine, Model, Name, Work, gone_down, in_order, lacking, made
-from upgrades.providers.simulated.scene import QUOTA, Scene
+from upgrades.providers.simulated.scene import ELSEWHERE, QUOTA, Scene
 from upgrades.providers.simulated.sockets import MAX_MACHINES
 from upgrades.providers.simulated.wire import Batch, Order, view_to_wire
 
@@ -105,6 +106,7 @@ def _new_machine(cloud: Cloud, job: Job, machine: Machine | None, changes: Chang
             raise ProviderError("InstanceExists", f"the instance {_said(job.name)} exists already", permanent=True)
         cloud.serial += 1
         return made(job, cloud.serial)
+    _refuse_elsewhere(cloud, job)
     _check_quota(cloud, job, changes)
     if cloud.count + changes.made >= cloud.max_machines:
         why = (
@@ -124,6 +126,13 @@ def check_image(scene: Scene, version: str) -> None:
     if obstacle := scene.obstacle(version):
         code, message = obstacle
         raise ProviderError(code, message, permanent=code == "ImageNotFound")
+
+
+def _refuse_elsewhere(cloud: Cloud, job: Job) -> None:
+    key, instance = job.name
+    if instance in cloud.scene(key).elsewhere:
+        why = f"instance {instance} of {key} runs somewhere else, by the tag {ELSEWHERE}. Take it out of that tag if it is gone for good"
+        raise ProviderError(ELSEWHERE_CODE, why, permanent=True)
 
 
 def _check_quota(cloud: Cloud, job: Job, changes: Changes) -> None:

@@ -14,6 +14,7 @@ QUOTA = f"{PREFIX}quota"
 MISSING = f"{PREFIX}missing-versions"
 FULL = f"{PREFIX}full"
 STORAGE_MISSING = f"{PREFIX}storage-missing"
+ELSEWHERE = f"{PREFIX}elsewhere"
 MAX_BOOT_SECONDS = 86_400.0
 SLOW_TIMES = 10  # a slow boot takes this many times the usual one,
 SLOW_SECONDS_MORE = 1.0  # and at least this much more, so that it shows with instant machines too
@@ -56,6 +57,7 @@ class Scene:
     missing_versions: frozenset[str] = frozenset()  # whose images the simulator does not have
     is_full: bool = False  # it has no room for new OS disks
     lacks_storage: bool = False  # it does not find the storage of its machines
+    elsewhere: frozenset[str] = frozenset()  # instances whose machines somebody has moved
 
     def boot_takes(self, instance: str, version: str) -> float:
         """Seconds from power-on until the platform calls the machine started."""
@@ -165,4 +167,5 @@ READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     MISSING: ("missing_versions", _words),
     FULL: ("is_full", _yes),
     STORAGE_MISSING: ("lacks_storage", _yes),
+    ELSEWHERE: ("elsewhere", _words),
 }

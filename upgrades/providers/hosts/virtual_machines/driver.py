@@ -19,6 +19,7 @@ from upgrades.providers.base import (
     ScaleSetReference,
 )
 from upgrades.providers.hosts import programs
+from upgrades.providers.hosts.disk_locks import first_written_to
 from upgrades.providers.hosts.disks import os_disk_of
 from upgrades.providers.hosts.driver import Ended, Waiting
 from upgrades.providers.hosts.image_store import ImageStore
@@ -30,8 +31,10 @@ from upgrades.providers.hosts.virtual_machines.checks import (
     check_disk,
     check_exists,
     check_half_made,
+    check_not_elsewhere,
     check_quota,
     image_of,
+    in_use_elsewhere,
     machine_count,
 )
 from upgrades.providers.hosts.virtual_machines.machine import VirtualMachine
@@ -41,6 +44,7 @@ from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
 from upgrades.providers.hosts.virtual_machines.storage import MachineFolder
 
 Step = Callable[[VirtualMachine, Operation, Memory], Awaitable[Waiting | Ended]]
+ENDING_SECONDS = 1.0
 MAX_LOOKS = 32  # machines that are asked at the same time for views
 
 
@@ -107,9 +111,11 @@ class VirtualMachineDriver(ABC):
 
     async def check(self, operation: Operation) -> None:
         machine = await self._read(operation)
+        await _refuse_use_elsewhere(machine)
         if operation.kind is OperationKind.DELETE:
             return
         if operation.kind is OperationKind.CREATE:
+            check_not_elsewhere(machine, await machine.process())
             if machine.disks.os_disk not in ("", os_disk_of(operation.id)):
                 check_half_made(self.settings, machine, await machine.process())
             await asyncio.to_thread(check_quota, self.settings, machine)
@@ -172,3 +178,18 @@ class VirtualMachineDriver(ABC):
         machine = self.machine(operation.scale_set.key, operation.instance)
         await machine.read()
         return machine
+
+
+async def _refuse_use_elsewhere(machine: VirtualMachine) -> None:
+    """Raise ProviderError where it does not run, and yet somebody has its disks open for writing: they are left alone.
+
+    A QEMU that has just ended can still have them for a moment.
+    """
+    until = processes.uptime() + ENDING_SECONDS
+    while await machine.process() is None:
+        disk = await asyncio.to_thread(lambda: first_written_to(machine.disk_files()))
+        if disk is None:
+            return
+        if processes.uptime() > until:
+            raise in_use_elsewhere(machine, disk)
+        await asyncio.sleep(0.1)

@@ -13,7 +13,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 from upgrades import atomic_files
 from upgrades.core.states import Power, Provisioning
 from upgrades.providers.base import InstanceView, ProviderError
-from upgrades.providers.hosts.disks import MachineDisks, Places
+from upgrades.providers.hosts.disks import SUFFIX, MachineDisks, Places
 from upgrades.providers.hosts.guest_status import GuestStatus
 from upgrades.providers.hosts.image_store import ImageStore, path_part
 from upgrades.providers.hosts.virtual_machines import processes
@@ -167,6 +167,10 @@ class VirtualMachine(ABC):
         data = [Drive(f"data-{lun}", self.disks.data_disk(lun)) for lun in self.disks.markers()]
         seed = Drive("seed", self.disks.seed(os_disk), "raw", is_read_only=True)
         return [Drive("os", self.disks.path(os_disk)), *data, seed]
+
+    def disk_files(self) -> list[Path]:
+        """All disks in its folder, the kept OS disk too."""
+        return sorted(self.folder.glob(f"*{SUFFIX}"))
 
     def console_end(self) -> str:
         """The last lines of its console, for people."""
