@@ -1,9 +1,7 @@
 """The ASGI application that Daphne serves."""
 
 import django
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 
 from dashboard import environment
@@ -11,8 +9,8 @@ from dashboard import environment
 environment.keep_ours()
 django.setup()  # before the imports below, which need the models
 
+from dashboard.connections import TokenOrSession  # noqa: E402
 from dashboard.handlers import Pages  # noqa: E402
-from dashboard.origin import SameOrigin  # noqa: E402
 from dashboard.proxy_headers import RestoredRequests  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from dashboard.static_files import StaticFiles  # noqa: E402
@@ -20,7 +18,7 @@ from dashboard.static_files import StaticFiles  # noqa: E402
 _routes = ProtocolTypeRouter(
     {
         "http": StaticFiles(Pages()),
-        "websocket": AllowedHostsOriginValidator(SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))),
+        "websocket": TokenOrSession(URLRouter(websocket_urlpatterns)),
     }
 )
 application = RestoredRequests(_routes, settings.EXTERNAL, settings.TRUSTED_PROXIES)

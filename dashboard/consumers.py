@@ -8,9 +8,10 @@ from urllib.parse import parse_qs
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import timezone
 
+from dashboard.connections import ForeignOrigin, viewer_of
 from dashboard.listener import NOT_SIGNED_IN, Listener, positions
 from dashboard.relay import Relay
-from dashboard.sessions import SessionIdentity
+from dashboard.viewers import BadTokens, NotLetIn
 from upgrades.feed import frames
 
 BAD_REQUEST = 4400
@@ -28,15 +29,20 @@ class FeedConsumer(AsyncWebsocketConsumer):
     listener: Listener | None = None
 
     async def connect(self) -> None:
-        await self.accept()
-        user = self.scope.get("user")
-        if user is None or not user.is_authenticated:
-            await self._refuse(NOT_SIGNED_IN, "NotSignedIn", "sign in first; the feed takes the session's cookie")
+        try:
+            viewer = await viewer_of(self.scope)
+        except ForeignOrigin:
+            await self.close()  # before the socket opens: answered with HTTP status 403
             return
+        except (NotLetIn, BadTokens) as refusal:
+            await self.accept()
+            code = BAD_REQUEST if isinstance(refusal, BadTokens) else NOT_SIGNED_IN
+            await self._refuse(code, refusal.code, str(refusal))
+            return
+        await self.accept()
         try:
             query = parse_qs(self.scope["query_string"].decode())
-            session = SessionIdentity(str(self.scope["session"].session_key), user.pk, user.password)
-            self.listener = Listener(_sets(query), _since(query), self._send_text, self.close, session)
+            self.listener = Listener(_sets(query), _since(query), self._send_text, self.close, viewer)
         except ValueError as error:
             await self._refuse(BAD_REQUEST, "BadRequest", str(error))
             return

@@ -8,7 +8,7 @@ served from where it stopped. A client that stays behind for half a minute is cl
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from dashboard.sessions import SessionIdentity
+from dashboard.viewers import Viewer
 from upgrades.feed import frames
 from upgrades.feed.frames import Frame
 
@@ -17,6 +17,9 @@ MAX_UNACKNOWLEDGED_BYTES = 2_000_000
 PATIENCE_BEATS = 15
 TOO_SLOW = 4408
 NOT_SIGNED_IN = 4401
+EVERYBODY = Viewer()
+SIGNED_OUT = "signed out meanwhile; sign in again"
+LINK_ENDED = "this link was revoked or changed meanwhile, or has a new token"
 
 Send = Callable[[str], Awaitable[None]]
 Close = Callable[[int], Awaitable[None]]
@@ -29,7 +32,7 @@ def positions(since: dict[str, str]) -> dict[str, tuple[str, int]]:
 
 
 class Listener:
-    """One client. `keys`: the scale sets that it wants, None for all. `since`: {scale set: "stream.seq"}. `session`: its session."""
+    """One client. `keys`: the scale sets that it wants, None for all that it may see. `since`: {scale set: "stream.seq"}."""
 
     def __init__(
         self,
@@ -37,10 +40,10 @@ class Listener:
         since: dict[str, str],
         send: Send,
         close: Close,
-        session: SessionIdentity | None = None,
+        viewer: Viewer = EVERYBODY,
     ) -> None:
         self.keys = keys
-        self.session = session
+        self.viewer = viewer
         self._send = send
         self._close = close
         self._positions: dict[str, tuple[str, int]] = {}
@@ -51,7 +54,8 @@ class Listener:
         self.resume(since)
 
     def wants(self, key: str) -> bool:
-        return self.keys is None or key in self.keys
+        """Whether it is to be served this scale set: it wants it, and may see it."""
+        return (self.keys is None or key in self.keys) and self.viewer.scope.sees(key)
 
     def resume(self, since: dict[str, str]) -> None:
         """Take over where the client says it is, {scale set: "stream.seq"}. Raises ValueError for what is no position."""
@@ -76,8 +80,9 @@ class Listener:
         await self._send_counted(frames.reset(key, stream, seq, reason, now))
 
     async def dismiss(self, now: datetime) -> None:
-        """Tell the client that it is not signed in any more, and close the socket."""
-        await self._send(frames.error("NotSignedIn", "signed out meanwhile; sign in again", now))
+        """Tell the client that it may not read any more, and close the socket."""
+        code, why = ("InvalidToken", LINK_ENDED) if self.viewer.link else ("NotSignedIn", SIGNED_OUT)
+        await self._send(frames.error(code, why, now))
         await self._close(NOT_SIGNED_IN)
 
     async def send_heartbeat(self, number: int, text: str) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from dashboard import sessions
+from dashboard import viewers
 from dashboard.listener import Listener
+from upgrades.core.feed_scope import FeedScope
 from upgrades.feed import frames, read
 from upgrades.feed.frames import Frame
 from upgrades.feed.hints import listen
@@ -27,6 +28,7 @@ TICK_SECONDS = 0.1
 MIN_PAUSE_SECONDS = 0.02  # the minimum pause between two rounds, however long they take: other tasks need time too
 HEADS_SECONDS = 1.0
 HEARTBEAT_SECONDS = 2.0
+DISMISS_SECONDS = 1.0  # so that whoever may read no longer is thrown out within two seconds
 RECENT_SECONDS = 30.0
 MAX_RECENT_BYTES = 2_000_000  # for each scale set; a client that lacks more is served better by a snapshot
 MAX_DELTA_BYTES = MAX_RECENT_BYTES
@@ -232,19 +234,19 @@ class Relay:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             self._beats += 1
-            texts: dict[frozenset[str] | None, str] = {}
+            texts: dict[tuple[frozenset[str] | None, FeedScope], str] = {}
             for listener in list(self._listeners):
-                if listener.keys not in texts:
-                    texts[listener.keys] = frames.heartbeat(self._beats, self._heads(listener), self._now())
-                await listener.send_heartbeat(self._beats, texts[listener.keys])
+                if (sees := (listener.keys, listener.viewer.scope)) not in texts:
+                    texts[sees] = frames.heartbeat(self._beats, self._heads(listener), self._now())
+                await listener.send_heartbeat(self._beats, texts[sees])
 
     async def _dismiss(self) -> None:
-        """Close the sockets of people who have signed out. Not done in `_beat`: heartbeats go on while the database is away."""
+        """Close the sockets of those who may read no longer. Not done in `_beat`: heartbeats go on while the database is away."""
         while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-            sessions_here = {connected.session for connected in self._listeners if connected.session}
-            gone = await self._database(sessions.ended_sessions, sessions_here, self._now()) if sessions_here else set()
-            for listener in [connected for connected in self._listeners if connected.session in gone]:
+            await asyncio.sleep(DISMISS_SECONDS)
+            here = {connected.viewer for connected in self._listeners}
+            gone = await self._database(viewers.ended, here, self._now()) if here else set()
+            for listener in [connected for connected in self._listeners if connected.viewer in gone]:
                 self.leave(listener)
                 await listener.dismiss(self._now())
 

@@ -1,22 +1,18 @@
 """The views of the pages: they only read and render."""
 
-import gzip
 from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from dashboard.actions import error
-from dashboard.snapshots import SNAPSHOTS
 from upgrades import catalog, history
 from upgrades.catalog import Overview
 from upgrades.core import versions
-from upgrades.feed import read
 from upgrades.installation import PROGRAM
 from upgrades.models import Location, ScaleSet
 
@@ -101,39 +97,3 @@ def _skus() -> list[tuple[Overview, str]]:
 def _scale_set(group: str, name: str) -> ScaleSet:
     rows = ScaleSet.objects.select_related("sku", "location").defer(*UNSHOWN)
     return get_object_or_404(rows, key=ScaleSet.key_of(group, name))
-
-
-@require_safe
-def feed_heads(request: HttpRequest) -> HttpResponse:
-    """GET /feed/heads: the last position of each scale set's feed, for clients whose websockets are blocked."""
-    if not request.user.is_authenticated:
-        return error(401, "NotSignedIn", "sign in first")
-    heads = {head.key: head.revision for head in read.heads()}
-    return JsonResponse({"at": timezone.now().isoformat(), "heads": heads}, headers={"Cache-Control": "no-store"})
-
-
-@require_safe
-def feed_snapshot(request: HttpRequest) -> HttpResponse:
-    """GET /feed/snapshot?set=rg/name: all that is visible of a scale set, with the position in the feed that it belongs to."""
-    if not request.user.is_authenticated:
-        return error(401, "NotSignedIn", "sign in first")
-    key = request.GET.get("set", "").lower()
-    head = read.head(key)
-    if head is None:
-        return error(404, "ResourceNotFound", f"there is no scale set {key[:200]!r}")
-    try:
-        revision, body = SNAPSHOTS.get(head.id, head.revision)
-    except ScaleSet.DoesNotExist:
-        return error(404, "ResourceNotFound", f"there is no scale set {key[:200]!r} any more")
-    return _compressed(request, revision, body)
-
-
-def _compressed(request: HttpRequest, revision: str, body: bytes) -> HttpResponse:
-    etag = f'"{revision}"'
-    if etag in request.headers.get("If-None-Match", ""):
-        return HttpResponse(status=304, headers={"ETag": etag})
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding, Cookie"}
-    if "gzip" not in request.headers.get("Accept-Encoding", ""):
-        return HttpResponse(gzip.decompress(body), content_type="application/json", headers=headers)
-    headers["Content-Encoding"] = "gzip"
-    return HttpResponse(body, content_type="application/json", headers=headers)

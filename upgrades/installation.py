@@ -8,6 +8,7 @@ IS_CHECKOUT = (ROOT / "manage.py").is_file() and (ROOT / "pyproject.toml").is_fi
 # Celery's, for a worker: its threads wait for providers most of the time.
 WORKER_COMMAND = ("worker", "-P", "threads", "-c", "32", "--without-gossip", "--without-mingle", "--without-heartbeat")
 # The command that people type; messages that name a command begin with it.
+DEFAULT_ADDRESS = "http://127.0.0.1:8000"  # of `up` without options
 QUEUE = r"[a-z0-9][a-z0-9-]{0,39}"  # the name of a queue of workers
 PROGRAM = "manage.py" if IS_CHECKOUT else "rollgrid"
 
@@ -35,3 +36,14 @@ def _user_state() -> Path:
 def working_folder(home: Path) -> Path:
     """The working folder of children: the checkout, so that `python -m` finds our modules; else the state folder, which has no modules."""
     return ROOT if IS_CHECKOUT else home
+
+
+ADDRESS_FILE = "address"  # in the state folder: where `up` listens
+
+
+def address(home: Path) -> str:
+    """Where the pages are, as `up` has last written it: "http://127.0.0.1:8000"."""
+    try:
+        return (home / ADDRESS_FILE).read_text(encoding="ascii").strip() or DEFAULT_ADDRESS
+    except (OSError, ValueError):
+        return DEFAULT_ADDRESS

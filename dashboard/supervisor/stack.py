@@ -18,7 +18,9 @@ from dashboard.supervisor.problems import CannotStart
 from dashboard.supervisor.program import Program
 from dashboard.supervisor.programs import Options, Programs
 from dashboard.supervisor.watching import Question, Watch
+from upgrades import atomic_files
 from upgrades.heartbeats import Heartbeats, Part
+from upgrades.installation import ADDRESS_FILE
 
 POLL_SECONDS = 0.05
 BROKER_SECONDS = 30.0  # far more than it takes; a loaded machine is slow
@@ -174,8 +176,11 @@ class Stack:
     def _announce(self) -> None:
         host = readiness.reachable(self._options.host)
         host = f"[{host}]" if ":" in host else host
-        plain = f"http://{host}:{self._options.http_port}/ " if self._options.http_port else ""
-        sys.stdout.write(f"ready {plain}https://{host}:{self._options.https_port}/\n")
+        plain = f"http://{host}:{self._options.http_port}" if self._options.http_port else ""
+        secure = f"https://{host}:{self._options.https_port}"
+        with suppress(OSError):  # it only tells commands of the terminal the address
+            atomic_files.replace(self._options.home / ADDRESS_FILE, f"{plain or secure}\n".encode())
+        sys.stdout.write(f"ready {f'{plain}/ ' if plain else ''}{secure}/\n")
         sys.stdout.flush()
 
     async def _look_after_certificate(self) -> None:

@@ -25,6 +25,7 @@ from upgrades.commands import (
     steering,
     token_keys,
     upgrades,
+    wallboard_links,
 )
 from upgrades.core.facts import ImageReference
 from upgrades.core.image_contents import ImageContents
@@ -171,6 +172,15 @@ def _revokes() -> Callable[[], Any]:
     return partial(access.revoke_client, "terraform", LATER)
 
 
+def _linked(act: Callable[[], Any]) -> Callable[[], Callable[[], Any]]:
+    def given() -> Callable[[], Any]:
+        a_scale_set()
+        wallboard_links.create_link("lobby", "ada", NOW)
+        return act
+
+    return given
+
+
 def _has_a_key() -> Callable[[], Any]:
     token_keys.signing_key(NOW)
     return token_keys.end_all_tokens
@@ -219,6 +229,18 @@ STORIES = {
     "access.create_client": Story(lambda: CREATE, "ApiClientCreated", "terraform"),
     "access.renew_secret": Story(_renews, "ApiClientSecretRenewed", "terraform"),
     "access.revoke_client": Story(_revokes, "ApiClientRevoked", "terraform"),
+    "wallboard_links.create_link": Story(
+        lambda: partial(wallboard_links.create_link, "lobby", "ada", NOW), "WallboardLinkCreated", "lobby"
+    ),
+    "wallboard_links.change_link": Story(
+        _linked(partial(wallboard_links.change_link, "lobby", groups=["fleet"])), "WallboardLinkChanged", "lobby"
+    ),
+    "wallboard_links.rotate_link": Story(
+        _linked(partial(wallboard_links.rotate_link, "lobby", LATER)), "WallboardLinkRotated", "lobby"
+    ),
+    "wallboard_links.revoke_link": Story(
+        _linked(partial(wallboard_links.revoke_link, "lobby", LATER)), "WallboardLinkRevoked", "lobby"
+    ),
     "approvals.approve": Story(_waits_for_approval, "InstancesApproved"),
     "approvals.withdraw_approval": Story(_is_approved, "ApprovalWithdrawn"),
     "model_update.change_model": Story(

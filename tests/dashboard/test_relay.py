@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,14 +12,17 @@ import pytest
 from django.db import transaction
 from pytest_django import Settings
 
-from dashboard.listener import TOO_SLOW, Listener
+from dashboard.listener import EVERYBODY, NOT_SIGNED_IN, TOO_SLOW, Listener
 from dashboard.relay import MAX_RECENT_BYTES, RECENT_SECONDS, FeedStream, Relay
+from dashboard.viewers import Viewer, viewer_with
 from tests import waiting
 from tests.feed_client import validator
 from tests.stories import NOW, a_batch, a_scale_set, publish
 from tests.threads import in_thread
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.upgrades import start
+from upgrades.commands.wallboard_links import change_link, create_link, revoke_link, rotate_link
+from upgrades.core.feed_scope import FeedScope
 from upgrades.core.states import InstanceUpgradeState
 from upgrades.feed import frames, read
 from upgrades.feed.frames import Frame, merge
@@ -27,17 +31,24 @@ from upgrades.models import Event, Instance, ScaleSet
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 ANSWER_TIMEOUT_SECONDS = 20
+SECONDS_UNTIL_CLOSED = 2
 T = TypeVar("T")
 
 
 class Client:
     """What a browser does: fetches a snapshot when told to reset, and applies deltas by replacing resources."""
 
-    def __init__(self, *keys: str, since: dict[str, str] | None = None, states: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *keys: str,
+        since: dict[str, str] | None = None,
+        states: dict[str, Any] | None = None,
+        viewer: Viewer = EVERYBODY,
+    ) -> None:
         self.said: list[dict[str, Any]] = []
         self.closed: list[int] = []
         self.states: dict[str, Any] = states or {}
-        self.listener = Listener(frozenset(keys) or None, since or {}, self._receive, self._close)
+        self.listener = Listener(frozenset(keys) or None, since or {}, self._receive, self._close, viewer)
 
     async def _receive(self, text: str) -> None:
         message = json.loads(text)
@@ -388,3 +399,66 @@ def test_an_acknowledgement_before_the_first_heartbeat_is_none() -> None:
         assert client.closed == []
 
     asyncio.run(story())
+
+
+def test_a_link_hears_of_its_scale_sets_only(tell: Any) -> None:
+    """No delta, no reset, no heartbeat names another one, whether it is there, new, deleted, or asked for by its name."""
+    seen, hidden = a_scale_set("seen", instances=1), a_scale_set("hidden", instances=1)
+
+    async def story(relay: Relay) -> None:
+        viewer = Viewer(FeedScope.of(["fleet/seen"], ["other"]))
+        clients = [Client(viewer=viewer), Client("fleet/seen", "fleet/hidden", "other/new", viewer=viewer)]
+        watcher = Client()
+        for client in (*clients, watcher):
+            await relay.join(client.listener)
+        await relay.resume(clients[1].listener, {"fleet/hidden": f"{hidden.stream}.0"})
+        for row in (hidden, seen):
+            await in_thread(change, row, 0, "unhealthy")
+        await in_thread(partial(a_scale_set, "new", group="other", instances=1))
+        await in_thread(partial(ScaleSet.objects.filter(pk=hidden.pk).delete))
+        await until(lambda: any(said.get("reason") == "gone" for said in watcher.said))
+        await until(lambda: all(len(_heartbeats(client)) > 1 for client in clients))
+        for client in clients:
+            assert {said["set"] for said in client.said if "set" in said} == {"fleet/seen", "other/new"}
+            assert set(_heartbeats(client)[-1]["heads"]) == {"fleet/seen", "other/new"}
+            assert "hidden" not in json.dumps(client.said)
+
+    tell(story)
+
+
+def _heartbeats(client: Client) -> list[dict[str, Any]]:
+    return [said for said in client.said if said["type"] == "heartbeat"]
+
+
+def _rotate() -> None:
+    rotate_link("lobby", NOW)
+
+
+def _revoke() -> None:
+    revoke_link("lobby", NOW)
+
+
+def _change() -> None:
+    change_link("lobby", groups=["fleet"])
+
+
+@pytest.mark.parametrize("happens", [_rotate, _revoke, _change])
+def test_a_socket_of_a_link_that_ends_is_closed_within_two_seconds(tell: Any, happens: Callable[[], None]) -> None:
+    a_scale_set(instances=1)
+    viewer = viewer_with(create_link("lobby", "ada", NOW)[1], NOW)
+    other = viewer_with(create_link("hall", "ada", NOW)[1], NOW)
+
+    async def story(relay: Relay) -> None:
+        ends, stays, person = Client(viewer=viewer), Client(viewer=other), Client()
+        for client in (ends, stays, person):
+            await relay.join(client.listener)
+        began = asyncio.get_running_loop().time()
+        await in_thread(happens)
+        await until(lambda: ends.closed)
+        assert asyncio.get_running_loop().time() - began < SECONDS_UNTIL_CLOSED
+        assert ends.closed == [NOT_SIGNED_IN]
+        assert (ends.said[-1]["type"], ends.said[-1]["code"]) == ("error", "InvalidToken")
+        assert not stays.closed
+        assert not person.closed
+
+    tell(story)

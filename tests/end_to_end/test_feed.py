@@ -15,6 +15,7 @@ from tests.waiting import wait_until
 from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 from upgrades.models import InstanceUpgrade
 
+BOARD = "https://board.example.com"
 FLEET = {"live/web": 30, "live/unprobed": 5}
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
@@ -119,6 +120,70 @@ def test_the_feed_is_served_over_https_too(fleet: Installation, ada: Session) ->
         while b'"type":"reset"' not in said:
             said += secured.recv(4096) or pytest.fail(said.decode())
     assert said.startswith(b"HTTP/1.1 101 ")
+
+
+# --- wallboard links --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def nobody(fleet: Installation) -> Session:
+    """Somebody who has not signed in."""
+    return Session(f"http://127.0.0.1:{fleet.http_port}")
+
+
+@pytest.fixture(scope="module")
+def link(fleet: Installation) -> dict[str, str]:
+    words = ("--set", "live/web", "--origin", BOARD, "--json")
+    made: dict[str, str] = json.loads(fleet.manage("wallboard_link", "lobby", *words))
+    return made
+
+
+def listen(site: Session, headers: dict[str, str] | None = None, **query: str) -> Conversation:
+    """What is heard until the first heartbeat."""
+    return converse(site.feed(**query), headers or {}, nothing, enough=has(1, "heartbeat"))
+
+
+def test_a_token_opens_the_socket_without_a_session(nobody: Session, link: dict[str, str]) -> None:
+    bearer = {"Authorization": f"Bearer {link['token']}"}
+    ways = [listen(nobody, bearer), listen(nobody, {"Origin": BOARD}, token=link["token"])]
+    ways.append(listen(nobody, {"Origin": nobody.site}, token=link["token"], sets="live/web,live/unprobed"))
+    for heard in ways:
+        assert heard.status == 101
+        assert resets(heard) == [("live/web", "new")]
+        assert list(heard.said[-1]["heads"]) == ["live/web"]
+    assert link["url"] == f"{nobody.site}/wall/{link['token']}/"
+
+
+@pytest.mark.parametrize("origin", ["https://example.com", "http://board.example.com", f"{BOARD}:444", "null"])
+def test_a_page_of_an_origin_that_the_link_does_not_name(nobody: Session, link: dict[str, str], origin: str) -> None:
+    """It is refused, and does not learn whether there is such a link."""
+    for token in (link["token"], "made-up"):
+        heard = listen(nobody, {"Origin": origin}, token=token)
+        assert (heard.status, heard.said) == (403, [])
+
+
+def test_hostile_tokens_open_no_socket(nobody: Session, link: dict[str, str]) -> None:
+    for token in ("", "made-up", "x" * 5000, "a\0b", "日本語", link["token"][:-1]):
+        heard = listen(nobody, token=token)
+        assert (heard.close, [message["code"] for message in heard.said]) == (4401, ["InvalidToken"])
+    twice = listen(nobody, {"Authorization": f"Bearer {link['token']}"}, token=link["token"])
+    assert (twice.close, twice.said[-1]["code"]) == (4400, "BadRequest")
+
+
+def test_a_revoked_link_ends_and_its_token_is_in_no_log(fleet: Installation, nobody: Session) -> None:
+    token = json.loads(fleet.manage("wallboard_link", "hall", "--json"))["token"]
+    revoked: list[str] = []
+
+    def revoke_once(said: list[Message]) -> bool:
+        if not revoked and has(1, "heartbeat")(said):
+            revoked.append(fleet.manage("wallboard_link", "hall", "--revoke"))
+        return False
+
+    heard = converse(nobody.feed(token=token), {}, acknowledge, enough=revoke_once)
+    assert (heard.close, heard.said[-1]["code"]) == (4401, "InvalidToken")
+    assert nobody.get(f"/wall/{token}/").status == 404
+    assert nobody.get(f"/feed/heads?token={token}").status == 401
+    assert token not in fleet.said()
 
 
 # --- what is said -----------------------------------------------------------------------------------------------------

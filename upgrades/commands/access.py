@@ -1,8 +1,6 @@
 """API clients: who may use the API, and with what secret."""
 
-import hashlib
 import hmac
-import secrets
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -10,6 +8,7 @@ from django.db import IntegrityError, transaction
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.core.auditing import ObjectKind
+from upgrades.core.random_tokens import new_token, token_hash
 from upgrades.models import ApiClient
 
 MAX_NAME_LENGTH = 150
@@ -24,12 +23,12 @@ def create_client(name: str, role: ApiClient.Role, now: datetime) -> tuple[ApiCl
             f"a client's name must have 1 to {MAX_NAME_LENGTH} printable characters, not {name[:MAX_NAME_LENGTH]!r}"
         )
         raise Refused("InvalidParameter", message, target="name")
-    secret = _new_secret()
+    secret = new_token()
     if ApiClient.objects.filter(name=name).exists():
         raise _name_in_use(name)
     try:
         with transaction.atomic():
-            row = ApiClient.objects.create(name=name, role=role, secret_hash=_hash(secret), created_at=now)
+            row = ApiClient.objects.create(name=name, role=role, secret_hash=token_hash(secret), created_at=now)
             note(f"Created the API client {name}, which {row.role_says}.", after={"role": row.role}, object_id=row.pk)
     except IntegrityError:  # somebody else has created it since the check above
         raise _name_in_use(name) from None
@@ -45,7 +44,7 @@ def _name_in_use(name: str) -> Refused:
 def renew_secret(name: str) -> tuple[ApiClient, str]:
     """Give a client a new secret. Returns (client, secret). The old secret and all its tokens end; a revoked client is let in again."""
     with transaction.atomic():
-        row, secret = _find(name), _new_secret()
+        row, secret = _find(name), new_token()
         summary = f"Gave the API client {name} a new secret; the old one and its tokens ended."
         note(
             summary,
@@ -53,7 +52,7 @@ def renew_secret(name: str) -> tuple[ApiClient, str]:
             after={"revoked": None, "secret": row.token_number + 1},
             object_id=row.pk,
         )
-        row.secret_hash, row.revoked_at = _hash(secret), None
+        row.secret_hash, row.revoked_at = token_hash(secret), None
         row.token_number += 1
         row.save(update_fields=["secret_hash", "revoked_at", "token_number"])
     return row, secret
@@ -82,16 +81,4 @@ def _find(name: str) -> ApiClient:
 
 def is_secret_of(row: ApiClient, secret: str) -> bool:
     """Is this the client's secret? Never that of a revoked client."""
-    return row.revoked_at is None and hmac.compare_digest(row.secret_hash, _hash(secret))
-
-
-def _new_secret() -> str:
-    """A random secret that begins with a letter or a digit: command lines take what begins with "-" for an option."""
-    while not (secret := secrets.token_urlsafe(32))[0].isalnum():
-        pass
-    return secret
-
-
-def _hash(secret: str) -> str:
-    """The SHA-256 of the secret. A fast hash is enough: nobody guesses 256 random bits, unlike a password that a person chose."""
-    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
+    return row.revoked_at is None and hmac.compare_digest(row.secret_hash, token_hash(secret))

@@ -47,6 +47,7 @@ class ObjectKind(StrEnum):
     DEFAULTS = "default policy"
     API_CLIENT = "API client"
     TOKENS = "API tokens"
+    WALLBOARD_LINK = "wallboard link"
     USER = "user"
     USER_GROUP = "group of users"
     ADDRESS = "address"

@@ -17,6 +17,7 @@ from upgrades.models.resource_group import ResourceGroup
 from upgrades.models.rolling_upgrade import Batch, InstanceUpgrade, RollingUpgrade
 from upgrades.models.scale_set import ScaleSet
 from upgrades.models.sign_in import SignInTries
+from upgrades.models.wallboard_link import WallboardLink
 from upgrades.models.work_item import WorkItem
 from upgrades.models.write_mark import WriteMark
 
@@ -47,4 +48,5 @@ __all__ = [
     "Transition",
     "WriteMark",
     "UpgradeDefaults",
+    "WallboardLink",
 ]
