@@ -16,9 +16,9 @@ import pytest
 from django.db import DatabaseError, connections
 from pytest_django import DjangoDbBlocker
 
+from tests.containers.demonstration import PATH, SKU, demonstration, served
 from tests.containers.incus import Incus
-from tests.containers.test_whole_product import PATH, SKU, served
-from tests.end_to_end.installation import LIVE, Installation, installation
+from tests.end_to_end.installation import LIVE, Installation
 from tests.waiting import wait_until
 from upgrades.core.states import IN_FLIGHT, InstanceUpgradeState, UpgradeStatus
 from upgrades.management.commands.demo_machines import IMAGE
@@ -42,23 +42,14 @@ PROGRESS_SECONDS = 30
 def up(
     incus: Incus, tmp_path: Path, django_db_setup: None, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Installation]:
-    try:
-        with (
-            django_db_blocker.unblock(),
-            # Time for every kill that may come in between.
-            installation(
-                tmp_path / "home", INCUS_SOCKET=str(incus.socket), ROLLGRID_HEALTH_WAIT_SECONDS="300"
-            ) as running,
-        ):
-            began = time.monotonic()
-            running.manage("demo_machines", "incus", "--instances", str(MACHINES))
-            for version in VERSIONS[1:]:
-                project.add_image(incus.api, IMAGE, ALIAS, version, Kind.GOOD)
-            running.wait_healthy(PATH, seconds=SECONDS)
-            say(f"{MACHINES} containers are made and healthy after {time.monotonic() - began:.0f} s")
-            yield running
-    finally:
-        project.delete(incus.api)
+    # Health is waited for with time for every kill that may come in between.
+    with django_db_blocker.unblock(), demonstration(incus, tmp_path / "home", MACHINES, health_wait_seconds=300) as up:
+        began = time.monotonic()
+        for version in VERSIONS[1:]:
+            project.add_image(incus.api, IMAGE, ALIAS, version, Kind.GOOD)
+        up.wait_healthy(PATH, seconds=SECONDS)
+        say(f"{MACHINES} containers are made and healthy after {time.monotonic() - began:.0f} s")
+        yield up
 
 
 @pytest.mark.slow

@@ -1,50 +1,37 @@
-"""A whole Rollgrid rolls twenty real containers: by batches, around an opt-out, past a killed worker, and back from a sick image."""
+"""A whole Rollgrid rolls twenty real containers: by batches, around an opt-out, past a killed worker, and back from bad images."""
 
-import http.client
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from pytest_django import DjangoDbBlocker
 
+from tests.containers.demonstration import PATH, SKU, answer, demonstration, served
 from tests.containers.incus import Incus
-from tests.end_to_end.installation import LIVE, Installation, installation
+from tests.end_to_end.installation import LIVE, Installation
 from tests.waiting import wait_until
 from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
-from upgrades.models import InstanceUpgrade
+from upgrades.management.commands.demo_machines import KINDS
+from upgrades.models import InstanceUpgrade, Location
 from upgrades.providers.base import ScaleSetReference
 from upgrades.providers.incus.demo import project
 from upgrades.providers.incus.demo.tiny_image import DATA
 from upgrades.providers.incus.records import name_of
 
-PATH = "demo/containers"
-SKU = ("Rollgrid", "Guest", "tiny")
-OLD, NEW, SICK = "1.0.0", "1.1.0", "1.2.0"
+OLD, NEW, SICK, DEAD = "1.0.0", "1.1.0", "1.2.0", "1.3.0"
 MACHINES, OPTED_OUT = 20, 13
 MAX_AT_ONCE = MACHINES // 5
 SECONDS = 240
+DEAD_BOOT_SECONDS = 10
 
 
 @pytest.fixture
 def up(
     incus: Incus, tmp_path: Path, django_db_setup: None, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Installation]:
-    """The demonstration, in a project of its own."""
-    try:
-        with (
-            django_db_blocker.unblock(),
-            installation(
-                tmp_path / "home", INCUS_SOCKET=str(incus.socket), ROLLGRID_HEALTH_WAIT_SECONDS="6"
-            ) as running,
-        ):
-            running.manage("demo_machines", "incus", "--instances", str(MACHINES))
-            running.wait_healthy(PATH, seconds=SECONDS)
-            yield running
-    finally:
-        project.delete(incus.api)
-        assert project.project(incus.api) is None
+    with django_db_blocker.unblock(), demonstration(incus, tmp_path / "home", MACHINES, health_wait_seconds=6) as up:
+        up.wait_healthy(PATH, seconds=SECONDS)
+        yield up
 
 
 def test_twenty_real_containers_are_rolled_by_published_images(up: Installation, incus: Incus) -> None:
@@ -55,6 +42,8 @@ def test_twenty_real_containers_are_rolled_by_published_images(up: Installation,
     assert served(up) == {NEW: MACHINES - 1, OLD: 1}
     assert answer(up, OPTED_OUT) == OLD
     _a_sick_image_is_taken_off_again(up)
+    assert served(up) == {NEW: MACHINES - 1, OLD: 1}
+    _an_image_that_never_boots_is_taken_off_again(up)
     assert served(up) == {NEW: MACHINES - 1, OLD: 1}
     assert kept_of(up, incus) == before
 
@@ -79,24 +68,23 @@ def _a_sick_image_is_taken_off_again(up: Installation) -> None:
     assert {row.number: row.os_disk for row in up.instances(PATH)} == disks
 
 
+def _an_image_that_never_boots_is_taken_off_again(up: Installation) -> None:
+    """By the provider itself, before anything is known of its health; and the upgrade stops."""
+    disks = {row.number: row.os_disk for row in up.instances(PATH)}
+    location = Location.objects.using(LIVE).get(name=KINDS["incus"].location)
+    Location.objects.using(LIVE).update(settings={**location.settings, "boot_seconds": DEAD_BOOT_SECONDS})
+    up.manage("publish_image", *SKU, DEAD)
+    upgrade = up.wait_ended(PATH, DEAD, seconds=SECONDS)
+    assert upgrade.status == UpgradeStatus.FAULTED
+    assert {member.error_code for member in _members(DEAD)} == {"OSProvisioningTimedOut"}
+    assert len(_members(DEAD)) == MAX_AT_ONCE
+    up.wait_healthy(PATH, seconds=SECONDS)
+    assert {row.number: row.os_disk for row in up.instances(PATH)} == disks
+
+
 def _members(version: str, *states: InstanceUpgradeState) -> list[InstanceUpgrade]:
     rows = InstanceUpgrade.objects.using(LIVE).filter(upgrade__target_version=version)
     return list(rows.filter(state__in=states) if states else rows)
-
-
-def served(up: Installation) -> Mapping[str, int]:
-    """How many machines serve which version, as each says over HTTP."""
-    return Counter(answer(up, row.number) for row in up.instances(PATH))
-
-
-def answer(up: Installation, number: int) -> str:
-    (address,) = [row.address for row in up.instances(PATH) if row.number == number]
-    line = http.client.HTTPConnection(address, 80, timeout=10)
-    with suppress(OSError):
-        line.request("GET", "/cgi-bin/healthz")
-        with line.getresponse() as response:
-            return response.read().decode().strip()
-    return ""
 
 
 def kept_of(up: Installation, incus: Incus) -> Mapping[str, tuple[str, ...]]:
