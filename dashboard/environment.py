@@ -28,6 +28,7 @@ MAX_NUMBER = 10 * 365 * 24 * 3600  # ten years in seconds: a longer time is a sl
 MAX_HOST_LENGTH = 253  # bytes of a name in the DNS
 QUEUE = re.compile(installation.QUEUE)
 HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
+MIN_TOKEN_LENGTH = 16
 MAX_DAYS = 100 * 365  # the limit for settings in days
 
 
@@ -58,6 +59,7 @@ NAMES = (
     "ROLLGRID_HOME",
     "ROLLGRID_HTTPS_ONLY",
     "ROLLGRID_KEEP_HISTORY_DAYS",
+    "ROLLGRID_METRICS_TOKEN",
     "ROLLGRID_OPERATION_TIMEOUT_SECONDS",
     "ROLLGRID_QUEUE",
     "ROLLGRID_RETRY_SECONDS",
@@ -287,6 +289,18 @@ def retry_seconds() -> int:
 def keep_history_days() -> int:
     """For how many days history is kept: the audit trail, changes of state, upgrades that have ended."""
     return whole_number("ROLLGRID_KEEP_HISTORY_DAYS", 400, minimum=1, maximum=MAX_DAYS)
+
+
+@setting
+def metrics_token() -> str:
+    """The token with which /metrics can be read from other computers; "" for none."""
+    given = text("ROLLGRID_METRICS_TOKEN")
+    if given and (len(given) < MIN_TOKEN_LENGTH or not given.isascii() or not given.isprintable() or " " in given):
+        raise BadEnvironment(
+            f"ROLLGRID_METRICS_TOKEN must be at least {MIN_TOKEN_LENGTH} random characters of ASCII without spaces; "
+            "`python3 -c 'import secrets; print(secrets.token_urlsafe(24))'` makes one"
+        )
+    return given
 
 
 @setting

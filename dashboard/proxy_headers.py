@@ -56,6 +56,8 @@ class RestoredRequests:
             "client": client,
             "scheme": scheme,
             "path": self._prefix + self._inner(scope["path"]),
+            # Whether any proxy had it, believed or not: dashboard/metrics/access.py asks.
+            "was_forwarded": any(_is_proxy_header(name) or name == b"via" for name, _ in scope["headers"]),
             "root_path": self._prefix,  # never that of Daphne: it takes it from a header, so any client could set it
         }
 

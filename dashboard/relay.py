@@ -16,6 +16,7 @@ from django.db import DatabaseError
 
 from dashboard import viewers
 from dashboard.listener import Listener
+from upgrades import measures
 from upgrades.core.feed_scope import FeedScope
 from upgrades.feed import frames, read
 from upgrades.feed.frames import Frame
@@ -91,6 +92,7 @@ class Relay:
         self._start()
         await self._is_known.wait()
         self._listeners.add(listener)
+        measures.FEED_CLIENTS.set(len(self._listeners))
         if listener.keys is None:
             self._unrestricted.add(listener)
         for feed in list(self._feeds.values()):
@@ -100,6 +102,7 @@ class Relay:
 
     def leave(self, listener: Listener) -> None:
         self._listeners.discard(listener)
+        measures.FEED_CLIENTS.set(len(self._listeners))
         self._unrestricted.discard(listener)
         for feed in self._feeds.values():
             feed.listeners.discard(listener)
@@ -221,6 +224,8 @@ class Relay:
         feed.remember(frame, asyncio.get_running_loop().time())
         for listener in list(feed.listeners):
             await listener.send_frame(feed.key, feed.stream, frame)
+        measures.FEED_FRAMES.add(len(feed.listeners))
+        measures.FEED_LAG.observe((self._now() - events[-1].at).total_seconds())
 
     async def _skip(self, feed: FeedStream, seq: int) -> None:
         """Go to `seq` and have all clients fetch a snapshot: the events until there were deleted, or are more than a snapshot."""

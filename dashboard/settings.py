@@ -22,6 +22,7 @@ UPGRADE_TIMEOUT_SECONDS = environment.upgrade_timeout_seconds()
 RETRY_SECONDS = environment.retry_seconds()
 KEEP_HISTORY_DAYS = environment.keep_history_days()
 CREATE_AGAIN_SECONDS = environment.create_again_seconds()
+METRICS_TOKEN = environment.metrics_token()
 
 # Without the app "daphne": it is only for `runserver`, and would load Twisted into every process (0.6 s and 27 MB each, measured).
 INSTALLED_APPS = [

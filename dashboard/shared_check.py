@@ -20,6 +20,7 @@ class SharedCheck:
         self._lock = threading.Lock()
         self._answer: Future[str] | None = None
         self._began_at = self._ended_at = 0.0
+        self.took: float | None = None  # seconds that the last check took that found nothing wrong
 
     def ask(self) -> str:
         """What is wrong; "" where nothing is."""
@@ -46,9 +47,10 @@ class SharedCheck:
             return self._answer, max(0.0, self._began_at + CHECK_SECONDS - now)
 
     def _run(self, answer: "Future[str]") -> None:
-        problem = ""
+        problem, began = "", time.monotonic()
         try:
             self._check()
+            self.took = time.monotonic() - began
         except Exception as error:
             problem = self._why(error)
         with self._lock:

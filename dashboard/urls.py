@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from dashboard import actions, audit, consequences, feed, publishing, views, wall
+from dashboard import actions, audit, consequences, feed, publishing, scraping, views, wall
 from dashboard.security import SignInView, SignOutView
 
 handler400 = "dashboard.error_pages.bad_request"
@@ -57,6 +57,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
     path("admin/logout/", SignOutView.as_view()),
     path("admin/", admin.site.urls),
+    path("metrics", scraping.metrics, name="metrics"),
     path("wall/<str:token>/", wall.page, name="wall"),
     path("feed/heads", feed.heads, name="feed heads"),
     path("feed/snapshot", feed.snapshot, name="feed snapshot"),

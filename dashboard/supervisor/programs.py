@@ -9,7 +9,7 @@ from dashboard import environment
 from dashboard.supervisor.forks import Forks
 from dashboard.supervisor.program import Program
 from dashboard.supervisor.tls import WILDCARDS, Files
-from upgrades import heartbeats
+from upgrades import heartbeats, measuring
 from upgrades.installation import WORKER_COMMAND
 
 MANAGE = (sys.executable, "-m", "dashboard")
@@ -55,16 +55,21 @@ def standard(options: Options, lock: int, gate: int) -> Programs:
     common = {**own, **options.secrets, **_hosts(options.host)}
     gated = {**common, "ROLLGRID_GATE": str(gate)}
 
+    def measured(name: str, given: Mapping[str, str]) -> dict[str, str]:
+        return {**given, measuring.VARIABLE: str(measuring.file_of(options.home, name))}
+
     def manage(name: str, *arguments: str) -> Program:
-        return Program(name, (*MANAGE, name, *arguments), environment=common, keep_open=kept, is_forked=True)
+        own = measured(name, common)
+        return Program(name, (*MANAGE, name, *arguments), environment=own, keep_open=kept, is_forked=True)
 
     def celery(name: str, *arguments: str) -> Program:
         command = (*CELERY, *arguments)
-        return Program(name, command, environment=gated, keep_open=(*kept, gate), is_forked=True)
+        return Program(name, command, environment=measured(name, gated), keep_open=(*kept, gate), is_forked=True)
 
     def web(files: Files) -> Program:
         command = (sys.executable, "-m", "dashboard.server", *_listeners(options, files))
-        return Program("daphne", command, environment=gated, keep_open=(*kept, gate), is_forked=True)
+        own = measured("daphne", gated)
+        return Program("daphne", command, environment=own, keep_open=(*kept, gate), is_forked=True)
 
     return Programs(
         prepare=manage("prepare", *_prepare_options(options)),

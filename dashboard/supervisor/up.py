@@ -14,7 +14,7 @@ from dashboard.supervisor.output import Output
 from dashboard.supervisor.problems import CannotStart
 from dashboard.supervisor.programs import Options, Programs, standard
 from dashboard.supervisor.stack import Stack
-from upgrades import heartbeats
+from upgrades import heartbeats, measuring
 from upgrades.installation import PROGRAM
 
 Chooser = Callable[[Options, int, int], Programs]
@@ -37,10 +37,13 @@ def main(arguments: Sequence[str], choose: Chooser = standard) -> int:
 
 
 def _heartbeats(home: Path) -> int:
+    """The handle of the new file for heartbeats. The folder for measures is made beside it."""
+    path = home / measuring.FOLDER
     try:
+        measuring.make_folder(home)
+        path = home / heartbeats.FILE
         return heartbeats.make(home)
     except OSError as error:
-        path = home / heartbeats.FILE
         raise CannotStart(f"the file {path} cannot be written: {error.strerror}; it may be removed") from None
 
 

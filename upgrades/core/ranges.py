@@ -38,6 +38,16 @@ def numbers_in(text: str) -> list[int]:
     return found
 
 
+def count_in(text: str) -> int:
+    """How many numbers are in a text that `spans` wrote.
+
+    >>> count_in("0-3,7"), count_in("")
+    (5, 0)
+    """
+    ends = (part.partition("-") for part in text.split(",")) if text else ()
+    return sum(int(last or first) - int(first) + 1 for first, _, last in ends)
+
+
 def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
     """(first, last) of each run of consecutive numbers."""
     first = last = None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from upgrades import measures
 from upgrades.core import messages
 from upgrades.core.machines import GONE_CODES, NO_QUOTA_CODES, storable, storable_text
 from upgrades.core.states import Health, InstanceUpgradeState, OperationKind
@@ -178,6 +179,7 @@ def _is_deleted(row: Instance, outcome: Outcome) -> bool:
 
 def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     """Change the instance, and its instance upgrade, as the outcome of its operation says. Saves nothing."""
+    _measure(row, outcome, now)
     if outcome.progress is Progress.FAILED:
         log.warning("%s of %s failed: %s: %s", row.operation_kind, row.name, outcome.code, outcome.message)
     if row.operation_kind == OperationKind.DELETE:
@@ -196,6 +198,13 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     else:
         _end_creation(row, outcome, now)
     _clear_operation(row)
+
+
+def _measure(row: Instance, outcome: Outcome, now: datetime) -> None:
+    if row.operation_at is not None:
+        measures.OPERATION_SECONDS.observe((now - row.operation_at).total_seconds(), row.operation_kind)
+    if outcome.progress is Progress.FAILED:
+        measures.FAILED_OPERATIONS.add(1, row.operation_kind)
 
 
 def _note_gone(row: Instance, now: datetime) -> None:

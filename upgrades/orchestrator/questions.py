@@ -12,6 +12,7 @@ from upgrades import providers
 from upgrades.core.facts import Facts, ImageReference
 from upgrades.core.states import Obstacle
 from upgrades.models import ScaleSet
+from upgrades.provider_calls import measured
 from upgrades.providers.base import ChecksImages, Provider, ProviderError, ScaleSetReference
 
 ANSWER_TIMEOUT_SECONDS = 1.0  # well below the three seconds of the lease that is held while waiting for the answer
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 def with_available_quota(row: ScaleSet, facts: Facts) -> Facts:
     """The facts with the provider's available quota, or without it where the provider gives no answer. For surge batches (Z-1.10)."""
     try:
-        quota = _ask(row, lambda provider: provider.available_quota(ScaleSetReference(row.key, row.tags)))
+        quota = _ask(row, "quota", lambda provider: provider.available_quota(ScaleSetReference(row.key, row.tags)))
     except (TimeoutError, ProviderError) as error:
         log.warning("%s: its provider does not report its available quota (%s)", row, error or "no answer")
         return replace(facts, available_quota=None, available_quota_is_known=False)
@@ -56,7 +57,7 @@ def refusal_of(row: ScaleSet, image: ImageReference) -> ProviderError | None:
             await provider.check_image(ScaleSetReference(row.key, row.tags), image)
 
     try:
-        _ask(row, ask)
+        _ask(row, "image", ask)
     except TimeoutError:
         return None
     except ProviderError as error:
@@ -64,14 +65,15 @@ def refusal_of(row: ScaleSet, image: ImageReference) -> ProviderError | None:
     return None
 
 
-def _ask(row: ScaleSet, question: Callable[[Provider], Awaitable[Answer]]) -> Answer:
-    """The provider's answer. Raises TimeoutError or ProviderError."""
+def _ask(row: ScaleSet, call: str, question: Callable[[Provider], Awaitable[Answer]]) -> Answer:
+    """The provider's answer. `call`: how the question is measured. Raises TimeoutError or ProviderError."""
 
     async def ask() -> Answer:
         provider = providers.load(row.location.provider, settings.ROLLGRID_HOME, row.location.settings)
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
-                return await question(provider)
+            with measured(row.location.provider, call):
+                async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
+                    return await question(provider)
         finally:
             await provider.close()
 

@@ -4,6 +4,7 @@ The provider is asked only one question here: its available quota, before a surg
 """
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
+from upgrades import measures
 from upgrades.core import missing
 from upgrades.core.board import next_overdue_at, record_of
 from upgrades.core.catalogue import say
@@ -72,7 +74,7 @@ def reconcile(
     this call makes another pass itself, mostly in vain, because the change has caused a wake of its own.
     `cache`: what this process has read before, so that it need not read everything again.
     """
-    lease = leases.take(scale_set_id)
+    lease, began = leases.take(scale_set_id), time.monotonic()
     if lease is None:
         return []
     try:
@@ -91,6 +93,8 @@ def reconcile(
     except BaseException:
         leases.give_back(lease)
         raise
+    finally:
+        measures.RECONCILE_SECONDS.observe(time.monotonic() - began)
 
 
 def queue_of(scale_set_id: int) -> str | None:

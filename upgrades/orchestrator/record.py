@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
+from upgrades import measures
 from upgrades.attempts import HEALTH_ERROR, HEALTH_MESSAGE, error_details
 from upgrades.core.board import Record
 from upgrades.core.facts import Breach
@@ -218,6 +219,8 @@ def _settle_member(row: Instance, state: InstanceUpgradeState, now: datetime) ->
     if member is None or member.state != InstanceUpgradeState.VERIFYING:
         raise Outdated
     member.ended_at, member.state = now, state
+    if state is InstanceUpgradeState.SUCCEEDED and member.swapped_at is not None:
+        measures.BOOT_SECONDS.observe((now - member.swapped_at).total_seconds())
     if state is InstanceUpgradeState.FAILED:
         member.error_code, member.error_message = HEALTH_ERROR, HEALTH_MESSAGE
 
@@ -280,7 +283,10 @@ def _begin_restore(row: Instance, now: datetime) -> None:
 @_write.register
 def _finish_batch(step: FinishBatch, writer: Writer) -> None:
     upgrade = _running(writer)
-    upgrade.batches.filter(number=step.number).update(finished_at=writer.now)
+    for batch in upgrade.batches.filter(number=step.number):
+        batch.finished_at = writer.now
+        batch.save(update_fields=["finished_at"])
+        measures.BATCH_SECONDS.observe((writer.now - batch.started_at).total_seconds())
     upgrade.wait_began_at = writer.now
     upgrade.save(update_fields=["wait_began_at"])
     writer.changed(upgrade, note=f"Batch {step.number} finished.")
@@ -320,6 +326,7 @@ def _end(writer: Writer, status: UpgradeStatus, *, note: str, breach: Breach | N
     # A breach in the last batch ends the batch too.
     upgrade.batches.filter(finished_at=None).update(finished_at=writer.now)
     writer.changed(upgrade, note=note)
+    measures.ENDED_UPGRADES.add(1, status)
     _end_opt_outs_of_this_upgrade(upgrade, writer)
 
 

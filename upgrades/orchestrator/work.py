@@ -22,6 +22,7 @@ from upgrades.models import WorkItem, clock
 from upgrades.models.prepared import Prepared, PreparedUpdate
 from upgrades.orchestrator.operations import operations_of
 from upgrades.orchestrator.outcomes import capacity_creations, mark_begun, record_outcomes
+from upgrades.provider_calls import measured
 from upgrades.providers.base import (
     BEGIN_SECONDS,
     FENCE_SECONDS,
@@ -192,7 +193,7 @@ class _Attempt:
         asked_at = boot_time()  # before the fence is set: whoever is held up after this sends nothing any more
         to_begin = self._not_begun_yet(operations)
         begun = [replace(operation, begin_by=asked_at + BEGIN_SECONDS) for operation in to_begin.values()]
-        refused = self._ask(self.provider.begin(begun)) if begun else {}
+        refused = self._ask("begin", self.provider.begin(begun)) if begun else {}
         for_capacity = capacity_creations(refused) if refused else set()
         failed = {
             id: Outcome(Progress.FAILED, code=error.code, message=error.message)
@@ -209,7 +210,7 @@ class _Attempt:
         if self.provider.capabilities.memory is not OperationMemory.NEITHER or not operations:
             return operations
         if _WAS_BEGUN.first(self.work_item.pk):
-            outcomes = self._ask(self.provider.poll(list(operations), wait_seconds=0))
+            outcomes = self._ask("poll", self.provider.poll(list(operations), wait_seconds=0))
             operations = {
                 id: operation for id, operation in operations.items() if outcomes[id].progress is Progress.UNKNOWN
             }
@@ -242,7 +243,7 @@ class _Attempt:
 
     def _ended(self, operations: dict[str, Operation], wait_seconds: float) -> dict[str, Outcome]:
         """Poll the operations: the outcomes of those that have ended. Raises Unanswered."""
-        outcomes = self._ask(self.provider.poll(list(operations), wait_seconds=wait_seconds))
+        outcomes = self._ask("poll", self.provider.poll(list(operations), wait_seconds=wait_seconds))
         if any(outcome.progress is Progress.UNKNOWN for outcome in outcomes.values()):
             raise Unanswered("it does not know an operation yet")
         return {
@@ -256,10 +257,11 @@ class _Attempt:
             self.on_change(self.work_item.scale_set_id, awaits_verdicts)
         return {id: operation for id, operation in operations.items() if id not in ended}
 
-    def _ask(self, question: Coroutine[Any, Any, Answer]) -> Answer:
+    def _ask(self, call: str, question: Coroutine[Any, Any, Answer]) -> Answer:
         """Await the provider's answer for ANSWER_TIMEOUT_SECONDS. Raises Unanswered."""
         try:
-            return self.runner.run(asyncio.wait_for(question, ANSWER_TIMEOUT_SECONDS))
+            with measured(self.work_item.scale_set.location.provider, call):
+                return self.runner.run(asyncio.wait_for(question, ANSWER_TIMEOUT_SECONDS))
         except TimeoutError:
             raise Unanswered(f"no answer in {ANSWER_TIMEOUT_SECONDS:g} s") from None
         except ProviderError as error:

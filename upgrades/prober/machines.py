@@ -9,6 +9,7 @@ from upgrades import providers
 from upgrades.core.machines import InstanceView, storable
 from upgrades.prober.contacts import Contacts
 from upgrades.prober.probe_targets import Probed, ProbedSet
+from upgrades.provider_calls import measured
 from upgrades.providers.base import Provider, ProviderError, ScaleSetReference
 
 ANSWER_TIMEOUT_SECONDS = 2.0
@@ -46,8 +47,9 @@ class Machines:
         reference = ScaleSetReference(probed.key, probed.tags)
         try:
             provider = self.of(probed)
-            async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
-                found = {id: storable(view) for id, view in (await provider.views(reference)).items()}
+            with measured(probed.provider, "views"):
+                async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
+                    found = {id: storable(view) for id, view in (await provider.views(reference)).items()}
         except (TimeoutError, ProviderError) as error:
             self._note_failure(probed, str(error) or f"it gave no answer in {ANSWER_TIMEOUT_SECONDS:g} s")
             return None

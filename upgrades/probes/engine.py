@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
+from upgrades import measures
 from upgrades.core.states import Health
 from upgrades.probes import descriptors
 from upgrades.probes.attempt import Attempt
@@ -109,6 +110,8 @@ class Engine:
         now = time.monotonic()
         entry.answered_at = now
         self._schedule.put(entry, entry.next_due(attempt.began, now))
+        measures.PROBES.add(1, health)
+        measures.PROBE_SECONDS.observe(now - attempt.began)
         self._on_result(Result(attempt.target, health, detail, now - attempt.began))
 
     def starved(self, attempt: Attempt, error: OSError) -> None:
@@ -186,7 +189,9 @@ class Engine:
     def _begin_next(self, group: Group) -> None:
         entry = group.next_in_line()
         if entry is not None and self._reactor is not None:
-            attempt = entry.kind(entry.target, entry.request, time.monotonic(), self, self._reactor.poller)
+            now = time.monotonic()
+            attempt = entry.kind(entry.target, entry.request, now, self, self._reactor.poller)
+            measures.PROBE_LAG.observe(now - entry.due_at)
             self._flights.add(attempt, entry)
             attempt.begin(entry.addresses)
 
