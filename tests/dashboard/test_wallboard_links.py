@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.dashboard.people import text, the_time
@@ -137,6 +138,14 @@ def test_the_token_is_kept_and_audited_nowhere(ada: Client) -> None:
     assert other not in kept
     assert len(row.token_hash) == 64
     assert AuditEntry.objects.filter(kind="wallboard link", path="lobby").count() == 3
+
+
+def test_a_refused_post_to_a_wall_leaves_no_token_in_the_audit_trail() -> None:
+    token = a_link()
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(User.objects.create_user("eve"))
+    assert browser.post(f"/wall/{token}/").status_code == 403
+    assert AuditEntry.objects.get(code="AccessRefused").path == "POST /wall/***/"
 
 
 def test_refusals(ada: Client) -> None:

@@ -200,7 +200,7 @@ def write(
 
 
 def _entry(audited_command: _AuditedCommand, by: Actor) -> AuditEntry:
-    path = one_line(audited_command.path, 300)
+    path = one_line(masked(audited_command.path), 300)  # an address may have a token in it
     row = AuditEntry(
         who=by.who,
         name=one_line(by.name, 150),

@@ -28,11 +28,11 @@ _RULES = (
     _rule(r"(?P<kept>\b(?:Bearer|Basic|SharedAccessSignature) )\s*[A-Za-z0-9._~+/=-]{6,}"),
     # scheme://user:password@host
     _rule(r"(?P<kept>://[^\s/:@'\"]{0,100}:)[^\s@'\"]{1,500}(?=@)"),
-    # ?code=..., &key=..., &signature=...; then sig= and token=, which are secrets wherever they stand
+    # ?code=..., &key=..., &signature=...; then sig=, token= and ticket=, which are secrets wherever they stand
     _rule(r"(?P<kept>[?&](?:code|key|signature)=)[^\s&'\"#]+"),
-    _rule(r"(?P<kept>\b(?:sig|token)=)[^\s&'\",;)]+"),
+    _rule(r"(?P<kept>\b(?:sig|token|ticket)=)[^\s&'\",;)]+"),
     # A wallboard's address is a secret: it is all that is needed to open the wallboard.
-    _rule(r"(?P<kept>/wall/)[^\s/'\"?]+"),
+    _rule(r"(?P<kept>(?:/|%2f)wall(?:/|%2f)+)[^\s/'\"?]+"),
     _rule(r"(?P<kept>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).*", re.DOTALL),
     # A whole document is the secret, and where it ends is hard to tell, so nothing after its name is shown.
     _rule(r"(?P<kept>protected_?settings\\?[\"']?\s{0,5}[=:]).+", re.DOTALL),
@@ -41,7 +41,7 @@ _RULES = (
 )
 # Nearly all lines have none of these words, and are spared the expensive searches above.
 _SUSPICIOUS = re.compile(
-    r"bearer|basic|shared|://|sig|token|code=|key|wall/|secret|passw|pwd|connection|protected|session|assertion|data",
+    r"bearer|basic|shared|://|sig|token|ticket|code=|key|wall|secret|passw|pwd|connection|protected|session|assertion|data",
     re.I,
 )
 
