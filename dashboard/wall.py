@@ -5,19 +5,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from django.contrib.staticfiles import finders
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template import engines, loader
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
 from dashboard import error_pages, static_files
 from dashboard.content_policy import framed_by
-from dashboard.page_texts import texts_of_page
+from dashboard.languages import ENGLISH
+from dashboard.page_texts import texts_in
 from upgrades.models.wallboard_link import link_of, note_use
 
 TEMPLATE = "wall.html"
+THEMES = ("dark", "light", "auto")  # the first one where the address asks for none
 
 
 @cache
@@ -26,6 +28,13 @@ def build() -> str:
     engine: Any = engines["django"]
     source = Path(engine.get_template(TEMPLATE).origin.name).read_text(encoding="utf-8")
     return hashlib.sha256(f"{static_files.digest()}\0{source}".encode()).hexdigest()[:12]
+
+
+@cache
+def languages() -> list[str]:
+    """Those that a wall speaks, English first: its own texts and the engine's have to be there, not those of all pages (docs/texts.md)."""
+    folder = Path(str(finders.find("texts") or "texts"))
+    return [ENGLISH, *sorted(file.stem for file in folder.glob("*.json"))]
 
 
 @require_safe
@@ -39,13 +48,15 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
     if link is None:
         return _unseen(error_pages.not_found(request, Http404()), frozenset())
     note_use(link, timezone.now())
+    language = request.GET.get("lang", ENGLISH)
+    theme = request.GET.get("theme", THEMES[0])
     context = {
         "link": link,
-        "token": token,
-        "scope_text": str(link.scope),
         "build": build(),
-        "language": get_language(),
-        **texts_of_page(request),
+        "languages": languages(),
+        "language": language if language in languages() else ENGLISH,
+        "page_texts": texts_in(language) if language in languages() else {},
+        "theme": theme if theme in THEMES else THEMES[0],
     }
     answer = HttpResponse(loader.get_template(TEMPLATE).render(context))
     answer.headers["X-Rollgrid-Build"] = build()

@@ -1,8 +1,7 @@
 // The live feed (docs/feed.md): snapshot, then deltas; resumes where it was; never clears the screen.
 
-import { under } from "./base.js";
 import { emptyBoard, isReady } from "./board.js";
-import { feedAddress } from "./feed-address.js";
+import { feedAddress, underWith } from "./feed-address.js";
 import { Link } from "./link.js";
 import { inViewersZone } from "./sentences.js";
 import { SnapshotQueue } from "./snapshot-queue.js";
@@ -27,10 +26,12 @@ export class Feed {
 
   /**
    * `sets`: keys to follow, null for all; `known`: those of them that the page was made with, to be heard of if they are gone.
-   * @param {{ sets?: string[] | null, known?: string[], hear: Hear, standing: Standing }} wanted
+   * `token`: of a wallboard link, where no cookie says who asks.
+   * @param {{ sets?: string[] | null, known?: string[], token?: string, hear: Hear, standing: Standing }} wanted
    */
-  constructor({ sets = null, known = sets ?? [], hear, standing }) {
+  constructor({ sets = null, known = sets ?? [], token = "", hear, standing }) {
     this.sets = sets;
+    this.token = token;
     this.hear = hear;
     /** @type {Map<string, Board | EmptyBoard>} */
     this.boards = new Map(known.map((key) => [key, emptyBoard(key)]));
@@ -39,7 +40,7 @@ export class Feed {
       isWanted: (key) => this.waiting.has(key),
     });
     this.link = new Link({
-      address: () => feedAddress(this.sets, this.boards.values()),
+      address: () => feedAddress(this.sets, this.boards.values(), this.token),
       take: (message) => this.take(message),
       poll: () => this.poll(),
       standing,
@@ -138,7 +139,7 @@ export class Feed {
    * @param {string} key
    */
   async ask(key) {
-    const address = `${under("feed/snapshot")}?set=${encodeURIComponent(key)}`;
+    const address = underWith("feed/snapshot", { set: key, token: this.token });
     /** @type {Snapshot | null} */
     const body = await this.get(address);
     return body && fromSnapshot(key, inViewersZone(body), this.now());
@@ -165,7 +166,7 @@ export class Feed {
   /** Where sockets do not get through: asks where all scale sets are, and fetches those that are elsewhere than here, in turn. */
   async poll() {
     /** @type {{ heads: Record<string, string> }} */
-    const { heads } = await this.get(under("feed/heads"));
+    const { heads } = await this.get(underWith("feed/heads", { token: this.token }));
     for (const key of this.boards.keys()) if (!heads[key]) this.forget(key);
     for (const key of this.sets ?? Object.keys(heads))
       if (heads[key] && heads[key] !== this.place(key)) await this.pollOne(key);

@@ -43,6 +43,13 @@ export function needsOf(board, sum, now) {
   return list.sort((a, b) => ORDER.indexOf(a.glyph) - ORDER.indexOf(b.glyph));
 }
 
+/**
+ * How soon somebody must look, among the needs of all scale sets: the lower, the sooner. A failure comes before all else.
+ * @param {Pick<Need, "fill" | "glyph">} need
+ */
+export const urgencyOf = ({ fill, glyph }) =>
+  (fill === "failure" ? 0 : ORDER.length) + ORDER.indexOf(glyph);
+
 /** @param {number} count */
 const seeWord = (count) => t("reason.see", { count });
 

@@ -2,11 +2,13 @@
 
 import { FLEET } from "./texts-fleet.js";
 import { SCALE_SET } from "./texts-scale-set.js";
+import { WALL } from "./texts-wall.js";
 
 /** @type {Record<string, string>} */
 export const TEXTS = {
   ...FLEET,
   ...SCALE_SET,
+  ...WALL,
   "act.approve": "Approve",
   "act.end_fleet_stop": "Resume automatic upgrades",
   "act.next_batch_now": "Next batch now",
