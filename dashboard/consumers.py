@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qs
 
+from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import timezone
 
@@ -27,6 +28,10 @@ class FeedConsumer(AsyncWebsocketConsumer):
     """/ws/feed/?sets=rg/name,...&since=rg/name:stream.seq,...: docs/feed.md"""
 
     listener: Listener | None = None
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """As Channels does, without closing old connections to the database first: that is a thread's visit for each acknowledgement."""
+        await getattr(self, get_handler_name(message))(message)
 
     async def connect(self) -> None:
         try:
@@ -67,7 +72,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
             await relay().resume(self.listener, since)
 
     async def _send_text(self, text: str) -> None:
-        await self.send(text_data=text)
+        await self.base_send({"type": "websocket.send", "text": text, "bytes": None})
 
     async def _refuse(self, close: int, code: str, message: str) -> None:
         await self.send(text_data=frames.error(code, message, timezone.now()))

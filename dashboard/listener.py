@@ -44,6 +44,7 @@ class Listener:
     ) -> None:
         self.keys = keys
         self.viewer = viewer
+        self.slot = 0  # when in each round of heartbeats it gets its own; the relay says
         self._send = send
         self._close = close
         self._positions: dict[str, tuple[str, int]] = {}
