@@ -105,12 +105,25 @@ def test_every_value_of_a_message_changes_its_text(key: str) -> None:
         assert any(changed), f"{name} is written nowhere"
 
 
-@pytest.mark.parametrize("language", [path.stem for path in Path(str(catalogue.__file__)).parent.glob("*.json")])
+LANGUAGES = [path.stem for path in Path(str(catalogue.__file__)).parent.glob("*.json")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_languages_have_the_same_messages_with_the_same_values(language: str) -> None:
-    theirs = messages_in(language)
-    assert theirs.keys() == ENGLISH.keys()
-    params = {key: params_of(message) for key, message in ENGLISH.items()}
-    assert {key: params_of(message) for key, message in theirs.items()} == params
+    """A language that has not all of them yet is not offered for pages: tests/texts."""
+    theirs = {key: params_of(message) for key, message in messages_in(language).items()}
+    assert theirs == {key: params_of(ENGLISH[key]) for key in theirs}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_has_each_message_that_a_wall_shows(language: str) -> None:
+    """Those of scale sets as a whole: a wall has no dialogs, and no panel of an instance."""
+    shown = {
+        key
+        for key in ENGLISH
+        if key.partition(".")[0] in {*KINDS, "upgrade", "OverTheLimit"} and not key.endswith(".each")
+    }
+    assert len(shown) > 80 and not shown - messages_in(language).keys()
 
 
 def test_every_code_has_its_sentences() -> None:
