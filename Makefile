@@ -7,6 +7,8 @@ LOCKS := requirements.lock requirements-postgres.lock requirements-test.lock
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 # Checks and tests never look at the state folder of an `up` that runs from this checkout.
 ELSEWHERE := DATABASE_URL= REDIS_URL= ROLLGRID_HOME=$(CURDIR)/$(VENV)/state
+# Tests start Python hundreds of times, and compiled code is kept between them also where the computer's Python keeps none.
+unexport PYTHONDONTWRITEBYTECODE
 # Looking at the settings makes no key, and the deployment check wants one.
 ANY_KEY := ROLLGRID_SECRET_KEY=$(shell printf 'not-a-secret-%.0s' 1 2 3 4 5)
 MINUTES := 20
