@@ -6,7 +6,7 @@ reads all heads by itself, so that a lost hint or a dead broker costs a second, 
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from dashboard import viewers
+from dashboard import feed_clients, viewers
 from dashboard.listener import Listener
 from upgrades import measures
 from upgrades.core.feed_scope import FeedScope
@@ -147,7 +147,7 @@ class Relay:
     def _start(self) -> None:
         """Start the loops, with the first client: Daphne has no lifespan protocol."""
         if not self._tasks:
-            loops = (self._follow, self._ask_heads, self._beat, self._dismiss, lambda: listen(self._hear))
+            loops = (self._follow, self._ask_heads, self._beat, self._dismiss, self._count, lambda: listen(self._hear))
             self._tasks = [asyncio.create_task(self._supervised(loop)) for loop in loops]
 
     async def _supervised(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -266,6 +266,14 @@ class Relay:
             for listener in [connected for connected in self._listeners if connected.viewer in gone]:
                 self.leave(listener)
                 await listener.dismiss(self._now())
+
+    async def _count(self) -> None:
+        """Let the page of wallboard links know how many clients each has here."""
+        await feed_clients.publish(self._clients_by_link)
+
+    def _clients_by_link(self) -> Counter[int]:
+        links = [connected.viewer.link for connected in self._listeners]
+        return Counter(link.link for link in links if link)
 
     def _heads(self, listener: Listener) -> dict[str, str]:
         return {

@@ -45,6 +45,16 @@ RIGHTS = {
             "You have view-only access. To resume all automatic upgrades, ask an administrator for the permission {permission}."
         ),
     ),
+    "make_links": Right(
+        "upgrades.add_wallboardlink",
+        _("You have view-only access. To make wallboard links, ask an administrator for the permission {permission}."),
+    ),
+    "revoke_links": Right(
+        "upgrades.delete_wallboardlink",
+        _(
+            "You have view-only access. To revoke wallboard links, ask an administrator for the permission {permission}."
+        ),
+    ),
     "publish": Right(
         "upgrades.add_imageversion",
         _(

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from dashboard import actions, audit, consequences, feed, publishing, scraping, views, wall
+from dashboard import actions, audit, consequences, feed, publishing, scraping, views, wall, wallboards
 from dashboard.security import SignInView, SignOutView
 
 handler400 = "dashboard.error_pages.bad_request"
@@ -58,6 +58,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/logout/", SignOutView.as_view()),
     path("admin/", admin.site.urls),
     path("metrics", scraping.metrics, name="metrics"),
+    path("wallboards/", wallboards.page, name="wallboards"),
+    path("wallboards/clients/", wallboards.clients, name="wallboard clients"),
+    path("wallboards/create/", wallboards.create, name="create wallboard"),
+    path("wallboards/rotate/", wallboards.rotate, name="rotate wallboard"),
+    path("wallboards/revoke/", wallboards.revoke, name="revoke wallboard"),
     path("wall/<str:token>/", wall.page, name="wall"),
     path("feed/heads", feed.heads, name="feed heads"),
     path("feed/snapshot", feed.snapshot, name="feed snapshot"),

@@ -19,11 +19,12 @@ from upgrades.commands.load_balancers import put_load_balancer
 from upgrades.commands.opt_outs import opt_out
 from upgrades.commands.steering import pause
 from upgrades.commands.upgrades import start
+from upgrades.commands.wallboard_links import create_link
 from upgrades.core.states import InstanceUpgradeState
 from upgrades.models import ApiClient, Batch, ImageSource, Instance, InstanceUpgrade, RollingUpgrade, Transition
 
 OURS = [model for model in admin.site._registry if model._meta.app_label == "upgrades"]
-READ_ONLY = ["apiclient", "instance", "optout", "rollingupgrade", "instanceupgrade", "transition"]
+READ_ONLY = ["apiclient", "wallboardlink", "instance", "optout", "rollingupgrade", "instanceupgrade", "transition"]
 INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=\"|javascript:|<script(?![^>]*\ssrc=)[^>]*>(?!\s*</script>)")
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +35,7 @@ def a_fleet(names: str = "ab", instances: int = 3) -> None:
     stop_fleet(reason="why", owner="me", now=NOW)
     put_load_balancer("fleet/lb", {"location": "westeurope"}, NOW)
     create_client("pipeline", ApiClient.Role.ADMIN, NOW)
+    create_link("lobby", "ada", NOW)
     sets = [a_scale_set(name, instances=instances) for name in names]
     publish("1.0.0")
     ImageSource.objects.create(name="debian", kind="directory", root="/srv/images", sku=sets[0].sku)

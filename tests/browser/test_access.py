@@ -33,7 +33,7 @@ BROKEN = """(all) => all.flatMap((one) => {
   return broken; })"""
 # Where two lists are chosen from.
 CHOOSING = ["/admin/upgrades/imageversion/add/", "/admin/auth/user/1/change/"]
-FEEDLESS = ["/scale-sets/pages/nothing/", "/audit/", "/audit/?name=nobody", *OF_THE_ADMIN]
+FEEDLESS = ["/scale-sets/pages/nothing/", "/audit/", "/audit/?name=nobody", "/wallboards/", *OF_THE_ADMIN]
 THEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 
 

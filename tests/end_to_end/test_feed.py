@@ -170,6 +170,15 @@ def test_hostile_tokens_open_no_socket(nobody: Session, link: dict[str, str]) ->
     assert (twice.close, twice.said[-1]["code"]) == (4400, "BadRequest")
 
 
+def test_the_clients_of_a_link_are_counted(fleet: Installation, nobody: Session, ada: Session) -> None:
+    token = json.loads(fleet.manage("wallboard_link", "counted", "--json"))["token"]
+
+    def are_counted(_: list[Message]) -> bool:
+        return 1 in json.loads(ada.get("/wallboards/clients/").body)["clients"].values()
+
+    assert converse(nobody.feed(token=token), {}, acknowledge, enough=are_counted).close is None
+
+
 def test_a_revoked_link_ends_and_its_token_is_in_no_log(fleet: Installation, nobody: Session) -> None:
     token = json.loads(fleet.manage("wallboard_link", "hall", "--json"))["token"]
     revoked: list[str] = []

@@ -16,6 +16,7 @@ from upgrades.admin import (
     load_balancers,
     people,
     scale_sets,
+    wallboard_links,
 )
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "load_balancers",
     "people",
     "scale_sets",
+    "wallboard_links",
 ]
 
 admin.site.site_title = admin.site.site_header = "Rollgrid"
