@@ -7,14 +7,14 @@ from tests.providers.contract import create, done, extend
 from upgrades.core.states import Provisioning
 from upgrades.providers.base import Extension, MachineProfile, Provider, ScaleSetReference
 
-AGENT = Extension("agent", publisher="Acme", type="Agent", version="1.0")
+AGENT = Extension("agent", publisher="Acme", type="Agent", version="1.0", settings='{"level": 3}')
 APP = Extension("app", after=("agent",))
 LAST = Extension("last", after=("app",))
 
 
 def test_scripts_run_in_their_order_until_a_failure(incus: Incus, scale_set: ScaleSetReference, tmp_path: Path) -> None:
-    (tmp_path / "Acme.Agent.sh").write_text("#!/bin/sh\necho agent >> /ran\n")
-    (tmp_path / "app.sh").write_text("#!/bin/sh\necho app >> /ran\necho 'no licence'; exit 3\n")
+    (tmp_path / "Acme.Agent.sh").write_text("#!/bin/sh\necho agent >> /ran\ncat > /settings\n")
+    (tmp_path / "app.sh").write_text("#!/bin/sh\necho app >> /ran\ncat >> /settings\necho 'no licence'; exit 3\n")
     (tmp_path / "last.sh").write_text("#!/bin/sh\necho last >> /ran\n")
 
     async def story(provider: Provider) -> None:
@@ -26,6 +26,7 @@ def test_scripts_run_in_their_order_until_a_failure(incus: Incus, scale_set: Sca
         assert states["last"] == (Provisioning.FAILED, "it comes after app, which failed")
         assert not view.is_healthy
         assert incus.read(scale_set, "0", "/ran") == "agent\napp\n"
+        assert incus.read(scale_set, "0", "/settings") == AGENT.settings
         (tmp_path / "app.sh").write_text("#!/bin/sh\necho app >> /ran\n")
         (view,) = await done(provider, extend(scale_set, "0", profile))
         assert view.is_healthy

@@ -3,6 +3,7 @@
 Names of fields are found in any case (Azure's clients differ). Numbers and switches may be strings (templates send them so).
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -59,13 +60,17 @@ class ProbeModel:
 
 @dataclass(frozen=True, slots=True)
 class ExtensionModel:
-    """An extension of the scale set's model. `after`: names of extensions to provision before it. `version`: typeHandlerVersion or ""."""
+    """An extension of the scale set's model. `after`: names of extensions to provision before it. `version`: typeHandlerVersion or "".
+
+    `settings`: its public ones, as JSON; "" for none.
+    """
 
     name: str
     publisher: str
     type: str
     after: tuple[str, ...]
     version: str
+    settings: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +347,14 @@ def _extension(document: Json, parent: str) -> ExtensionModel:
         type=read_str(document, "properties", "type", parent=parent),
         after=tuple(after),
         version=_version(document),
+        settings=_settings(document),
     )
+
+
+def _settings(extension: Json) -> str:
+    """What is no object counts as none."""
+    settings = get_field(extension, "properties", "settings")
+    return json.dumps(settings) if settings and isinstance(settings, dict) else ""
 
 
 def _version(extension: Json) -> str:

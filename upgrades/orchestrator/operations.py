@@ -47,7 +47,7 @@ def _profile(instance: Instance, row: ScaleSet, model: MachineModel) -> MachineP
         data_disks=tuple(DataDisk(lun, size_gb) for lun, size_gb in model.data_disks),
         custom_data=model.custom_data,
         extensions=tuple(
-            Extension(extension.name, extension.publisher, extension.type, extension.after, extension.version)
-            for extension in model.extensions
+            Extension(each.name, each.publisher, each.type, each.after, each.version, each.settings)
+            for each in model.extensions
         ),
     )

@@ -69,7 +69,8 @@ class DataDisk:
 class Extension:
     """One extension of the model; `after` names those that must be provisioned before it (provisionAfterExtensions).
 
-    `version` is its typeHandlerVersion, "" where none is given.
+    `version` is its typeHandlerVersion, "" where none is given. `settings`: its public ones, as a JSON object, "" for none. Protected ones
+    are never given to providers.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Extension:
     type: str = ""
     after: tuple[str, ...] = ()
     version: str = ""
+    settings: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,16 @@ def test_the_plan_runs_as_it_stands(tmp_path: Path) -> None:
     assert [run.at for run in status] == sorted(run.at for run in status)
 
 
+def test_a_script_reads_its_settings_from_its_input(tmp_path: Path) -> None:
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    (scripts / "first.sh").write_text(f"#!/bin/sh\ncat > {tmp_path}/first\n")
+    (scripts / "second.sh").write_text(f"#!/bin/sh\ncat > {tmp_path}/second\n")
+    extensions = [Extension("first", settings='{"port": 80}'), Extension("second")]
+    assert all(run.is_good for run in in_shell(tmp_path, plan(ExtensionScripts(scripts), extensions)))
+    assert ((tmp_path / "first").read_text(), (tmp_path / "second").read_text()) == ('{"port": 80}', "")
+
+
 @pytest.mark.skipif(not shutil.which("timeout"), reason="timeout is not installed: apt install coreutils")
 def test_a_script_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     scripts = tmp_path / "scripts"

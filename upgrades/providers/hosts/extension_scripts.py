@@ -56,11 +56,13 @@ def in_order(extensions: Sequence[Extension]) -> list[Extension]:
 
 
 def plan(scripts: ExtensionScripts, extensions: Sequence[Extension], removed: Sequence[str] = ()) -> dict[str, bytes]:
-    """The files that guest.sh wants, by name: the plan, scripts, and how long one may run. `extensions` are in their order."""
+    """The files that guest.sh wants, by name: the plan, scripts, settings, and how long one may run. `extensions` are in their order."""
     files, lines = {"seconds": f"{math.ceil(scripts.seconds)}".encode()}, list[str]()
     line_of = {extension.name: str(number) for number, extension in enumerate(extensions, 1)}
     for number, extension in enumerate(extensions, 1):
         files[f"{number}.sh"], why = scripts.find(extension)
+        if extension.settings:
+            files[f"{number}.sh.json"] = extension.settings.encode()
         after = " ".join(line_of[name] for name in extension.after if name in line_of)
         members = {"name": extension.name, "version": extension.version, **({"message": why} if why else {})}
         lines.append(f"{number}.sh|{after}|{_members(members)}")

@@ -5,7 +5,7 @@
 #   guest.sh extensions ID     with /run/rollgrid/ID/plan: in a machine that is up
 #
 # A line of a plan is FILE|LINES|MEMBERS: a script, the numbers of lines that must have succeeded before, and members of a JSON object.
-# Beside it is `seconds`: how long a script of it may run.
+# Beside it is `seconds`: how long a script of it may run, and for FILE, if it has settings, FILE.json.
 # The report is /run/rollgrid/status.json (guest_status.py). It is replaced as a whole, so that nobody reads half of one.
 run=/run/rollgrid
 state=/var/lib/rollgrid
@@ -50,14 +50,15 @@ mount_data_disks() {
     done
 }
 
-# run_script FILE [SECONDS]: scripts are run, and whatever else custom data may be is left to those who know it.
+# run_script FILE [SECONDS]: settings are its input. Scripts are run, and whatever else custom data may be is left to those who know it.
 run_script() {
     [ "$(head -c 2 "$1")" = '#!' ] || return 0
     cp "$1" $state/script
     chmod 700 $state/script
-    limit=
+    limit= input=/dev/null
+    [ ! -f "$1.json" ] || input=$1.json
     [ -z "$2" ] || ! command -v timeout >/dev/null || limit="timeout $2"
-    $limit $state/script </dev/null >>$state/log 2>&1
+    $limit $state/script <"$input" >>$state/log 2>&1
 }
 
 run_plan() {

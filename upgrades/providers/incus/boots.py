@@ -10,11 +10,12 @@ from upgrades.providers.hosts.stepped import unix_time
 from upgrades.providers.incus.client import IncusError
 from upgrades.providers.incus.guest import (
     EXTEND,
-    FOLDER,
     NO_ADDRESS,
     NOT_YET,
     PREPARE,
     REPORT,
+    SCRIPT,
+    SETTINGS,
     Report,
     lacking,
     read_report,
@@ -126,10 +127,13 @@ async def _run_extension(work: Work, extension: Extension, script: bytes) -> boo
         if runs >= MAX_RUNS:
             return False
         work.memory[what] = runs + 1
-        await work.client.write_file(work.name, f"{FOLDER}/script", script)
+        if extension.settings:
+            await work.client.write_file(work.name, SETTINGS, extension.settings.encode())
+        await work.client.write_file(work.name, SCRIPT, script)
     at = datetime.fromtimestamp(unix_time(), UTC).isoformat(timespec="microseconds")
     seconds = str(int(work.settings.extension_seconds))
-    code = await _run(work, what, EXTEND, work.operation.id, extension.name, extension.version, at, seconds)
+    given = SETTINGS if extension.settings else "/dev/null"
+    code = await _run(work, what, EXTEND, work.operation.id, extension.name, extension.version, at, seconds, given)
     if code:
         raise Pause(SLOWLY_SECONDS, f"{what}: the guest's shell answers with code {code}")
     return True

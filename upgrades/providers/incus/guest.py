@@ -13,6 +13,7 @@ from upgrades.providers.hosts.extension_scripts import in_order
 
 FOLDER = "/var/lib/rollgrid"
 REPORT = f"{FOLDER}/report"
+SCRIPT, SETTINGS = f"{FOLDER}/script", f"{FOLDER}/settings"  # of the extension that runs
 NO_ADDRESS, NOT_YET = 76, 75  # exit codes of PREPARE: the guest has no address yet; its cloud-init is not done
 CUSTOM_DATA = "customData"
 MARKER = ".rollgrid-marker"
@@ -75,16 +76,16 @@ done
 report
 """
 EXTEND = f"""\
-operation=$1 name=$2 version=$3 at=$4 seconds=$5
+operation=$1 name=$2 version=$3 at=$4 seconds=$5 input=$6
 umask 077
 cd {FOLDER} || exit 70
 {_REPORT}
 limit=
 command -v timeout > /dev/null 2>&1 && limit="timeout $seconds"
 code=0
-(umask 022; cd /; exec $limit {FOLDER}/script) > log 2>&1 < /dev/null || code=$?
+(umask 022; cd /; exec $limit {FOLDER}/script) > log 2>&1 < "$input" || code=$?
 message=$(tail -n 1 log | tr -d '\\t' | head -c 200)
-rm -f script log
+rm -f script settings log
 printf 'extension\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$operation" "$name" "$version" "$code" "$at" "$message" >> extensions
 report
 """

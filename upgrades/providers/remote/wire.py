@@ -3,6 +3,7 @@
 Fields that are unknown are ignored, and those that are absent have the defaults of `upgrades.providers.base`.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -81,6 +82,7 @@ def profile_to_json(profile: MachineProfile) -> dict[str, Any]:
                 "type": extension.type,
                 "after": list(extension.after),
                 "version": extension.version,
+                **({"settings": json.loads(extension.settings)} if extension.settings else {}),
             }
             for extension in profile.extensions
         ],
@@ -102,6 +104,7 @@ def profile_from_json(body: Json) -> MachineProfile:
                 str(extension.get("type", "")),
                 tuple(map(str, extension.get("after", ()))),
                 str(extension.get("version", "")),
+                json.dumps(extension["settings"]) if extension.get("settings") else "",
             )
             for extension in body.get("extensions", ())
         ),
