@@ -84,6 +84,8 @@ def _add(family: Metric, measure: Measure, measured: Measured) -> None:
     for values, cells in measure.read(measured.cells):
         labels = (*values, measured.program)
         if isinstance(family, HistogramMetricFamily):
+            if values and not any(cells):
+                continue  # such as the calls of providers that are not used: a thousand lines
             family.add_metric(labels, _buckets(measure.bounds, cells), cells[-1])
         elif isinstance(family, CounterMetricFamily | GaugeMetricFamily):
             family.add_metric(labels, cells[0])

@@ -1,6 +1,7 @@
 """The main job, headless: a published image rolls a fleet by itself. Every process is real; stories share one `up`."""
 
 import json
+import re
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 
 from tests.end_to_end.fleets import next_version, publish, put_fleet
 from tests.end_to_end.installation import LIVE, Installation, Watch, each
+from tests.metrics import names
+from tests.metrics.promtool import promtool
+from tests.metrics.scraping import samples
 from tests.stories import WINDOWS, document
 from tests.waiting import wait_until
 from upgrades.core.health import fresh_for
@@ -201,3 +205,15 @@ def test_bad_input_is_refused_in_one_line(up: Installation, words: tuple[str, ..
     said = up.manage(*words, fails=True)
     assert says in said
     assert len(said.strip().splitlines()) == 1
+
+
+def test_metrics_of_a_running_installation_are_whole_and_valid(up: Installation) -> None:
+    put_fleet(up, "prod/measured", instances=2)
+    up.wait_healthy("prod/measured")
+    status, text = up.ask("/metrics")
+    assert status == 200
+    promtool("check", "metrics", given=text)
+    told = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
+    assert told == {listed.name for listed in names.everything()}
+    assert samples(text)["rollgrid_engine_up"] == {(): 1.0}
+    assert samples(text)["rollgrid_reconcile_duration_seconds_count"][(("program", "worker"),)] > 0
