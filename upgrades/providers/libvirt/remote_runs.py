@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from upgrades.providers.hosts.virtual_machines.machine import folder_of
+from upgrades.providers.hosts.virtual_machines.machine import folder_of, noted_start
 from upgrades.providers.hosts.virtual_machines.processes import Process, uptime
 from upgrades.providers.libvirt.connection import Daemon, library
 from upgrades.providers.libvirt.definition import Marks, marks_of
@@ -48,11 +48,8 @@ class RemoteRuns:
         machines = self._settings.machines
         if not marks.scale_set:
             return _changed_at(machines.folder / ".test-boot" / "disk.qcow2")
-        mark = folder_of(machines, marks.scale_set, marks.instance) / "booting"
-        try:
-            return min(float(mark.read_text()), uptime())
-        except (OSError, ValueError):
-            return LONG_AGO
+        noted = noted_start(folder_of(machines, marks.scale_set, marks.instance))
+        return LONG_AGO if noted is None else noted
 
 
 def _changed_at(file: Path) -> float:

@@ -11,7 +11,7 @@ from upgrades.providers.base import ProviderError
 from upgrades.providers.hosts.driver import Waiting
 from upgrades.providers.hosts.virtual_machines import processes
 from upgrades.providers.hosts.virtual_machines.accelerator import Accelerator
-from upgrades.providers.hosts.virtual_machines.machine import VirtualMachine
+from upgrades.providers.hosts.virtual_machines.machine import BOOTING, VirtualMachine
 from upgrades.providers.hosts.virtual_machines.processes import Runs
 from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
 
@@ -114,7 +114,7 @@ class Booting:
     def _are_booting(self) -> int:
         alive = self._runs.running()
         count = 0
-        for mark in self._settings.folder.glob("*/*/*/booting"):
+        for mark in self._settings.folder.glob(f"*/*/*/{BOOTING}"):
             group, name, instance = mark.parts[-4:-1]
             process = alive.get(self._machine(f"{group}/{name}", instance).uuid)
             count += process is not None and process.age < self._settings.boot_seconds

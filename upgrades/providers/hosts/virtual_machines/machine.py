@@ -22,6 +22,7 @@ from upgrades.providers.hosts.virtual_machines.settings import MachineSettings
 
 NOT_STARTED = "MachineNotStarted"  # the code of a ProviderError
 ABOUT = "machine.json"
+BOOTING = "booting"  # with the time of its start, until it has come up
 CONSOLE, LAST_CONSOLE = "console.log", "console.last.log"
 LAST_LINES = 5
 MAX_CONSOLE = 4096
@@ -61,6 +62,14 @@ def uuid_of(settings: MachineSettings, key: str, instance: str, kind: str = "") 
     return str(uuid5(NAMESPACE_URL, f"{kind}{settings.folder}/{key}/{instance}"))
 
 
+def noted_start(folder: Path) -> float | None:
+    """When the machine in this folder was started, by `uptime`; None where it has come up since."""
+    try:
+        return min(float((folder / BOOTING).read_text()), processes.uptime())
+    except (OSError, ValueError):
+        return None
+
+
 class VirtualMachine(ABC):
     """`key` is its scale set's. Its files are the truth; methods that are not `async` block for a moment."""
 
@@ -82,7 +91,7 @@ class VirtualMachine(ABC):
         self.key, self.instance = key, instance
         self.deleted = settings.folder / ".deleted"  # folders of machines that are no more
         self.disks = MachineDisks(self.folder, places)
-        self._booting, self._failed = self.folder / "booting", self.folder / "failed"
+        self._booting, self._failed = self.folder / BOOTING, self.folder / "failed"
 
     @property
     def has_folder(self) -> bool:
@@ -101,10 +110,8 @@ class VirtualMachine(ABC):
     @property
     def started_at(self) -> float:
         """When it was started, if it has not come up since; otherwise now. By `uptime`."""
-        try:
-            return min(float(self._booting.read_text()), processes.uptime())
-        except (OSError, ValueError):
-            return processes.uptime()
+        noted = noted_start(self.folder)
+        return processes.uptime() if noted is None else noted
 
     @property
     def has_failed(self) -> bool:
