@@ -10,6 +10,7 @@ environment.keep_ours()
 django.setup()  # before the imports below, which need the models
 
 from dashboard.connections import TokenOrSession  # noqa: E402
+from dashboard.event_stream import EventStreams  # noqa: E402
 from dashboard.handlers import Pages  # noqa: E402
 from dashboard.proxy_headers import RestoredRequests  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
@@ -17,7 +18,7 @@ from dashboard.static_files import StaticFiles  # noqa: E402
 
 _routes = ProtocolTypeRouter(
     {
-        "http": StaticFiles(Pages()),
+        "http": StaticFiles(EventStreams(Pages())),
         "websocket": TokenOrSession(URLRouter(websocket_urlpatterns)),
     }
 )

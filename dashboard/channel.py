@@ -3,6 +3,7 @@
 Daphne itself would take in the whole body, on disk where it is large, before the application hears of the request.
 """
 
+import asyncio
 import logging
 import struct
 from io import BytesIO
@@ -29,6 +30,36 @@ class BufferedBytes:
 
 
 BUFFERED = BufferedBytes()
+
+
+class Flow:
+    """Tells an application that streams whether its client reads. Twisted calls it when the transport's buffer is full, and empty again."""
+
+    def __init__(self, request: "Request") -> None:
+        self._request = request
+        self._may_write = asyncio.Event()
+        self._may_write.set()
+        self._is_registered = False
+
+    async def wait(self) -> None:
+        """Return when the client has read what was written before, nearly all of it."""
+        if not self._is_registered and self._request.channel is not None:
+            self._is_registered = True
+            self._request.registerProducer(self, True)
+        await self._may_write.wait()
+
+    def end(self) -> None:
+        if self._is_registered and self._request.channel is not None:
+            self._request.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        self._may_write.clear()
+
+    def resumeProducing(self) -> None:
+        self._may_write.set()
+
+    def stopProducing(self) -> None:
+        self._may_write.set()
 
 
 class Request(WebRequest):  # type: ignore[misc]

@@ -13,7 +13,17 @@ from channels.security.websocket import AllowedHostsOriginValidator, WebsocketDe
 from django.utils import timezone
 
 from dashboard.sessions import SessionIdentity
-from dashboard.viewers import SIGN_IN, BadTokens, NotLetIn, Viewer, token_in, viewer_with
+from dashboard.viewers import (
+    ONE_TOKEN,
+    SIGN_IN,
+    BadTokens,
+    NotLetIn,
+    Viewer,
+    ticket_in,
+    token_in,
+    viewer_with,
+    viewer_with_ticket,
+)
 
 
 class ForeignOrigin(Exception):
@@ -34,9 +44,21 @@ def is_ours(scope: Any) -> bool:
     return bool(origin.netloc) and origin.netloc == header(scope, b"host").lower()
 
 
-def token_of(scope: Any) -> str | None:
-    """The token of a connection; None where it has none. Raises BadTokens where there are several."""
-    return token_in(scope["query_string"], header(scope, b"authorization"))
+def has_token(scope: Any) -> bool:
+    """Whether a connection has a token or a ticket, or several, which are refused."""
+    try:
+        return any(given is not None for given in _given(scope))
+    except BadTokens:
+        return True
+
+
+def _given(scope: Any) -> tuple[str | None, str | None]:
+    """(token, ticket) of a connection, of which at most one is given. Raises BadTokens where there are several."""
+    query = scope["query_string"]
+    token, ticket = token_in(query, header(scope, b"authorization")), ticket_in(query)
+    if token is not None and ticket is not None:
+        raise BadTokens(ONE_TOKEN)
+    return token, ticket
 
 
 class TokenOrSession:
@@ -47,11 +69,7 @@ class TokenOrSession:
         self._with_session = AllowedHostsOriginValidator(SameOrigin(AuthMiddlewareStack(application)))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        try:
-            has_token = token_of(scope) is not None
-        except BadTokens:
-            has_token = True  # the application refuses it
-        await (self._application if has_token else self._with_session)(scope, receive, send)
+        await (self._application if has_token(scope) else self._with_session)(scope, receive, send)
 
 
 class SameOrigin:
@@ -67,12 +85,13 @@ class SameOrigin:
 
 async def viewer_of(scope: Any) -> Viewer:
     """Who opens this connection. Raises NotLetIn, BadTokens, and ForeignOrigin."""
-    token = token_of(scope)
-    if token is None:
-        return _signed_in(scope)
+    token, ticket = _given(scope)
     may_be_told = is_ours(scope) or not header(scope, b"origin")
+    if token is None and ticket is None:
+        return _signed_in(scope, may_be_told)
     try:
-        viewer: Viewer = await database_sync_to_async(viewer_with)(token, timezone.now())
+        look_up = database_sync_to_async(viewer_with if ticket is None else viewer_with_ticket)
+        viewer: Viewer = await look_up(token or ticket or "", timezone.now())
     except NotLetIn as refusal:
         raise refusal if may_be_told else ForeignOrigin from None
     if not may_be_told and header(scope, b"origin").lower() not in viewer.origins:
@@ -80,7 +99,9 @@ async def viewer_of(scope: Any) -> Viewer:
     return viewer
 
 
-def _signed_in(scope: Any) -> Viewer:
+def _signed_in(scope: Any, may_be_told: bool) -> Viewer:
+    if not may_be_told:
+        raise ForeignOrigin
     user = scope.get("user")
     if user is None or not user.is_authenticated:
         raise NotLetIn("NotSignedIn", SIGN_IN)

@@ -47,7 +47,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
         await self.accept()
         try:
             query = parse_qs(self.scope["query_string"].decode())
-            self.listener = Listener(_sets(query), _since(query), self._send_text, self.close, viewer)
+            self.listener = Listener(sets_in(query), since_in(query), self._send_text, self.close, viewer)
         except ValueError as error:
             await self._refuse(BAD_REQUEST, "BadRequest", str(error))
             return
@@ -97,11 +97,11 @@ def _words(query: dict[str, list[str]], name: str) -> list[str]:
     return [word for given in query.get(name, ()) for word in given.split(",") if word]
 
 
-def _sets(query: dict[str, list[str]]) -> frozenset[str] | None:
+def sets_in(query: dict[str, list[str]]) -> frozenset[str] | None:
     return frozenset(word.lower() for word in _words(query, "sets")) or None
 
 
-def _since(query: dict[str, list[str]]) -> dict[str, str]:
+def since_in(query: dict[str, list[str]]) -> dict[str, str]:
     """{scale set: "stream.seq"}. Raises ValueError."""
     since = {}
     for word in _words(query, "since"):

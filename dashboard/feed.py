@@ -7,14 +7,18 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods
 
 from dashboard.actions import error
+from dashboard.cors import cors_headers, preflight_headers
 from dashboard.sessions import SessionIdentity
 from dashboard.snapshots import SNAPSHOTS
-from dashboard.viewers import SIGN_IN, BadTokens, NotLetIn, Viewer, token_in, viewer_with
+from dashboard.viewers import SIGN_IN, BadTokens, NotLetIn, Viewer, make_ticket_for, token_in, viewer_with
 from upgrades.feed import read
 from upgrades.models import ScaleSet
+from upgrades.models.feed_ticket import TICKET_IS_VALID
 
 FeedView = Callable[..., HttpResponse]
 
@@ -33,18 +37,63 @@ def viewer_of(request: HttpRequest) -> Viewer:
 def for_viewers(view: FeedView) -> FeedView:
     """Make a view for whoever may read the feed: it is called with the request and the viewer."""
 
-    @require_safe
+    @require_http_methods(["GET", "HEAD", "OPTIONS"])
     @wraps(view)
     def let_in(request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        try:
-            viewer = viewer_of(request)
-        except NotLetIn as refusal:
-            return error(401, refusal.code, str(refusal))
-        except BadTokens as refusal:
-            return error(400, refusal.code, str(refusal))
-        return view(request, viewer, *args, **options)
+        if request.method == "OPTIONS":
+            return preflight(request)
+        return _answer(request, view, *args, **options)
 
     return let_in
+
+
+def _answer(request: HttpRequest, view: FeedView, *args: Any, **options: Any) -> HttpResponse:
+    """What the view answers to whoever this is, with the headers for pages of the link's origins. A refusal has none of them."""
+    try:
+        viewer = viewer_of(request)
+    except NotLetIn as refusal:
+        return error(401, refusal.code, str(refusal))
+    except BadTokens as refusal:
+        return error(400, refusal.code, str(refusal))
+    answer = view(request, viewer, *args, **options)
+    if viewer.link:
+        allowed = cors_headers(request.headers.get("Origin", ""), viewer.origins)
+        patch_vary_headers(answer, [allowed.pop("Vary")])
+        for name, value in allowed.items():
+            answer.headers[name] = value
+    return answer
+
+
+def preflight(request: HttpRequest) -> HttpResponse:
+    """OPTIONS: the question of a browser whether a page of another site may send a token here."""
+    return HttpResponse(status=204, headers=preflight_headers(request.headers.get("Origin", "null")))
+
+
+@require_http_methods(["OPTIONS"])
+def preflight_only(request: HttpRequest) -> HttpResponse:
+    """OPTIONS /feed/events. GET is answered before Django: dashboard/event_stream.py."""
+    return preflight(request)
+
+
+@csrf_exempt
+@require_http_methods(["POST", "OPTIONS"])
+def ticket(request: HttpRequest) -> HttpResponse:
+    """POST /feed/ticket: a ticket for one stream of /feed/events, for browsers: they cannot send a token with it in a header."""
+    if request.method == "OPTIONS":
+        return preflight(request)
+    has_token = "token" in request.GET or request.headers.get("Authorization")
+    return _answer(request, _ticket) if has_token else _ticket_of_session(request)
+
+
+@csrf_protect
+def _ticket_of_session(request: HttpRequest) -> HttpResponse:
+    return _answer(request, _ticket)
+
+
+def _ticket(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    made = make_ticket_for(viewer, timezone.now())
+    said = {"ticket": made, "expires_in": int(TICKET_IS_VALID.total_seconds())}
+    return JsonResponse(said, headers={"Cache-Control": "no-store"})
 
 
 @for_viewers

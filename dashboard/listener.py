@@ -66,6 +66,10 @@ class Listener:
         """(stream, seq) of the last event that it was sent; ("", 0) where it has nothing yet."""
         return self._positions.get(key, ("", 0))
 
+    def positions_now(self) -> dict[str, tuple[str, int]]:
+        """(stream, seq) of each scale set of which it was sent anything."""
+        return self._positions
+
     async def send_frame(self, key: str, stream: str, frame: Frame) -> None:
         """Send a delta, unless the client is behind with acknowledging, or its position is not within the delta."""
         known, seq = self.position(key)

@@ -10,7 +10,7 @@ from typing import Any
 from daphne import server as daphne
 from django.urls import get_resolver
 
-from dashboard import channel, environment, limits, start_gate, static_files
+from dashboard import channel, environment, event_stream, limits, start_gate, static_files
 from dashboard.asgi import application
 from dashboard.relay import MAX_DELTA_BYTES
 
@@ -38,7 +38,15 @@ def endpoints(options: argparse.Namespace) -> list[str]:
 
 
 class Server(daphne.Server):  # type: ignore[misc]
-    """Daphne's server, which at its end would fail on requests that have not come completely: it assumes an application for each."""
+    """Daphne's server, which at its end would fail on requests that have not come completely: it assumes an application for each.
+
+    It also hands applications the flow of their request, since its own `send` never waits for a client that does not read.
+    """
+
+    def create_application(self, protocol: Any, scope: Any) -> Any:
+        if isinstance(protocol, channel.Request):
+            scope["extensions"] = {**scope.get("extensions", {}), event_stream.FLOW: channel.Flow(protocol)}
+        return super().create_application(protocol, scope)
 
     def kill_all_applications(self) -> Any:
         ended: asyncio.Future[None] = asyncio.get_event_loop().create_future()

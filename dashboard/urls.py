@@ -64,6 +64,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("wallboards/rotate/", wallboards.rotate, name="rotate wallboard"),
     path("wallboards/revoke/", wallboards.revoke, name="revoke wallboard"),
     path("wall/<str:token>/", wall.page, name="wall"),
+    path("feed/ticket", feed.ticket, name="feed ticket"),
+    path("feed/events", feed.preflight_only, name="feed events"),
     path("feed/heads", feed.heads, name="feed heads"),
     path("feed/snapshot", feed.snapshot, name="feed snapshot"),
     path("", include("upgrades.arm.urls")),

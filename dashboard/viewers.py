@@ -9,13 +9,15 @@ from datetime import datetime
 from urllib.parse import parse_qs
 
 from dashboard.sessions import SessionIdentity, ended_sessions
+from upgrades.commands.feed_tickets import make_ticket, take_ticket
 from upgrades.core.feed_scope import EVERYTHING, FeedScope
-from upgrades.models.wallboard_link import LinkIdentity, ended_links, link_of, note_use
+from upgrades.models.wallboard_link import LinkIdentity, ended_links, link_of, link_of_identity, note_use
 
 SIGN_IN = (
     "sign in first; without a session the feed takes a wallboard link's token, as ?token= or as Authorization: Bearer"
 )
 BAD_TOKEN = "this token opens nothing: it is mistyped, or the link was revoked or has a new token"
+BAD_TICKET = "this ticket opens nothing: it was used, or its time is over; ask for another one at /feed/ticket"
 ONE_TOKEN = "one token is taken, and there are several, in the query or in Authorization"
 
 
@@ -43,10 +45,22 @@ class BadTokens(Exception):
     code = "BadRequest"
 
 
+def ticket_in(query: bytes | str) -> str | None:
+    """The ticket of a request; None where it has none. Raises BadTokens where there are several."""
+    given = _values(query, "ticket")
+    if len(given) > 1:
+        raise BadTokens(ONE_TOKEN)
+    return given[0] if given else None
+
+
+def _values(query: bytes | str, name: str) -> list[str]:
+    text = query.decode("latin1") if isinstance(query, bytes) else query
+    return parse_qs(text, keep_blank_values=True).get(name, [])
+
+
 def token_in(query: bytes | str, authorization: str) -> str | None:
     """The token of a request; None where it has none, "" where it is no token. Raises BadTokens where there are several."""
-    text = query.decode("latin1") if isinstance(query, bytes) else query
-    given = parse_qs(text, keep_blank_values=True).get("token", [])
+    given = _values(query, "token")
     scheme, _, value = authorization.partition(" ")
     given += [value.strip()] if scheme.lower() == "bearer" else []
     if len(given) > 1:
@@ -61,6 +75,27 @@ def viewer_with(token: str, now: datetime) -> Viewer:
         raise NotLetIn("InvalidToken", BAD_TOKEN)
     note_use(link, now)
     return Viewer(link.scope, link=link.identity, origins=frozenset(link.origins))
+
+
+def viewer_with_ticket(ticket: str, now: datetime) -> Viewer:
+    """Who reads with this ticket, which is used up. Raises NotLetIn where it opens nothing, or what it stands for has ended since."""
+    row = take_ticket(ticket, now)
+    link = link_of_identity(LinkIdentity(row.link_id, row.revision)) if row and row.link_id else None
+    if link:
+        return Viewer(link.scope, link=link.identity, origins=frozenset(link.origins))
+    if row and row.user and row.session:
+        viewer = Viewer(session=SessionIdentity(row.session, row.user.pk, row.user.password))
+        if not ended([viewer], now):
+            return viewer
+    raise NotLetIn("InvalidToken", BAD_TICKET)
+
+
+def make_ticket_for(viewer: Viewer, now: datetime) -> str:
+    """A ticket with which a browser opens one stream as this viewer."""
+    session = viewer.session
+    if session is None:
+        return make_ticket(now, link=viewer.link)
+    return make_ticket(now, session=session.session, user=session.user)
 
 
 def ended(viewers: Collection[Viewer], now: datetime) -> set[Viewer]:

@@ -3,7 +3,10 @@
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPConnection
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -193,6 +196,95 @@ def test_a_revoked_link_ends_and_its_token_is_in_no_log(fleet: Installation, nob
     assert nobody.get(f"/wall/{token}/").status == 404
     assert nobody.get(f"/feed/heads?token={token}").status == 401
     assert token not in fleet.said()
+
+
+# --- server-sent events -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Events:
+    """What came of one GET /feed/events: status, headers, (id, message) of each event, and whether the server ended it."""
+
+    status: int
+    headers: dict[str, str]
+    said: list[tuple[str, Message]]
+    has_ended: bool = False
+
+
+def events(site: Session, path: str, enough: Callable[[list[Message]], bool], **headers: str) -> Events:
+    connection = HTTPConnection(site.site.removeprefix("http://"), timeout=30)
+    connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    answer = connection.getresponse()
+    heard = Events(answer.status, {name.lower(): value for name, value in answer.getheaders()}, [])
+    last = ""
+    try:
+        while answer.status == 200 and not enough([message for _, message in heard.said]):
+            line = answer.readline().decode()
+            if not line:
+                heard.has_ended = True
+                break
+            last = line[4:].strip() if line.startswith("id: ") else last
+            if line.startswith("data: "):
+                heard.said.append((last, json.loads(line[6:])))
+    finally:
+        connection.close()
+    return heard
+
+
+def test_events_are_the_messages_of_the_socket(nobody: Session, link: dict[str, str]) -> None:
+    """A pause of the reader, or of the line, loses nothing: it goes on after the last id."""
+    bearer = f"Bearer {link['token']}"
+    first = events(nobody, "/feed/events", has(1, "heartbeat"), Authorization=bearer)
+    assert first.headers["content-type"].startswith("text/event-stream")
+    assert (first.headers["x-accel-buffering"], first.headers["cache-control"]) == ("no", "no-store")
+    assert [(message["type"], message.get("set")) for _, message in first.said] == [
+        ("reset", "live/web"),
+        ("heartbeat", None),
+    ]
+    assert all(not list(validator().iter_errors(message)) for _, message in first.said)
+    at = first.said[-1][0]
+    assert at == f"live/web:{first.said[-1][1]['heads']['live/web']}"
+    again = events(nobody, "/feed/events", has(1, "heartbeat"), Authorization=bearer, Last_Event_ID=at)
+    assert [message["type"] for _, message in again.said] == ["heartbeat"], "it lacks nothing"
+    old = events(nobody, "/feed/events", has(1, "reset"), Authorization=bearer, Last_Event_ID="live/web:other.3")
+    assert old.said[0][1]["reason"] == "stream"
+    bad = events(nobody, "/feed/events", has(1, "reset"), Authorization=bearer, Last_Event_ID="nonsense")
+    assert bad.status == 400
+
+
+def test_a_ticket_opens_one_stream(nobody: Session, link: dict[str, str], ada: Session) -> None:
+    request = Request(f"{nobody.site}/feed/ticket", data=b"", headers={"Authorization": f"Bearer {link['token']}"})
+    with urlopen(request, timeout=30) as answer:
+        ticket = json.load(answer)["ticket"]
+    path = f"/feed/events?ticket={ticket}"
+    assert events(nobody, path, has(1, "reset"), Origin=BOARD).headers["access-control-allow-origin"] == BOARD
+    assert events(nobody, path, has(1, "reset")).status == 401, "it is used up"
+    assert events(nobody, f"{path}&token={link['token']}", has(1, "reset")).status == 400
+
+
+def test_events_are_refused_without_a_session_or_a_token(nobody: Session, link: dict[str, str], ada: Session) -> None:
+    assert events(nobody, "/feed/events", has(1, "reset")).status == 401
+    for token in ("", "made-up", "x" * 5000, "%00"):
+        assert events(nobody, f"/feed/events?token={token}", has(1, "reset")).status == 401
+    path = f"/feed/events?token={link['token']}"
+    assert events(nobody, path, has(1, "reset"), Origin="https://example.com").status == 403
+    cookie = ada.headers()["Cookie"]
+    assert events(nobody, "/feed/events", has(1, "reset"), Cookie=cookie).status == 200
+    assert events(nobody, "/feed/events", has(1, "reset"), Cookie=cookie, Origin="https://example.com").status == 403
+
+
+def test_the_stream_of_a_revoked_link_ends(fleet: Installation, nobody: Session) -> None:
+    token = json.loads(fleet.manage("wallboard_link", "stairs", "--json"))["token"]
+    revoked: list[str] = []
+
+    def revoke_once(said: list[Message]) -> bool:
+        if not revoked and has(1, "heartbeat")(said):
+            revoked.append(fleet.manage("wallboard_link", "stairs", "--revoke"))
+        return False
+
+    heard = events(nobody, f"/feed/events?token={token}", revoke_once)
+    assert heard.has_ended
+    assert heard.said[-1][1]["code"] == "InvalidToken"
 
 
 # --- what is said -----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from upgrades.models.audit_entry import AuditEntry
 from upgrades.models.board import Board
 from upgrades.models.defaults import UpgradeDefaults
 from upgrades.models.event import Event, Transition
+from upgrades.models.feed_ticket import FeedTicket
 from upgrades.models.fleet_stop import FleetStop
 from upgrades.models.image import ImageSku, ImageVersion
 from upgrades.models.image_source import ImageSource
@@ -29,6 +30,7 @@ __all__ = [
     "Board",
     "WorkItem",
     "Event",
+    "FeedTicket",
     "FleetStop",
     "ImageSku",
     "ImageSource",
