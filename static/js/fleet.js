@@ -6,6 +6,7 @@ import { consider } from "./confirm.js";
 import { $, painter } from "./dom.js";
 import { Feed } from "./feed.js";
 import { countAgain } from "./fleet-counts.js";
+import { FleetMap } from "./fleet-map.js";
 import { FleetRows } from "./fleet-rows.js";
 import { hearStop } from "./fleet-stop.js";
 import { paintChoice, paintNeeds, paintTotals } from "./fleet-totals.js";
@@ -38,6 +39,7 @@ const minis = new Minis(() => {
   for (const entry of fleet.values()) entry.isPainted = false;
   ask();
 });
+const map = new FleetMap(ask);
 const feed = new Feed({ known: KNOWN, hear, standing });
 setInterval(() => isFrozen() || ask(), 1000); // what is counted in seconds
 addEventListener("popstate", pickAgain);
@@ -102,6 +104,7 @@ function paint() {
   place();
   rows.paint(fleet, minis, { all: isPrinted.matches });
   if (missing.size) return;
+  map.paint(boards.values());
   const list = [...fleet.values()];
   say(paintTotals(list));
   paintNeeds(list, now);

@@ -2,6 +2,9 @@
 
 /** @type {Record<string, string>} */
 export const WALL = {
+  "map.cell": "{name}: {state}, in {set}",
+  "map.label":
+    "{count, plural, one {# instance} other {# instances}} of {sets, plural, one {# scale set} other {# scale sets}}, each a cell",
   "wall.active": "In progress",
   "wall.all_done": "All {count, plural, one {# instance is} other {# instances are}} up to date.",
   "wall.attention": "Attention",
