@@ -1,14 +1,15 @@
 """Static files of the pages, under names with a hash of their content, so that browsers can keep them for ever.
 
-When the server starts it collects them into the state folder, if they have changed; there is no build step. Where none are collected (in
-tests, with ROLLGRID_DEBUG, on a full disk) they are served from their source folders, under their plain names.
+When the server starts it collects them into the state folder, if they have changed; there is no build step. The script of each page is
+put together there with all that it imports (bundles.py). Where none are collected (in tests, with ROLLGRID_DEBUG, on a full disk) they are
+served from their source folders, under their plain names.
 """
 
 import hashlib
 import logging
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from wsgiref.headers import Headers
 
@@ -22,6 +23,7 @@ from django.core.management import call_command
 from servestatic.asgi import ServeStaticASGI
 from servestatic.storage import CompressedManifestStaticFilesStorage
 
+from dashboard import bundles
 from dashboard.content_policy import POLICY
 from upgrades import atomic_files
 
@@ -56,8 +58,22 @@ class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
         stored: str = super().stored_name(name) if self.hashed_files else name
         return stored
 
+    def post_process(self, paths: dict[str, tuple[Any, str]], dry_run: bool = False, **options: Any) -> Iterator[Any]:
+        """As it is, with each page's script put together first. `paths`: name -> (storage, path) of its source."""
+        modules = {name: _text(*paths[name]) for name in paths if PurePath(name).match("js/*.js")}
+        for name in bundles.entries(modules):
+            (Path(settings.STATIC_ROOT) / name).write_text(bundles.bundle(name, modules.__getitem__))
+        put_together = {name: (self, name) for name in bundles.entries(modules)}
+        yield from super().post_process({**paths, **put_together}, dry_run, **options)
+
     def add_stats_to_manifest(self) -> None:
         """Do nothing: our server reads sizes and dates from the files themselves."""
+
+
+def _text(storage: FileSystemStorage, path: str) -> str:
+    with storage.open(path) as file:
+        text: str = file.read().decode()
+    return text
 
 
 def _sources() -> Iterator[tuple[str, FileSystemStorage]]:
@@ -69,6 +85,7 @@ def _sources() -> Iterator[tuple[str, FileSystemStorage]]:
 def _digest() -> str:
     """A hash of all source files and of the versions of what collects them."""
     found = hashlib.sha256(f"{django.__version__} {servestatic.__version__} {IMPORTS}".encode())
+    found.update(Path(bundles.__file__).read_bytes())
     for name, storage in sorted(_sources(), key=lambda source: (source[0], str(source[1].location))):
         with storage.open(name) as file:
             found.update(f"\0{name}\0".encode() + hashlib.sha256(file.read()).digest())

@@ -55,14 +55,14 @@ def test_a_text_for_many_is_framed_once() -> None:
     assert channel.FRAMED.of("y") != channel.FRAMED.of("z")
 
 
-def test_what_the_socket_takes_goes_out_without_waiting_for_the_loop(ends: Any) -> None:
+def test_data_goes_out_without_waiting_for_the_loop(ends: Any) -> None:
     transport, reactor, theirs = ends
     channel.write_now(transport, b"at once")
     assert _received(theirs) == b"at once"
     assert not reactor.writers
 
 
-def test_what_the_socket_does_not_take_follows_in_order(ends: Any) -> None:
+def test_data_that_does_not_fit_follows_in_order(ends: Any) -> None:
     transport, reactor, theirs = ends
     parts = [bytes([number]) * 20_000 for number in range(10)]
     for part in parts:
