@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-LOCKS := requirements.lock requirements-postgres.lock requirements-test.lock
+LOCKS := requirements.lock requirements-mqtt.lock requirements-postgres.lock requirements-test.lock
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 # Checks and tests never look at the state folder of an `up` that runs from this checkout.
 ELSEWHERE := DATABASE_URL= REDIS_URL= ROLLGRID_HOME=$(CURDIR)/$(VENV)/state
@@ -112,6 +112,7 @@ lock: $(VENV)/made.stamp ## renew the lock files; LOCK=--upgrade takes newer ver
 	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check uv; \
 	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) -o requirements.lock; \
 	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) --extra postgres -c requirements.lock -o requirements-postgres.lock; \
+	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) --extra mqtt -c requirements.lock -o requirements-mqtt.lock; \
 	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) --extra test -c requirements-postgres.lock -o requirements-test.lock; \
 	if grep -nE 'index-url|find-links|file:|@ |/opt/|/home/' $(LOCKS); then echo 'make: an address got into a lock file' >&2; exit 1; fi
 
@@ -140,7 +141,7 @@ $(VENV)/runtime.stamp: requirements.lock $(VENV)/made.stamp
 	$(PIP) -r requirements.lock
 	@touch $@
 
-# The test lock holds all of the other two.
+# The test lock holds all of the other three.
 $(VENV)/test.stamp: requirements-test.lock $(VENV)/made.stamp
 	$(PIP) -r requirements-test.lock
 	@touch $(VENV)/runtime.stamp $@

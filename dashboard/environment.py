@@ -23,6 +23,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 CHECKOUT = installation.ROOT
 MAX_SOCKET_PATH_LENGTH = 100  # bytes; the kernel's own limit is 107
 BROKER_SCHEMES = ("redis", "rediss", "unix")
+MQTT_SCHEMES = ("mqtt", "mqtts")
+MQTT_PREFIX = re.compile(r"/?|/[A-Za-z0-9_-]{1,40}/?")
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
 MAX_NUMBER = 10 * 365 * 24 * 3600  # ten years in seconds: a longer time is a slip, and could overflow dates
 MAX_HOST_LENGTH = 253  # bytes of a name in the DNS
@@ -60,6 +62,8 @@ NAMES = (
     "ROLLGRID_HTTPS_ONLY",
     "ROLLGRID_KEEP_HISTORY_DAYS",
     "ROLLGRID_METRICS_TOKEN",
+    "ROLLGRID_MQTT_CA",
+    "ROLLGRID_MQTT_URL",
     "ROLLGRID_OPERATION_TIMEOUT_SECONDS",
     "ROLLGRID_QUEUE",
     "ROLLGRID_RETRY_SECONDS",
@@ -334,6 +338,27 @@ def given_database_url() -> str:
 def given_redis_url() -> str:
     """The operator's own broker; empty where the bundled one is to be used."""
     return url("REDIS_URL", "", BROKER_SCHEMES) if text("REDIS_URL") else ""
+
+
+@setting
+def mqtt_url() -> str:
+    """The MQTT broker to which `manage.py mqtt_publisher` publishes; "" for none. Its path is what all topics begin with."""
+    if not text("ROLLGRID_MQTT_URL"):
+        return ""
+    given = url("ROLLGRID_MQTT_URL", "", MQTT_SCHEMES)
+    parts = urlsplit(given)
+    if not parts.hostname or parts.query or parts.fragment or not MQTT_PREFIX.fullmatch(parts.path):
+        raise BadEnvironment(
+            "ROLLGRID_MQTT_URL must be mqtts://user:password@host:port/prefix; the prefix has letters, digits, - and _ only, "
+            "and other signs in the password are written as %40 and so on"
+        )
+    return given
+
+
+@setting
+def mqtt_ca() -> str:
+    """The file of the authority that signs the MQTT broker's certificate; "" for those that this computer trusts."""
+    return text("ROLLGRID_MQTT_CA")
 
 
 @setting

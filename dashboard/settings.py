@@ -23,6 +23,8 @@ RETRY_SECONDS = environment.retry_seconds()
 KEEP_HISTORY_DAYS = environment.keep_history_days()
 CREATE_AGAIN_SECONDS = environment.create_again_seconds()
 METRICS_TOKEN = environment.metrics_token()
+MQTT_URL = environment.mqtt_url()
+MQTT_CA = environment.mqtt_ca()
 
 # Without the app "daphne": it is only for `runserver`, and would load Twisted into every process (0.6 s and 27 MB each, measured).
 INSTALLED_APPS = [
