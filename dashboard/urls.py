@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from dashboard import actions, audit, consequences, feed, publishing, scraping, views, wall, wallboards
+from dashboard import actions, audit, consequences, feed, feed_summary, publishing, scraping, views, wall, wallboards
 from dashboard.security import SignInView, SignOutView
 
 handler400 = "dashboard.error_pages.bad_request"
@@ -66,6 +66,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("wall/<str:token>/", wall.page, name="wall"),
     path("feed/ticket", feed.ticket, name="feed ticket"),
     path("feed/events", feed.preflight_only, name="feed events"),
+    path("feed/summary", feed_summary.feed_summary, name="feed summary"),
+    path("feed/table", feed_summary.table, name="feed table"),
+    path("feed/annotations", feed_summary.annotations, name="feed annotations"),
     path("feed/heads", feed.heads, name="feed heads"),
     path("feed/snapshot", feed.snapshot, name="feed snapshot"),
     path("", include("upgrades.arm.urls")),

@@ -33,6 +33,7 @@ DATA = (
     "GROUP",
     "NAME",
     "latest",
+    "lobby",
     "pipeline",
     "web",
     "westeurope",

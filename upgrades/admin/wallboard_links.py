@@ -25,7 +25,7 @@ class WallboardLinkAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("shows"))
     def shows(self, row: WallboardLink) -> str:
-        return str(row.scope)
+        return _("all scale sets") if row.scope.sees_all else str(row.scope)
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("upgrades.delete_wallboardlink")
