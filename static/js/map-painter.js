@@ -136,7 +136,7 @@ export class MapPainter {
     pen.strokeStyle = this.colour("page");
     if (HATCHED.has(code)) hatch(pen, { x, y, side });
     const detail = detailOf(side, box);
-    pen.fillStyle = pen.strokeStyle = this.colour(`on-${fill}`);
+    pen.fillStyle = pen.strokeStyle = this.colour(HATCHED.has(code) ? "ink" : `on-${fill}`);
     if (detail.glyph) drawSign(pen, glyph, { x, y, side, isHigh: detail.label });
     if (detail.label) drawLabel(pen, labelOf(cell), { x, y, side, font: this.font });
   }

@@ -6,7 +6,7 @@ const ENGINE_EVERY = 5000; // ms
 const BUILD_EVERY = 60_000;
 const TIMEOUT_MS = 4000;
 const AWAY = 503; // what /healthz/engine answers
-const BUILD = /data-build="([^"]*)"/;
+const BUILD = "X-Rollgrid-Build";
 
 /** @param {number} ms */
 const about = (ms) => ms * (0.75 + Math.random() / 2); // so that many walls do not ask at once
@@ -30,13 +30,9 @@ export async function watchEngine(hear) {
  * @returns {Promise<string | null>}
  */
 async function buildNow() {
-  const options = {
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-    cache: /** @type {const} */ ("no-store"),
-  };
-  const answer = await fetch(location.href, options).catch(() => null);
-  if (!answer?.ok) return null;
-  return BUILD.exec(await answer.text())?.[1] ?? null;
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const answer = await fetch(location.href, { method: "HEAD", cache: "no-store", signal });
+  return answer.ok ? answer.headers.get(BUILD) : null;
 }
 
 /**

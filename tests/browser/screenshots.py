@@ -3,10 +3,12 @@
 python -m tests.browser.screenshots FOLDER
 """
 
+import json
 import os
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import django
 
@@ -15,10 +17,11 @@ PUBLISHED = ("Canonical", "UbuntuServer", "16.04-LTS", "16.04.202611230")
 SICK = ("131", "132", "133", "290")
 BATCH = 3  # the picture is taken while this one runs
 WIDE, PHONE = (1440, 900), (390, 844)
+WALLS = {"wall-dark": ((1280, 720), ""), "wall-light": ((1280, 720), "?theme=light&rotate=off&lang=sv")}
 
 
 def main(folder: Path) -> None:
-    """Writes scale-set-light.png, fleet-dark-phone.png and so on; takes about a minute."""
+    """Writes scale-set-light.png, fleet-dark-phone.png, wall-dark.png and so on; takes about a minute."""
     os.environ |= {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "DJANGO_ALLOW_ASYNC_UNSAFE": "1"}
     django.setup()
     from playwright.sync_api import sync_playwright
@@ -48,11 +51,24 @@ def main(folder: Path) -> None:
         cameras[0].page.wait_for_selector(f"#rail .is-now[data-key='{BATCH}']", timeout=120_000)
         for camera in cameras:
             camera.take("scale-set")
+        take_walls(browser, up, folder)
         for name, address in (("fleet", "/"), ("images", "/images/")):
             for camera in cameras:
                 camera.go(address)
                 camera.take(name)
         browser.close()
+
+
+def take_walls(browser, up, folder) -> None:  # type: ignore[no-untyped-def]
+    """The same moment on a wall: the scale set that is upgraded, and the whole fleet in Swedish."""
+    address = json.loads(up.manage("wallboard_link", "Operations", "--json"))["url"]
+    for name, ((width, height), options) in WALLS.items():
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.goto(f"http://127.0.0.1:{up.http_port}{urlsplit(address).path}{options}")
+        page.wait_for_selector("body:not(.loading)")
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=folder / f"{name}.png")
+        page.close()
 
 
 class Camera:
