@@ -5,7 +5,7 @@ import { feedAddress, underWith } from "./feed-address.js";
 import { Link } from "./link.js";
 import { inViewersZone } from "./sentences.js";
 import { SnapshotQueue } from "./snapshot-queue.js";
-import { applyDelta, follows, fromSnapshot } from "./state.js";
+import { applyDelta, follows, fromSnapshot, reaches, reachesAll, withKept } from "./state.js";
 
 const MAX_ANSWER_MS = 15000;
 
@@ -19,7 +19,7 @@ const MAX_ANSWER_MS = 15000;
  */
 
 export class Feed {
-  /** The deltas that came while a snapshot is fetched. @type {Map<string, Delta[]>} */
+  /** The deltas and resets that came while a snapshot is fetched. @type {Map<string, (Delta | Reset)[]>} */
   waiting = new Map();
   /** Where a board was when a heartbeat was ahead of it. @type {Map<string, string | undefined>} */
   behind = new Map();
@@ -92,8 +92,12 @@ export class Feed {
 
   /** @param {Reset} message */
   reset(message) {
-    if (message.reason === "gone") this.forget(message.set);
-    else this.fetch(message.set);
+    const { set: key } = message,
+      board = this.boards.get(key),
+      kept = this.waiting.get(key);
+    if (message.reason === "gone") this.forget(key);
+    else if (kept) kept.push(message);
+    else if (!board || !reaches(board, message)) this.fetch(key);
   }
 
   /** @param {string} key */
@@ -128,10 +132,9 @@ export class Feed {
     if (this.waiting.get(key) !== kept) return; // forgotten meanwhile
     if (!board) return this.forget(key);
     this.waiting.delete(key);
-    for (const message of kept)
-      if (follows(board, message))
-        board = { ...applyDelta(board, message), rebuilt: true, touched: board.touched };
+    board = withKept(board, kept);
     this.keep(board);
+    if (!reachesAll(board, kept)) this.fetch(key);
   }
 
   /**

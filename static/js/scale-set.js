@@ -87,6 +87,7 @@ listenKeys(
   idBeginningWith,
 );
 const feed = new Feed({ sets: [KEY], hear, standing });
+feed.fetch(KEY); // now, while the socket is opened; the page has preloaded it
 document.addEventListener("refused", () => {
   grid.asking.clear();
   repaint();

@@ -10,6 +10,7 @@ import { lookUpOf, saysTheSame, withFigures } from "./look-up.js";
  * @import { Board, Figures } from "./board.js"
  *
  * @typedef {Feed.Delta} Delta
+ * @typedef {Feed.Reset} Reset
  *
  * What /feed/snapshot answers.
  * @typedef {{ stream: string, seq: number, scale_set: Feed.ScaleSet, upgrade: Feed.Upgrade | null, board: Feed.Board,
@@ -38,6 +39,33 @@ export function fromSnapshot(key, { stream, seq, scale_set, upgrade, board, inst
  */
 export const follows = (board, delta) =>
   delta.stream === board.stream && delta.since <= board.seq && board.seq < delta.seq;
+
+/**
+ * Has this board all that the server takes it to have from this reset on?
+ * @param {{ stream: string, seq: number }} board
+ * @param {Reset} reset
+ */
+export const reaches = (board, reset) => board.stream === reset.stream && board.seq >= reset.seq;
+
+/**
+ * The same of all resets that came while its snapshot was fetched. What lies between an older snapshot and a reset is in neither.
+ * @param {{ stream: string, seq: number }} board
+ * @param {(Delta | Reset)[]} kept
+ */
+export const reachesAll = (board, kept) =>
+  kept.every((message) => message.type !== "reset" || reaches(board, message));
+
+/**
+ * The board of a snapshot with the deltas that came while it was fetched.
+ * @param {Board} board
+ * @param {(Delta | Reset)[]} kept
+ */
+export function withKept(board, kept) {
+  for (const message of kept)
+    if (message.type === "delta" && follows(board, message))
+      board = { ...applyDelta(board, message), rebuilt: true, touched: board.touched };
+  return board;
+}
 
 /**
  * The next board after a delta that `follows`: whole resources, replaced by id. `touched`: the places whose cells changed.

@@ -56,6 +56,39 @@ test("deltas that come while the snapshot is fetched are applied to it", async (
   assert.equal(feed.boards.get(KEY).instances[1].health, "unhealthy");
 });
 
+test("a page that asks before its socket is open asks once where the snapshot is new enough", async () => {
+  feed.fetch(KEY);
+  browser.socket.open();
+  browser.socket.says(reset());
+  await browser.passes(0);
+  assert.deepEqual([heard, browser.asked.length], [[1], 1]);
+  browser.socket.says(aDelta());
+  assert.deepEqual(heard, [1, 2]);
+});
+
+test("a snapshot that came before the socket's first word is enough, if nothing happened since", async () => {
+  feed.fetch(KEY);
+  await browser.passes(0);
+  browser.socket.open();
+  browser.socket.says(reset());
+  await browser.passes(0);
+  assert.equal(browser.asked.length, 1);
+});
+
+for (const [when, comesFirst] of [
+  ["before the socket's first word", true],
+  ["after it", false],
+])
+  test(`a snapshot that is too old, and comes ${when}, is asked for again`, async () => {
+    feed.fetch(KEY); // the answer is of seq 1
+    browser.answer = () => browser.snapshot(4);
+    if (comesFirst) await browser.passes(0);
+    browser.socket.open();
+    browser.socket.says(reset("new", { seq: 4 }));
+    await browser.passes(0);
+    assert.deepEqual([heard, browser.asked.length], [[1, 4], 2]);
+  });
+
 test("a lost connection is resumed where it was", async () => {
   await live();
   browser.socket.drops();
