@@ -10,7 +10,7 @@ setup(
         "upgrades.core.catalogue": ["*.json"],
         "upgrades.providers.hosts": ["guest.sh"],
         "upgrades.providers.hosts.guest_image": ["scripts/*.sh"],
-        "dashboard": ["locale/*/LC_MESSAGES/*"],
+        "dashboard": ["locale/*/LC_MESSAGES/*", "feed_documents/*.json"],
         "dashboard.templates": ["**/*.html"],
         "dashboard.static": ["**/*.*"],
     },

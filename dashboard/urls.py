@@ -4,7 +4,19 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from dashboard import actions, audit, consequences, feed, feed_summary, publishing, scraping, views, wall, wallboards
+from dashboard import (
+    actions,
+    audit,
+    consequences,
+    feed,
+    feed_protocol,
+    feed_summary,
+    publishing,
+    scraping,
+    views,
+    wall,
+    wallboards,
+)
 from dashboard.security import SignInView, SignOutView
 
 handler400 = "dashboard.error_pages.bad_request"
@@ -69,6 +81,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("feed/summary", feed_summary.feed_summary, name="feed summary"),
     path("feed/table", feed_summary.table, name="feed table"),
     path("feed/annotations", feed_summary.annotations, name="feed annotations"),
+    path("feed/schema", feed_protocol.schema, name="feed schema"),
+    path("feed/asyncapi", feed_protocol.asyncapi, name="feed asyncapi"),
     path("feed/heads", feed.heads, name="feed heads"),
     path("feed/snapshot", feed.snapshot, name="feed snapshot"),
     path("", include("upgrades.arm.urls")),

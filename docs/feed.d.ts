@@ -354,6 +354,7 @@ export interface Reset {
   stream: string;
   seq: number;
   reason: "new" | "gap" | "stream" | "gone";
+  version: number;
   at: string;
 }
 export interface Heartbeat {
@@ -362,6 +363,7 @@ export interface Heartbeat {
   heads: {
     [k: string]: string;
   };
+  version: number;
   at: string;
 }
 export interface Error {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from upgrades.core.feed_version import VERSION
 from upgrades.core.instants import iso
 from upgrades.models import Event
 
@@ -47,12 +48,22 @@ def merge(events: Sequence[Event]) -> dict[str, Any]:
 
 def reset(key: str, stream: str, seq: int, reason: str, now: datetime) -> str:
     """The message that tells a client to fetch a snapshot, since deltas cannot continue what it has. `seq` is the last one now."""
-    return _encode({"type": "reset", "set": key, "stream": stream, "seq": seq, "reason": reason, "at": iso(now)})
+    return _encode(
+        {
+            "type": "reset",
+            "set": key,
+            "stream": stream,
+            "seq": seq,
+            "reason": reason,
+            "version": VERSION,
+            "at": iso(now),
+        }
+    )
 
 
 def heartbeat(number: int, heads: dict[str, str], now: datetime) -> str:
     """The message that shows a client whether it has missed anything. `heads`: {key of a scale set: "stream.seq"}."""
-    return _encode({"type": "heartbeat", "n": number, "heads": heads, "at": iso(now)})
+    return _encode({"type": "heartbeat", "n": number, "heads": heads, "version": VERSION, "at": iso(now)})
 
 
 def error(code: str, message: str, now: datetime) -> str:
