@@ -1,0 +1,234 @@
+"""The clients that others get (clients/), and one written from docs/feed.md alone, at a running product: their copy is what there is."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+from rollgrid_feed import Change, FeedCopy, Refused
+
+from dashboard.environment import CHECKOUT
+from tests.crash.fleets import have_ended, publish, put_fleets
+from tests.end_to_end.document_client import follow_until
+from tests.end_to_end.installation import LIVE, Installation
+from tests.feed_client import Session
+from tests.waiting import wait_until
+from upgrades.models import ScaleSet
+
+WEB, OTHER = "shown/web", "shown/other"
+SECONDS = 60
+pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def fleet(up: Installation) -> Installation:
+    put_fleets(up, {WEB: 12, OTHER: 2})
+    return up
+
+
+@pytest.fixture(scope="module")
+def site(fleet: Installation) -> str:
+    return f"http://127.0.0.1:{fleet.http_port}"
+
+
+def token_of(up: Installation, name: str, *words: str) -> str:
+    token: str = json.loads(up.manage("wallboard_link", name, *words, "--json"))["token"]
+    return token
+
+
+@pytest.fixture(scope="module")
+def token(fleet: Installation) -> str:
+    return token_of(fleet, "copies", "--set", WEB)
+
+
+def snapshot(site: str, token: str) -> Any:
+    return json.loads(Session(site).get(f"/feed/snapshot?set={WEB}", Authorization=f"Bearer {token}").body)
+
+
+class Reader:
+    """Reads all changes of a copy, until it is told to rest."""
+
+    def __init__(self, copy: FeedCopy) -> None:
+        self.copy = copy
+        self.read: list[Change] = []
+        self.may_read = asyncio.Event()
+        self.may_read.set()
+
+    async def run(self) -> None:
+        async for change in self.copy.changes():
+            self.read.append(change)
+            await self.may_read.wait()
+
+    async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
+        """Asked whenever a moment has passed."""
+        async with asyncio.timeout(SECONDS):
+            while not await condition():
+                await asyncio.sleep(0.05)
+
+    async def equals_snapshot(self) -> bool:
+        now = await asyncio.to_thread(snapshot, self.copy.site, self.copy._token)
+        return bool(now == self.copy.sets.get(WEB))
+
+    async def has_snapshot(self) -> bool:
+        return bool(self.reasons())
+
+    def reasons(self) -> list[str]:
+        return [change.reason for change in self.read if change.kind == "snapshot"]
+
+
+@asynccontextmanager
+async def reading(copy: FeedCopy) -> AsyncIterator[Reader]:
+    async with copy:
+        reader = Reader(copy)
+        task = asyncio.create_task(reader.run())
+        try:
+            yield reader
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def test_a_copy_equals_the_snapshot_through_an_upgrade(fleet: Installation, site: str, token: str) -> None:
+    """While nobody reads its changes, too: those are joined, and none is lost."""
+
+    async def story(copy: FeedCopy) -> Reader:
+        async with reading(copy) as reader:
+            await reader.until(reader.equals_snapshot)
+            reader.may_read.clear()
+            version = await asyncio.to_thread(publish, fleet)
+            await asyncio.to_thread(_wait_ended, version)
+            await reader.until(reader.equals_snapshot)
+            unread = len(copy._unread)
+            reader.may_read.set()
+            assert unread <= 2, "one for each set, and one for the feed"
+            await reader.until(lambda: _is({c.kind for c in reader.read} >= {"live", "snapshot", "delta"}))
+            assert {instance["version"] for instance in copy.sets[WEB]["instances"].values()} == {version}
+        return reader
+
+    copy = FeedCopy(site, token)
+    reader = asyncio.run(story(copy))
+    assert reader.reasons() == ["new"], "after the first snapshot, deltas did it all"
+    joined = next(change for change in reader.read if change.kind == "delta" and len(change.instances) > 1)
+    assert joined.instances <= copy.sets[WEB]["instances"].keys()
+    assert copy.sets.keys() == {WEB}, "the link shows no more"
+
+
+async def _is(value: bool) -> bool:
+    return value
+
+
+def _wait_ended(version: str) -> None:
+    wait_until(lambda: have_ended([WEB], version), seconds=SECONDS, what="the upgrade's end")
+
+
+def test_a_copy_outlives_restarts_gaps_and_streams(fleet: Installation, site: str, token: str) -> None:
+    """A restart with nothing missed is continued; what was missed is a gap; a restored backup is another stream. Nothing is cleared."""
+
+    async def story(copy: FeedCopy) -> list[str]:
+        async with reading(copy) as reader:
+            await reader.until(reader.equals_snapshot)
+        async with reading(copy) as reader:
+            await reader.until(lambda: _is(not copy.is_stale))
+            await asyncio.to_thread(fleet.kill, "daphne")
+            await reader.until(lambda: _is(copy._tries > 0))
+            assert WEB in copy.sets
+            await reader.until(lambda: _is(copy._tries == 0))
+            assert reader.reasons() == [], "positions were named, and nothing was missed"
+        reasons = []
+        for miss in (_change_unseen, _another_stream):
+            await asyncio.to_thread(miss, fleet)
+            async with reading(copy) as reader:
+                await reader.until(reader.has_snapshot)
+                await reader.until(reader.equals_snapshot)
+                reasons += reader.reasons()
+        return reasons
+
+    assert asyncio.run(story(FeedCopy(site, token, [WEB.upper()]))) == ["gap", "stream"]
+
+
+def _change_unseen(up: Installation) -> None:
+    """While there is no server, so that the next one has no delta of it."""
+    up.manage("opt_out", WEB, "3", "--reason", "a story")
+    up.kill("daphne")
+    wait_until(lambda: _answers(up), seconds=SECONDS, what="the server answers again")
+
+
+def _answers(up: Installation) -> bool:
+    try:
+        return Session(f"http://127.0.0.1:{up.http_port}").get("/healthz").status == 200
+    except OSError:
+        return False
+
+
+def _another_stream(up: Installation) -> None:
+    ScaleSet.objects.using(LIVE).filter(key=WEB).update(stream=uuid.uuid4())
+
+
+def test_a_revoked_token_ends_with_a_clear_error(fleet: Installation, site: str) -> None:
+    token = token_of(fleet, "brief")
+    copy = FeedCopy(site, token)
+
+    async def story() -> None:
+        async with copy:
+            async for change in copy.changes():
+                if change.kind == "live":
+                    await asyncio.to_thread(fleet.manage, "wallboard_link", "brief", "--revoke")
+
+    with pytest.raises(Refused, match=r"InvalidToken: .+ \(close code 4401\)"):
+        asyncio.run(asyncio.wait_for(story(), SECONDS))
+    assert copy.sets.keys() == {WEB, OTHER}, "what was last known stays"
+    done = _command(f"{site}/wall/{token}/")
+    said, error = done.communicate(timeout=SECONDS)
+    assert (done.returncode, said) == (1, "")
+    assert error.startswith("refused: InvalidToken")
+
+
+def test_the_command_prints_a_line_for_each_change(site: str, token: str) -> None:
+    with _command(site, WEB, ROLLGRID_FEED_TOKEN=token) as running:
+        assert running.stdout
+        lines = [running.stdout.readline().strip() for _ in range(2)]
+        running.terminate()
+    assert "feed live" in lines
+    assert any(line.startswith(f"{WEB} snapshot: ") and line.count("up to date") for line in lines)
+
+
+def _command(*words: str, **more: str) -> "subprocess.Popen[str]":
+    run = [sys.executable, "-m", "rollgrid_feed", *words]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "clients" / "python"), **more}
+    return subprocess.Popen(run, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_a_client_from_the_document_alone_holds_the_snapshot(site: str, token: str) -> None:
+    held = asyncio.run(asyncio.wait_for(follow_until(site, token, lambda held: WEB in held), SECONDS))
+    assert held == {WEB: snapshot(site, token)}
+
+
+def test_a_copy_bears_unknown_messages_and_states() -> None:
+    """Messages, states and reasons that a later server may send."""
+    copy = FeedCopy("http://127.0.0.1", "token")
+    copy._news = asyncio.Event()
+    board = {"states": {"levitating": "0-1"}}
+    copy.sets["a/b"] = {"stream": "s", "seq": 1, "instances": {}, "scale_set": {}, "upgrade": None, "board": None}
+    copy._take({"type": "song"})
+    copy._take({"type": "delta", "set": "a/b", "stream": "s", "since": 1, "seq": 3, "board": board, "new": 1})
+    copy._take({"type": "delta", "set": "a/b", "stream": "s", "since": 0, "seq": 2, "board": None})
+    assert (copy.sets["a/b"]["seq"], copy.sets["a/b"]["board"]) == (3, board)
+
+
+def test_the_client_is_a_package_with_its_types(tmp_path: Path) -> None:
+    source = shutil.copytree(CHECKOUT / "clients" / "python", tmp_path / "source")
+    code = "import sys; from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))"
+    run = [sys.executable, "-c", code, str(tmp_path)]
+    subprocess.run(run, cwd=source, check=True, capture_output=True, timeout=SECONDS)
+    (wheel,) = tmp_path.glob("*.whl")
+    parts = {"__init__.py", "__main__.py", "copy.py", "state.py", "py.typed"}
+    assert {f"rollgrid_feed/{name}" for name in parts} <= set(ZipFile(wheel).namelist())
