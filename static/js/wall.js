@@ -24,6 +24,7 @@ import { nextTurn, worstFirst } from "./wall-shown.js";
  */
 
 const MAX_WAIT_MS = 8000; // for the first snapshots: then what there is is shown
+const PAINT_EVERY = 200; // ms: from afar nobody sees ten pictures a second, and on a large screen each costs some
 const BEGAN = performance.now();
 const { dataset } = document.documentElement;
 const { options, problems } = optionsIn(location.search, (dataset.languages ?? "en").split(","));
@@ -45,7 +46,7 @@ let turn = { key: "", since: 0 };
 /** Boards that changed since they were counted. @type {Map<string, Board>} */
 const changed = new Map();
 
-const ask = painter(paintSafely);
+const ask = painter(paintSafely, PAINT_EVERY);
 const map = new MapCanvas($("canvas"), {
   sizes: () => ({ unit: unitNow(), text: 2 * unitNow() }),
   changed: ask,
