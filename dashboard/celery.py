@@ -16,7 +16,7 @@ from kombu.exceptions import KombuError, OperationalError
 from redis import RedisError
 
 from dashboard import environment, start_gate
-from upgrades import heartbeats
+from upgrades import heartbeats, measures
 from upgrades.heartbeats import Part
 
 environment.keep_ours()
@@ -75,6 +75,7 @@ def empty_task() -> None:
 def start_reconciling(**_: object) -> None:
     from upgrades import tasks  # once Django is set up
 
+    measures.begin()
     tasks.start_reconciling()
 
 

@@ -48,6 +48,16 @@ class Flow:
             self._request.registerProducer(self, True)
         await self._may_write.wait()
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the client has not read what was written before."""
+        return not self._may_write.is_set()
+
+    def cut(self) -> None:
+        """Drop the connection with all that is still to be sent: a client that does not read would keep it open for ever."""
+        if self._request.channel is not None:
+            self._request.channel.transport.abortConnection()
+
     def end(self) -> None:
         if self._is_registered and self._request.channel is not None:
             self._request.unregisterProducer()

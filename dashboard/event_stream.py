@@ -9,6 +9,7 @@ the client does not read, the transport's buffer is full, nothing is written, an
 
 import asyncio
 import json
+import logging
 from collections import deque
 from contextlib import suppress
 from typing import Any
@@ -34,6 +35,8 @@ HEADERS = (
     (b"x-accel-buffering", b"no"),
     (b"x-content-type-options", b"nosniff"),
 )
+
+log = logging.getLogger(__name__)
 
 
 class EventStreams:
@@ -136,7 +139,7 @@ class EventStream:
         self._has_more.set()
 
     async def close(self, code: int) -> None:
-        """End the stream. Of what still waits only the last message, which says why, is written."""
+        """End the stream. Of what still waits only the last message, which says why, is written, and that only if the client reads."""
         self._is_closed.set()
 
     async def run(self, receive: Any, more_headers: list[tuple[bytes, bytes]]) -> None:
@@ -144,17 +147,25 @@ class EventStream:
         await self._write(f"retry: {RETRY_MS}\n: the feed begins\n\n".encode())
         tasks = [asyncio.create_task(act) for act in (self._serve(), _gone(receive), self._is_closed.wait())]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for error in (task.exception() for task in done):
+                if error:
+                    log.error("a stream of events stumbled", exc_info=error)
         finally:
             relay().leave(self.listener)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            if self._flow:
-                self._flow.end()
-        if self._is_closed.is_set():
-            texts = [waiting for waiting in self._waiting if isinstance(waiting, bytes)]
-            await self._write(b"".join(texts[-1:]), more=False)
+        await self._end()
+
+    async def _end(self) -> None:
+        if self._flow and self._flow.is_stuck:
+            self._flow.cut()
+            return
+        if self._flow:
+            self._flow.end()
+        texts = [waiting for waiting in self._waiting if isinstance(waiting, bytes)]
+        await self._write(b"".join(texts[-1:]) if self._is_closed.is_set() else b"", more=False)
 
     async def _serve(self) -> None:
         """Join the relay, and write for ever what it sends."""

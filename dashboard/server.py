@@ -13,6 +13,7 @@ from django.urls import get_resolver
 from dashboard import channel, environment, event_stream, limits, start_gate, static_files
 from dashboard.asgi import application
 from dashboard.relay import MAX_DELTA_BYTES
+from upgrades import measures
 
 BACKLOG = 1024  # after a restart many browsers reconnect in the same second; the default is 50
 MAX_MESSAGE_BYTES = 2 * MAX_DELTA_BYTES  # for messages that we send: Daphne silently drops larger ones
@@ -67,6 +68,7 @@ def main() -> None:
     _ = get_resolver().url_patterns  # loads every view now, not at the first request
     static_files.collect()  # meanwhile `prepare` works on the database
     start_gate.wait()
+    measures.begin()
     external = environment.external_url()
     channel.Factory.prefix = external.path if external else ""
     # Daphne has no option for our own channels, so its classes are replaced.

@@ -205,6 +205,11 @@ def file_of(home: Path, program: str) -> Path:
     return home / FOLDER / program
 
 
+def begin() -> None:
+    """Open the file of this program now, so that its counters are there, at 0, before anything happens: rates need that."""
+    _ours()
+
+
 @cache
 def _ours() -> Page | None:
     file = os.environ.get(VARIABLE, "")

@@ -62,6 +62,21 @@ def test_the_fleet_shows_an_upgrade_as_it_goes(up: Installation, sign_in: SignIn
     expect(row(page, CALM).locator(".n")).to_contain_text("10 / 10")
 
 
+def test_the_map_leads_to_the_instance_that_arrow_keys_went_to(sign_in: SignIn) -> None:
+    page = sign_in("/")
+    link, tip = page.locator("#map"), page.locator("#map-tip")
+    expect(page.locator("#map canvas")).to_have_attribute(
+        "aria-label", re.compile(r"^\d+ instances of \d+ scale sets?, each a cell$")
+    )
+    link.focus()
+    expect(tip).to_have_text(re.compile(r"^\w+_0: .+, in \w+$"))
+    page.keyboard.press("ArrowRight")
+    expect(tip).to_have_text(re.compile(r"^\w+_1: "))
+    expect(link).to_have_attribute("aria-label", tip.inner_text())
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/scale-sets/**/?open=1")
+
+
 def test_the_switch_asks_and_the_feed_answers(up: Installation, sign_in: SignIn) -> None:
     page, other = sign_in("/"), sign_in("/")
     switch = row(page, CALM).get_by_role("switch")

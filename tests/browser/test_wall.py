@@ -59,6 +59,20 @@ def _is_fault(kind: str, text: str) -> bool:
     return kind == "error" and not text.startswith(("WebSocket connection", "Failed to load resource"))
 
 
+ENGLISH = re.compile(
+    r"\b(the|is|are|all|calm:|of|up to date|in progress|live|needs?|instances?|waiting|batch|expected|held|failed)\b",
+    re.I,
+)
+
+
+def _says_nothing_in_english(page: Page, wall_path: str) -> None:
+    page.goto(f"{wall_path}?lang=sv&rotate=off&colour=red")
+    expect(page.locator("body:not(.loading)")).to_be_visible()
+    expect(page.locator(".problems")).to_contain_text("colour är inget val")
+    shown = page.locator("body").inner_text().replace(CALM.partition("/")[2] + ":", "")
+    assert not ENGLISH.findall(shown), shown
+
+
 def _done_in_snapshots(page: Page, wall_path: str) -> int:
     token = wall_path.split("/")[2]
     answers = [page.request.get(f"/feed/snapshot?set={path}&token={token}") for path in (MOVING, CALM)]
@@ -79,6 +93,8 @@ def test_a_wall_beside_an_upgrade(up: Installation, wall_path: str, walls: list[
         assert page.evaluate(FITS) == {"scrolls": False, "outside": []}, page.viewport_size
         assert "instances: " in (page.locator("canvas").get_attribute("aria-label") or "")
         expect(page.locator("#twin tbody tr")).to_have_count(2)
+    _says_nothing_in_english(walls[-1], wall_path)
+    walls[-1].goto(wall_path)
     with halted(up.children()["daphne"]):
         for page in walls:
             expect(page.locator("body.stale")).to_be_visible(timeout=STALE_MS)

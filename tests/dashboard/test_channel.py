@@ -1,6 +1,7 @@
 """Slow clients: each head and each body has a deadline that no single byte moves. Twisted's own clock for tests; sockets are in
 tests/end_to_end/test_bodies.py."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -125,3 +126,26 @@ def test_bodies_in_memory_are_limited_all_together(client: Client, monkeypatch: 
     last.says(head("POST", TOKEN, "Content-Length: 2000"))
     assert last.heard == b""
     last.transport.loseConnection()
+
+
+def test_a_flow_waits_while_the_client_does_not_read(client: Client) -> None:
+    client.says(head("POST", "/feed/events", "Content-Length: 5"))  # not whole, so that nobody answers it
+    (request,) = client.server.requests
+
+    async def story() -> None:
+        flow = channel.Flow(request)
+        await flow.wait()
+        client.channel.pauseProducing()
+        waiting = asyncio.create_task(flow.wait())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        assert flow.is_stuck
+        client.channel.resumeProducing()
+        await waiting
+        flow.end()
+        client.channel.pauseProducing()
+        await asyncio.wait_for(flow.wait(), 5)
+        flow.cut()
+        assert client.transport.is_cut
+
+    asyncio.run(story())

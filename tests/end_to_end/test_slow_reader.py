@@ -32,25 +32,27 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
 
 class NeverReads:
-    """Opens the feed's socket, and reads nothing but the beginning of the answer."""
+    """Opens the feed's socket, or a stream of its events, and reads nothing but the beginning of the answer."""
 
-    def __init__(self, session: Session, port: int) -> None:
+    def __init__(self, session: Session, port: int, *, stream: bool) -> None:
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
         self._socket.settimeout(30)
         self._socket.connect(("127.0.0.1", port))
         self.port = self._socket.getsockname()[1]
-        headers = {
-            **session.headers(),
-            "Host": f"127.0.0.1:{port}",
+        upgrade = {
             "Upgrade": "websocket",
             "Connection": "Upgrade",
             "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
             "Sec-WebSocket-Version": "13",
         }
-        lines = [f"GET /ws/feed/?sets={PATH} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        headers = {**session.headers(), "Host": f"127.0.0.1:{port}", **({} if stream else upgrade)}
+        lines = [
+            f"GET /{'feed/events' if stream else 'ws/feed/'}?sets={PATH} HTTP/1.1",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
         self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
-        assert self._socket.recv(12) == b"HTTP/1.1 101"
+        assert self._socket.recv(12) == (b"HTTP/1.1 200" if stream else b"HTTP/1.1 101")
 
     def __enter__(self) -> "NeverReads":
         return self
@@ -113,7 +115,8 @@ def test_a_client_that_stops_reading_costs_little_and_is_thrown_out(up: Installa
         wait_until(lambda: reader.holding(PATH), seconds=30, what="a snapshot")
         storm = Storm(up, reader)
         usual = max(highest(daphne, storm), highest(daphne, storm))
-        deaf = [stack.enter_context(NeverReads(session, up.http_port)) for _ in range(CLIENTS)]
+        kinds = [number % 2 == 0 for number in range(CLIENTS)]
+        deaf = [stack.enter_context(NeverReads(session, up.http_port, stream=stream)) for stream in kinds]
         storm.sent = 0
         with_them = highest(daphne, storm)
         each = (with_them - usual) / CLIENTS

@@ -68,6 +68,7 @@ def test_threads_lose_nothing(home: Path, ours: Page) -> None:
 DIES = """
 import os, signal
 from upgrades import measures
+measures.begin()
 measures.PROBES.add(3, "healthy")
 measures.FEED_CLIENTS.set(5)
 os.kill(os.getpid(), signal.SIGKILL)

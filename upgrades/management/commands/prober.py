@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from upgrades import tasks
+from upgrades import measures, tasks
 from upgrades.prober.process import Prober
 from upgrades.probes.descriptors import raise_limit
 from upgrades.probes.loops import loop_factory
@@ -18,6 +18,7 @@ class Command(BaseCommand):
     help = "Probes the health of all instances, until it is told to stop. `manage.py up` starts it."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        measures.begin()
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(self._run())
 
