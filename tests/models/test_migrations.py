@@ -1,4 +1,4 @@
-"""A database of before keeps its rows when it is migrated."""
+"""A database of before keeps its rows when it is migrated; a new one is made by one migration and is like it."""
 
 import uuid
 from collections.abc import Iterator
@@ -6,8 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection
+from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
 
 from upgrades.models import ImageSku
 
@@ -16,9 +20,18 @@ NOW = datetime(2026, 7, 21, 9, 55, tzinfo=UTC)
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
+class OneByOne(MigrationLoader):
+    """Without the migration that a new database has in the place of many."""
+
+    def load_disk(self) -> None:
+        super().load_disk()
+        self.disk_migrations = {key: each for key, each in self.disk_migrations.items() if not each.replaces}
+
+
 def migrated(*targets: tuple[str, str]) -> Any:
-    """The models as of some migrations, after the database was brought there."""
+    """The models as of some migrations, after the database was brought there one by one."""
     executor = MigrationExecutor(connection)
+    executor.loader = OneByOne(connection)
     executor.migrate(list(targets))
     return executor.loader.project_state(list(targets)).apps
 
@@ -27,7 +40,14 @@ def migrated(*targets: tuple[str, str]) -> Any:
 def newest() -> Iterator[None]:
     """Brings the database back to the newest migration, whatever happens."""
     yield
-    migrated(*MigrationExecutor(connection).loader.graph.leaf_nodes())
+    migrated(*OneByOne(connection).graph.leaf_nodes())
+
+
+def test_migrations_one_by_one_lead_to_the_models_too() -> None:
+    """`makemigrations --check` sees only those of a new database."""
+    loader = OneByOne(connection)
+    detector = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps))
+    assert detector.changes(graph=loader.graph) == {}
 
 
 @pytest.mark.usefixtures("newest")
