@@ -10,8 +10,8 @@ from typing import Any
 from daphne import server as daphne
 from django.urls import get_resolver
 
-from dashboard import channel, environment, event_stream, limits, start_gate, static_files
-from dashboard.asgi import application
+# asgi is the first: it takes other programs' variables out of the environment, which models read when they are imported.
+from dashboard import asgi, channel, environment, event_stream, limits, start_gate, static_files
 from dashboard.relay import MAX_DELTA_BYTES
 from upgrades import measures
 
@@ -74,7 +74,7 @@ def main() -> None:
     # Daphne has no option for our own channels, so its classes are replaced.
     daphne.HTTPFactory, daphne.WebSocketFactory = channel.Factory, channel.SocketFactory
     Server(
-        application,
+        asgi.application,
         endpoints=listen_on,
         server_name="",  # no Server header
         verbosity=2,  # so that Twisted's log goes to ours, which decides what is shown; else it would be dropped
