@@ -21,7 +21,9 @@ from dashboard.environment import BadEnvironment
 from dashboard.supervisor import authority
 from tests.metrics.mosquitto import PASSWORD, USER, Broker, Subscriber, running
 from tests.metrics.test_scrape import a_reconciled_set
+from tests.stories import NOW
 from tests.waiting import wait_until
+from upgrades.core.summary import SummarizedSet
 from upgrades.models import ScaleSet
 from upgrades.mqtt.messages import ENTITIES, messages_of
 from upgrades.mqtt.publisher import Address, Publisher, read_messages
@@ -143,7 +145,7 @@ def test_tls_is_spoken_with_brokers_of_a_known_authority_only(
 @pytest.mark.django_db
 def test_the_state_is_that_of_the_board() -> None:
     a_reconciled_set(instances=4)
-    found = read_messages("rollgrid")
+    found = read_messages("rollgrid", NOW)
     row = ScaleSet.objects.select_related("board_row").get()
     state = json.loads(found[WEB])
     assert (state["total"], state["up_to_date"], state["unhealthy"]) == (
@@ -158,7 +160,7 @@ def test_the_state_is_that_of_the_board() -> None:
 @pytest.mark.django_db
 def test_discovery_is_complete() -> None:
     row = a_reconciled_set("web.front(1)", instances=2)
-    found = messages_of("rollgrid", row.key, {}, ScaleSet.objects.get().board_row.body)
+    found = messages_of("rollgrid", SummarizedSet(row.key, ScaleSet.objects.get().board_row.body, {}), NOW)
     discovery = {topic: json.loads(payload) for topic, payload in found.items() if topic.startswith("homeassistant/")}
     ids: set[str] = set()
     for topic, said in discovery.items():

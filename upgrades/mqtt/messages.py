@@ -5,7 +5,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from upgrades.core.summary import SummarizedSet, table_row
 
 ONLINE, OFFLINE = "online", "offline"
 HOME_ASSISTANT = "homeassistant"  # its discovery prefix, unless it was changed there
@@ -25,7 +28,7 @@ class Entity:
 
 ENTITIES = (
     Entity("sensor", "summary", "Summary", "{{ value_json.summary }}", {"icon": "mdi:text"}),
-    Entity("sensor", "progress", "Up to date", "{{ value_json.progress }}", {"unit_of_measurement": "%"}),
+    Entity("sensor", "progress", "Up to date", "{{ value_json.percent }}", {"unit_of_measurement": "%"}),
     Entity("sensor", "unhealthy", "Unhealthy", "{{ value_json.unhealthy }}", {"icon": "mdi:heart-broken"}),
     Entity("sensor", "reason", "Waits because of", "{{ value_json.reason }}", {"icon": "mdi:timer-sand"}),
     Entity(
@@ -33,6 +36,13 @@ ENTITIES = (
         "over_limit",
         "Too many unhealthy",
         "{{ 'ON' if value_json.over_limit else 'OFF' }}",
+        {"device_class": "problem"},
+    ),
+    Entity(
+        "binary_sensor",
+        "needs_a_person",
+        "Needs a person",
+        "{{ 'ON' if value_json.needs_a_person else 'OFF' }}",
         {"device_class": "problem"},
     ),
     Entity(
@@ -58,35 +68,21 @@ def patterns(prefix: str) -> list[str]:
     return [state_topic(prefix, "+/+"), f"{HOME_ASSISTANT}/+/{_word(prefix)}/+/config"]
 
 
-def messages_of(prefix: str, key: str, decision: Mapping[str, Any], board: Mapping[str, Any]) -> dict[str, str]:
+def messages_of(prefix: str, row: SummarizedSet, now: datetime) -> dict[str, str]:
     """{topic: payload} of one scale set: its state, and the discovery of its entities."""
-    found = {state_topic(prefix, key): json.dumps(state_of(decision, board))}
+    found = {state_topic(prefix, row.key): json.dumps(state_of(row, now))}
     for entity in ENTITIES:
-        name = f"{_word(key)}_{entity.name}"
+        name = f"{_word(row.key)}_{entity.name}"
         topic = f"{HOME_ASSISTANT}/{entity.component}/{_word(prefix)}/{name}/config"
-        found[topic] = json.dumps(_discovery(prefix, key, entity, name))
+        found[topic] = json.dumps(_discovery(prefix, row.key, entity, name))
     return found
 
 
-def state_of(decision: Mapping[str, Any], board: Mapping[str, Any]) -> dict[str, Any]:
-    """The state of a scale set. All numbers are those of its board. `reason`: the weightiest, "" where nothing waits."""
-    counts, reasons = board["counts"], decision.get("reasons") or [{"code": "", "text": ""}]
-    return {
-        "summary": str(decision.get("text", ""))[:MAX_STATE],
-        "target": board["target"],
-        "total": counts["total"],
-        "eligible": counts["eligible"],
-        "up_to_date": counts["up_to_date"],
-        "opted_out": counts["opted_out"],
-        "progress": board["progress"]["percent"],
-        "unhealthy": board["unhealthy"]["count"],
-        "over_limit": bool(board["unhealthy"]["over"]),
-        "upgrading": board["batch"] is not None,
-        "batch": board["batch"] and board["batch"]["current"],
-        "batches": board["batch"] and board["batch"]["of"],
-        "reason": reasons[0]["code"],
-        "reason_text": reasons[0]["text"],
-    }
+def state_of(row: SummarizedSet, now: datetime) -> dict[str, Any]:
+    """The state of a scale set: its row of /feed/table, with what was decided last in a sentence."""
+    text = str((row.decision or {}).get("text", ""))[:MAX_STATE]
+    is_over = bool(row.board and row.board["unhealthy"]["over"])
+    return {"summary": text, "over_limit": is_over, **table_row(row, now)}
 
 
 def _discovery(prefix: str, key: str, entity: Entity, name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -15,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 import paho.mqtt.client as mqtt
 from django.db import Error, connection
 
+from upgrades.core.summary import SummarizedSet
 from upgrades.models import ScaleSet
 from upgrades.mqtt.messages import OFFLINE, ONLINE, availability_topic, messages_of, patterns
 
@@ -57,13 +59,13 @@ class Address:
         )
 
 
-def read_messages(prefix: str) -> dict[str, str]:
+def read_messages(prefix: str, now: datetime) -> dict[str, str]:
     """{topic: payload} of all scale sets that have a board. Raises django.db.Error."""
     try:
         rows = ScaleSet.objects.filter(board_row__isnull=False, deleting=False).order_by("pk")
         found: dict[str, str] = {}
-        for key, decision, board in rows.values_list("key", "decision", "board_row__body"):
-            found |= messages_of(prefix, key, decision, board)
+        for columns in rows.values_list("key", "board_row__body", "decision"):
+            found |= messages_of(prefix, SummarizedSet(*columns), now)
         return found
     except Error:
         connection.close()
@@ -73,7 +75,7 @@ def read_messages(prefix: str) -> dict[str, str]:
 class Publisher:
     """Publishes what `read(prefix)` says, for as long as `run` runs. `_published`: what the broker has of ours."""
 
-    def __init__(self, address: Address, read: Callable[[str], dict[str, str]] = read_messages) -> None:
+    def __init__(self, address: Address, read: Callable[[str], dict[str, str]]) -> None:
         self._address = address
         self._read = read
         self._published: dict[str, str] = {}

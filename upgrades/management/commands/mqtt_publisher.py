@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 
 class Command(BaseCommand):
@@ -17,10 +18,12 @@ class Command(BaseCommand):
             raise CommandError("ROLLGRID_MQTT_URL is not set: mqtts://user:password@host/prefix")
         if find_spec("paho") is None:
             raise CommandError("paho-mqtt is not installed: pip install 'rollgrid[mqtt]'")
-        from upgrades.mqtt.publisher import Address, Publisher
+        from upgrades.mqtt.publisher import Address, Publisher, read_messages
 
         ca = Path(settings.MQTT_CA) if settings.MQTT_CA else None
-        publisher = Publisher(Address.from_url(settings.MQTT_URL, ca))
+        publisher = Publisher(
+            Address.from_url(settings.MQTT_URL, ca), lambda prefix: read_messages(prefix, timezone.now())
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: publisher.stop())
         publisher.run()
