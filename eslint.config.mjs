@@ -30,6 +30,12 @@ export default [
     rules: { "rollgrid/no-any": "error", "max-lines": ["error", 200] },
   },
   {
+    files: ["clients/js/*.js"],
+    languageOptions: { globals: globals.browser },
+    plugins: { rollgrid: { rules: { "no-any": noAny } } },
+    rules: { "rollgrid/no-any": "error", "max-lines": ["error", 299] },
+  },
+  {
     files: ["tests/**/*.mjs"],
     languageOptions: { globals: { ...globals.node, ...globals.browser } },
   },

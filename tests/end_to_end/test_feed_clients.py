@@ -3,20 +3,25 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import threading
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 from rollgrid_feed import Change, FeedCopy, Refused
 
 from dashboard.environment import CHECKOUT
+from tests.browser.chromium import CHROMIUM, FLAGS
 from tests.crash.fleets import have_ended, publish, put_fleets
 from tests.end_to_end.document_client import follow_until
 from tests.end_to_end.installation import LIVE, Installation
@@ -232,3 +237,55 @@ def test_the_client_is_a_package_with_its_types(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     parts = {"__init__.py", "__main__.py", "copy.py", "state.py", "py.typed"}
     assert {f"rollgrid_feed/{name}" for name in parts} <= set(ZipFile(wheel).namelist())
+
+
+PAGE = """<!doctype html><title>A page of another site</title>
+<script type="module" src="{site}/feed/rollgrid-grid.js"></script><rollgrid-grid src="{site}" token="{token}"></rollgrid-grid>"""
+
+
+@contextmanager
+def another_site(page: str) -> Iterator[str]:
+    """A web server of somebody else, with one page; its origin."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.browser
+def test_a_page_of_another_site_embeds_a_live_grid(fleet: Installation, site: str) -> None:
+    """Where the link names its origin; elsewhere the grid says that it is refused. A revoked token ends it, and the cells stay."""
+    token = token_of(fleet, "embedded", "--set", WEB, "--origin", "http://127.0.0.1:9")
+    page_of = PAGE.format(site=site, token=token)
+    with another_site(page_of) as named, another_site(page_of) as other, sync_playwright() as playwright:
+        fleet.manage("wallboard_link", "embedded", "--change", "--set", WEB, "--origin", named)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            page = chromium.new_page()
+            page.goto(other)
+            expect(page.get_by_role("status")).to_contain_text("does not name the origin", timeout=20_000)
+            page.goto(named)
+            expect(page.get_by_role("img", name=re.compile(r"^12 instances: \d+ of 1[12] up to date"))).to_be_visible()
+            expect(page.locator("rollgrid-grid i")).to_have_count(12)
+            expect(page.get_by_role("heading")).to_have_text([WEB])
+            expect(page.get_by_role("status")).to_have_text("")
+            fleet.manage("wallboard_link", "embedded", "--revoke")
+            expect(page.get_by_role("status")).to_contain_text("Refused: InvalidToken", timeout=20_000)
+            expect(page.locator("rollgrid-grid i")).to_have_count(12)
+        finally:
+            chromium.close()

@@ -16,7 +16,17 @@ from dashboard.environment import CHECKOUT
 from tests.supervisor.starting import Up, environment
 
 pytestmark = pytest.mark.end_to_end
-BUILT_OF = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "dashboard", "upgrades", "templates", "static")
+BUILT_OF = (
+    "pyproject.toml",
+    "setup.py",
+    "README.md",
+    "LICENSE",
+    "dashboard",
+    "upgrades",
+    "templates",
+    "static",
+    "clients",
+)
 NOT_OF_A_PACKAGE = {"static/.gitkeep", "templates/.gitkeep"}
 
 
