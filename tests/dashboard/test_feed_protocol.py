@@ -18,7 +18,7 @@ def test_the_documents_are_made_from_the_schema() -> None:
         assert (FOLDER / name).read_text() == content, "python -m tests.feed_documents"
 
 
-def test_anybody_may_read_the_documents() -> None:
+def test_the_documents_are_open_without_a_token() -> None:
     for path, name in (("/feed/schema", "schema.json"), ("/feed/asyncapi", "asyncapi.json")):
         answer = Client().get(path)
         assert (answer.status_code, answer.content) == (200, (FOLDER / name).read_bytes())
