@@ -36,6 +36,7 @@ AT_ONCE = 20  # connections being opened
 MARK = b'"health_detail":"'  # followed by the frame's number, eight digits
 PAD = "x" * 870
 DRAIN_SECONDS = 10.0
+SET = "bench/feed"
 Publish = Callable[[int], Awaitable[None]]
 
 
@@ -155,35 +156,43 @@ async def measure(clients: int, port: int, pid: int, request: bytes, publish: Pu
 # --- Rollgrid ---------------------------------------------------------------------------------------------------------
 
 
-def ours(clients: int, running: Running) -> dict[str, float]:
+def a_machine() -> str:
+    """Makes a scale set of one healthy machine. Returns the cookie of somebody who may read its feed."""
     from django.contrib.auth.models import User
     from django.test import Client as Browser
 
     from upgrades.commands.scale_sets import set_model
-    from upgrades.feed.writing import writing
     from upgrades.models import Instance
 
     browser = Browser()
     browser.force_login(User.objects.get(username="admin"))
-    cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in browser.cookies.items())
-    row = set_model("bench/feed", _document(1), datetime.now(UTC)).scale_set
+    row = set_model(SET, _document(1), datetime.now(UTC)).scale_set
     end = time.monotonic() + 60
     while not Instance.objects.filter(scale_set=row, health="healthy").exists():
         if time.monotonic() > end:
             sys.exit("the machine does not become healthy")
         time.sleep(0.1)
+    return "; ".join(f"{name}={morsel.value}" for name, morsel in browser.cookies.items())
 
-    def change(number: int) -> None:
-        with writing(datetime.now(UTC), row.pk) as writer:
-            instance = writer.scale_set.instances.get()
-            instance.health_detail = f"{number:08d}{PAD[:400]}"
-            instance.save(update_fields=["health_detail"])
-            writer.changed(instance)
+
+def written(number: int) -> None:
+    """Changes its row, through the product's own transaction."""
+    from upgrades.feed.writing import writing
+    from upgrades.models import ScaleSet
+
+    with writing(datetime.now(UTC), ScaleSet.objects.get(key=SET).pk) as writer:
+        instance = writer.scale_set.instances.get()
+        instance.health_detail = f"{number:08d}{PAD[:400]}"
+        instance.save(update_fields=["health_detail"])
+        writer.changed(instance)
+
+
+def ours(clients: int, running: Running) -> dict[str, float]:
+    request = request_to(running.port, f"/ws/feed/?sets={SET}", a_machine())
 
     async def publish(number: int) -> None:
-        await asyncio.to_thread(change, number)
+        await asyncio.to_thread(written, number)
 
-    request = request_to(running.port, "/ws/feed/?sets=bench/feed", cookie)
     return uvloop.run(measure(clients, running.port, running.pid_of("daphne"), request, publish))
 
 

@@ -55,7 +55,10 @@ def bundle(entry: str, read: Read) -> str:
 
 
 def entries(modules: Mapping[str, str]) -> list[str]:
-    """Which of these modules (path -> text) no other one imports: pages name them."""
+    """Which of these modules (path -> text) import others and are not imported: pages name them.
+
+    A script that imports nothing stays as it is. It may be no module, whose names would be those of the whole page.
+    """
     imported = {
         _path_from(path, named["path"])
         for path, text in modules.items()
@@ -63,7 +66,7 @@ def entries(modules: Mapping[str, str]) -> list[str]:
         for named in pattern.finditer(text)
         if named["path"]
     }
-    return sorted(modules.keys() - imported)
+    return sorted(path for path in modules.keys() - imported if IMPORT.search(modules[path]))
 
 
 def without_comments(text: str) -> str:

@@ -245,6 +245,8 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
 
     def serverSend(self, content: Any, binary: bool = False) -> None:
         """Send a message. A text goes out as a frame that is made once for all who get it, and at once where nothing waits before it."""
+        if self.state in (self.STATE_CLOSING, self.STATE_CLOSED):
+            return  # nobody reads it any more; Daphne hears of that only later, and would stumble
         if binary or self.state != self.STATE_OPEN or self.send_queue:
             super().serverSend(content, binary)
         else:

@@ -10,7 +10,8 @@ from typing import Any
 from daphne import server as daphne
 from django.urls import get_resolver
 
-# asgi is the first: it takes other programs' variables out of the environment, which models read when they are imported.
+# First asgi, which sets Django up, and takes other programs' variables out of the environment before models read it. Where a loader forks
+# this program, that has been done.
 from dashboard import asgi, channel, environment, event_stream, limits, start_gate, static_files
 from dashboard.relay import MAX_DELTA_BYTES
 from upgrades import measures

@@ -9,7 +9,7 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 from wsgiref.headers import Headers
 
@@ -30,6 +30,7 @@ from upgrades import atomic_files
 log = logging.getLogger(__name__)
 
 MARK = ".made-of"
+OUR_SCRIPTS = "js/"  # Django's own are elsewhere
 # Files of other versions of htmx than the one that is used, and hidden files.
 LEFT_OUT = ("ext", "htmax*", "htmx-4*", ".*")
 # `import ... from "./dom.js";` and `export ... from`. The semicolon tells a statement from the `@import` of a type, which stands in a
@@ -59,8 +60,8 @@ class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
         return stored
 
     def post_process(self, paths: dict[str, tuple[Any, str]], dry_run: bool = False, **options: Any) -> Iterator[Any]:
-        """As it is, with each page's script put together first; the admin's own stay. `paths`: name -> (storage, path) of its source."""
-        modules = {name: _text(*paths[name]) for name in paths if PurePath(name).parent == PurePath("js")}
+        """As it is, with each page's script put together first. `paths`: name -> (storage, path) of its source."""
+        modules = {name: _text(*paths[name]) for name in paths if name.startswith(OUR_SCRIPTS) and name.endswith(".js")}
         for name in bundles.entries(modules):
             (Path(settings.STATIC_ROOT) / name).write_text(bundles.bundle(name, modules.__getitem__))
         put_together = {name: (self, name) for name in bundles.entries(modules)}

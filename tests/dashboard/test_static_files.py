@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import User
+from django.contrib.staticfiles import finders
 from django.test import Client, override_settings
 from django.urls import reverse
 
@@ -87,6 +88,13 @@ def test_every_file_of_a_page_is_cached_for_ever(client: Client) -> None:
         assert answer.headers["cache-control"] == FOR_EVER, address
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "default-src 'self'" in answer.headers["content-security-policy"]
+
+
+def test_only_scripts_of_several_modules_are_put_together(collected: Path) -> None:
+    """Django's own, and one of ours, are no modules: what they declare would be declared for the whole page."""
+    for name in ("admin/js/core.js", "admin/js/calendar.js", "js/theme.js"):
+        assert (collected / name).read_bytes() == Path(str(finders.find(name))).read_bytes(), name
+    assert "module1" in (collected / "js/fleet.js").read_text()
 
 
 @pytest.mark.usefixtures("collected")

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import signal
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -153,6 +154,15 @@ def test_a_program_with_code_that_cannot_be_loaded_starts_by_itself(tmp_path: Pa
 
 
 @pytest.mark.end_to_end
+@pytest.mark.parametrize("module", ["dashboard.server", "dashboard.beat", "dashboard.celery", "dashboard.loader"])
+def test_a_program_can_be_started_without_a_loader(module: str, tmp_path: Path) -> None:
+    """A loader has set Django up for it; by itself it has to do so, before it imports what needs the models."""
+    environment = {**os.environ, "ROLLGRID_HOME": str(tmp_path), "DJANGO_SETTINGS_MODULE": "dashboard.settings"}
+    command = [sys.executable, "-c", f"import importlib; importlib.import_module({module!r})"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
 def test_up_heals_a_program_though_the_loader_was_killed(tmp_path: Path) -> None:
     up = starting.Up(tmp_path / "home", without="nothing")
     try:
