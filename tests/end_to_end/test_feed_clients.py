@@ -17,6 +17,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from django.db import connections
 from playwright.sync_api import expect, sync_playwright
 from rollgrid_feed import Change, FeedCopy, Refused
 
@@ -133,7 +134,11 @@ async def _is(value: bool) -> bool:
 
 
 def _wait_ended(version: str) -> None:
-    wait_until(lambda: have_ended([WEB], version), seconds=SECONDS, what="the upgrade's end")
+    """In a thread of its own, which leaves no connection."""
+    try:
+        wait_until(lambda: have_ended([WEB], version), seconds=SECONDS, what="the upgrade's end")
+    finally:
+        connections[LIVE].close()
 
 
 def test_a_copy_outlives_restarts_gaps_and_streams(fleet: Installation, site: str, token: str) -> None:
@@ -177,6 +182,7 @@ def _answers(up: Installation) -> bool:
 
 def _another_stream(up: Installation) -> None:
     ScaleSet.objects.using(LIVE).filter(key=WEB).update(stream=uuid.uuid4())
+    connections[LIVE].close()
 
 
 def test_a_revoked_token_ends_with_a_clear_error(fleet: Installation, site: str) -> None:
