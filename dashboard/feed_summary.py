@@ -12,15 +12,15 @@ from dashboard.feed import for_viewers
 from dashboard.viewers import Viewer
 from upgrades.core.instants import iso
 from upgrades.core.summary import SummarizedSet, summary, table_row
-from upgrades.models import RollingUpgrade, ScaleSet
+from upgrades.feed import read
+from upgrades.models import RollingUpgrade
 
 MAX_ANNOTATIONS = 500
 PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
 
 
 def _sets(viewer: Viewer) -> list[SummarizedSet]:
-    rows = ScaleSet.objects.order_by("key").values_list("key", "board_row__body", "decision")
-    return [SummarizedSet(*row) for row in rows if viewer.scope.sees(row[0])]
+    return [row for row in read.summarized() if viewer.scope.sees(row.key)]
 
 
 @for_viewers

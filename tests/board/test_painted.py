@@ -24,6 +24,7 @@ from upgrades.core.gauges import policy_of
 from upgrades.core.preview import preview
 from upgrades.core.states import HAS_FAILED, InstanceUpgradeState
 from upgrades.core.steps import StartBatch, Wait, Why
+from upgrades.core.summary import SummarizedSet
 from upgrades.feed import read
 from upgrades.models import ScaleSet
 from upgrades.orchestrator.observe import observe
@@ -236,6 +237,19 @@ def _approval_is_asked_for_waiting_instances(case: Case) -> None:
     assert set(case.page["unapproved"]) == waiting
 
 
+def _who_needs_a_person_is_in_the_summary_too(case: Case) -> None:
+    """/feed/summary and the pages say of the same scale sets that somebody has to look."""
+    sent = case.sent
+    said = SummarizedSet(
+        "fleet/web",
+        sent["board"],
+        sent["scale_set"]["decision"],
+        sent["upgrade"],
+        is_deleting=sent["scale_set"]["deleting"],
+    ).needs_a_person(case.now)
+    assert said == bool(case.page["needs"]), case.page["needs"]
+
+
 HOLDS = (
     _states_are_as_the_rules_see_them,
     _the_legend_counts_the_cells,
@@ -246,4 +260,5 @@ HOLDS = (
     _sentences_are_the_engines,
     _each_held_instance_has_its_reason,
     _approval_is_asked_for_waiting_instances,
+    _who_needs_a_person_is_in_the_summary_too,
 )

@@ -11,6 +11,7 @@ from typing import Any
 from upgrades.core.catalogue import say
 from upgrades.core.ranges import count_in
 from upgrades.core.sentences import Sentence
+from upgrades.core.states import UpgradeKind
 
 FAILED = ("failed", "rolled-back")
 COUNTED = ("total", "eligible", "up_to_date", "current", "opted_out")
@@ -19,11 +20,16 @@ _URGENCY = ("failure", "attention", "waiting")  # fills, the most urgent first
 
 @dataclass(frozen=True, slots=True)
 class SummarizedSet:
-    """A scale set: its `board` and `decision` as the feed has them, null before it is reconciled for the first time."""
+    """A scale set: its `board` and `decision` as the feed has them, null before it is reconciled for the first time.
+
+    `upgrade`: of its latest upgrade at least `kind`, `error` and `record`, as the feed has them; null if there was none.
+    """
 
     key: str
     board: Mapping[str, Any] | None
     decision: Mapping[str, Any] | None
+    upgrade: Mapping[str, Any] | None = None
+    is_deleting: bool = False
 
     @property
     def reasons(self) -> Sequence[Mapping[str, Any]]:
@@ -38,10 +44,30 @@ class SummarizedSet:
         return sum(count_in(self.board["states"].get(state, "")) for state in FAILED) if self.board else 0
 
     def needs_a_person(self, now: datetime) -> bool:
-        """Whether somebody has to look: something failed, a limit is passed, or a reason has lasted too long."""
-        board = self.board or {}
-        is_bad = bool(self.failed or board.get("over_limit") or board.get("left_behind"))
-        return is_bad or any(_has_lasted(reason, now) for reason in self.reasons)
+        """Whether somebody has to look: something failed, a limit is passed, an upgrade stopped, or a reason has lasted too long.
+
+        The pages say the same in more words (static/js/needs.js); tests/board holds the two together.
+        """
+        if self.is_deleting:
+            return False
+        is_over = bool(self.board and self.board["over_limit"])
+        return (
+            bool(self.failed)
+            or is_over
+            or self._has_stopped
+            or any(_has_lasted(reason, now) for reason in self.reasons)
+        )
+
+    @property
+    def _has_stopped(self) -> bool:
+        """Whether the latest upgrade stopped by itself and left something behind."""
+        if not self.board or not self.upgrade or not self.upgrade["error"]:
+            return False
+        counts = (self.upgrade["record"] or {}).get("counts")
+        lacks_extensions = (
+            self.upgrade["kind"] == UpgradeKind.EXTENSIONS and counts and counts["left"] + counts["failed"]
+        )
+        return bool(self.board["left_behind"] or lacks_extensions)
 
 
 def _has_lasted(reason: Mapping[str, Any], now: datetime) -> bool:

@@ -16,8 +16,7 @@ from urllib.parse import unquote, urlsplit
 import paho.mqtt.client as mqtt
 from django.db import Error, connection
 
-from upgrades.core.summary import SummarizedSet
-from upgrades.models import ScaleSet
+from upgrades.feed import read
 from upgrades.mqtt.messages import OFFLINE, ONLINE, availability_topic, messages_of, patterns
 
 READ_SECONDS = 2.0
@@ -62,10 +61,10 @@ class Address:
 def read_messages(prefix: str, now: datetime) -> dict[str, str]:
     """{topic: payload} of all scale sets that have a board. Raises django.db.Error."""
     try:
-        rows = ScaleSet.objects.filter(board_row__isnull=False, deleting=False).order_by("pk")
         found: dict[str, str] = {}
-        for columns in rows.values_list("key", "board_row__body", "decision"):
-            found |= messages_of(prefix, SummarizedSet(*columns), now)
+        for row in read.summarized():
+            if row.board and not row.is_deleting:
+                found |= messages_of(prefix, row, now)
         return found
     except Error:
         connection.close()
