@@ -217,7 +217,8 @@ class Framed:
     """The websocket frame of the text that was sent last, as bytes: the relay sends each text to all of its clients."""
 
     def __init__(self) -> None:
-        self._text, self._frame = "", b""
+        self._text: str | None = None
+        self._frame = b""
 
     def of(self, text: str) -> bytes:
         if text is not self._text:

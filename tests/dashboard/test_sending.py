@@ -49,6 +49,10 @@ def test_a_reader_of_frames_gets_the_text(size: int) -> None:
     assert not reader.buffer
 
 
+def test_an_empty_text_has_a_frame_though_it_is_the_first() -> None:
+    assert channel.Framed().of("") == b"\x81\x00"
+
+
 def test_a_text_for_many_is_framed_once() -> None:
     text = "x" * 1000
     assert channel.FRAMED.of(text) is channel.FRAMED.of(text)
