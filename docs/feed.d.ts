@@ -12,6 +12,14 @@ export type Sentence = {
 export type Numbers = string;
 export type Board = {
   target: string;
+  urgency: number | null;
+  needs: {
+    code: string;
+    face: Face;
+    urgency: number;
+    begins_at: Time;
+    reason: number | null;
+  }[];
   eligible: Numbers;
   up_to_date: Numbers;
   waiting: Numbers;

@@ -68,6 +68,8 @@ export const NO_FIGURES = {
   planned_by: null,
   progress: { up_to_date: 0, of: 0, percent: null },
   ends: null,
+  needs: [],
+  urgency: null,
 };
 
 /**

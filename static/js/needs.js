@@ -1,11 +1,11 @@
-// What needs attention: narrower than "not green". Planned waits, opt-outs and what somebody switched off are quiet. Pure.
+// What needs attention: the needs of the board (docs/feed.md), which come in their order, in words and with ways to the instances. Pure.
 
 import { instancesOf } from "./board.js";
 import { t } from "./catalogue.js";
-import { isOfExtensions } from "./extensions.js";
 import { percentText } from "./format.js";
 import { idsIn } from "./ranges.js";
-import { briefly, keyOf, reasonsIn, sentence, storyOf } from "./reasons.js";
+import { faceOfReason } from "./reason-faces.js";
+import { briefly, keyOf, reasonsIn, sentence } from "./reasons.js";
 import { names } from "./spans.js";
 import { whyStopped } from "./why.js";
 
@@ -16,13 +16,24 @@ import { whyStopped } from "./why.js";
  * A way to the instances: those in these states, or those that the reason with this key holds.
  * @typedef {{ word: string, states: string[], reason?: string }} NeedAct
  *
- * Something that needs attention. `since`: ISO 8601, null where nobody knows.
- * @typedef {{ code: string, fill: string, glyph: string, text: string, since: string | null, acts: NeedAct[] }} Need
+ * Something that needs attention. `since`: ISO 8601, null where nobody knows; `urgency`: the lower, the sooner.
+ * @typedef {{ code: string, fill: string, glyph: string, urgency: number, text: string, since: string | null, acts: NeedAct[] }} Need
+ *
+ * @typedef {Pick<Need, "text" | "since" | "acts">} Told
  */
 
-const ORDER = ["failed", "rolled-back", "quarantined", "unhealthy", "unknown", "held", "pending"];
 const FAILED = ["failed", "rolled-back"];
 const BAD = ["unhealthy", "unknown", "missing", "failed", "rolled-back", "quarantined"];
+
+/**
+ * Those that are no reasons.
+ * @type {Record<string, (board: Board, sum: Summary) => Told>}
+ */
+const TELLERS = {
+  Stopped: stoppedUpgrade,
+  Failed: failedInstances,
+  OverTheLimit: overLimit,
+};
 
 /**
  * What needs attention in one scale set, the worst first.
@@ -32,23 +43,14 @@ const BAD = ["unhealthy", "unknown", "missing", "failed", "rolled-back", "quaran
  * @returns {Need[]}
  */
 export function needsOf(board, sum, now) {
-  if (board.scale_set.deleting) return [];
-  const stop = stoppedUpgrade(board, sum);
-  const found = [
-    stop ?? overLimit(board),
-    stop ? null : failedInstances(board),
-    ...lastingReasons(board, now),
-  ];
-  const list = found.filter((need) => need !== null);
-  return list.sort((a, b) => ORDER.indexOf(a.glyph) - ORDER.indexOf(b.glyph));
+  const begun = (board.figures.needs ?? []).filter(
+    ({ begins_at: at }) => at === null || Date.parse(at) <= now,
+  );
+  return begun.flatMap(({ code, face, urgency, reason: place }) => {
+    const told = place === null ? TELLERS[code]?.(board, sum) : lasting(board, place);
+    return told ? { code, ...faceOfReason({ code, face }), urgency, ...told } : [];
+  });
 }
-
-/**
- * How soon somebody must look, among the needs of all scale sets: the lower, the sooner. A failure comes before all else.
- * @param {Pick<Need, "fill" | "glyph">} need
- */
-export const urgencyOf = ({ fill, glyph }) =>
-  (fill === "failure" ? 0 : ORDER.length) + ORDER.indexOf(glyph);
 
 /** @param {number} count */
 const seeWord = (count) => t("reason.see", { count });
@@ -70,31 +72,17 @@ const see = (count, states) => (count ? [{ word: seeWord(count), states }] : [])
  * An upgrade that stopped by itself and left something behind. What is unhealthy now belongs to the same story.
  * @param {Board} board
  * @param {Summary} sum
- * @returns {Need | null}
+ * @returns {Told}
  */
 function stoppedUpgrade(board, sum) {
-  const { upgrade, figures } = board;
-  if (!upgrade?.error || !(figures.left_behind || lacksExtensions(upgrade))) return null;
-  const bad = BAD.reduce((all, state) => all + (sum.counts[state] ?? 0), 0);
-  const says = [whyStopped(upgrade), nextTry(board), unhealthyNow(figures.unhealthy)];
-  const text = says.filter(Boolean).join(" ");
+  const { upgrade, figures } = board,
+    bad = BAD.reduce((all, state) => all + (sum.counts[state] ?? 0), 0);
+  const says = [upgrade && whyStopped(upgrade), nextTry(board), unhealthyNow(figures.unhealthy)];
   return {
-    code: "Stopped",
-    fill: "failure",
-    glyph: "failed",
-    text,
-    since: upgrade.ended_at,
+    text: says.filter(Boolean).join(" "),
+    since: upgrade?.ended_at ?? null,
     acts: see(bad, present(sum, BAD)),
   };
-}
-
-/**
- * Extensions come with another upgrade only: until there is one it is as the record says.
- * @param {Feed.Upgrade} upgrade
- */
-function lacksExtensions(upgrade) {
-  const counts = isOfExtensions(upgrade) ? upgrade.record?.counts : undefined;
-  return counts !== undefined && counts.left + counts.failed > 0;
 }
 
 /**
@@ -113,17 +101,13 @@ const unhealthyNow = ({ count, of, percent }) =>
 /**
  * Instances on which the last upgrade failed.
  * @param {Board} board
- * @returns {Need | null}
+ * @returns {Told}
  */
 function failedInstances({ instances }) {
   const list = instances.filter(({ state }) => FAILED.includes(state));
-  if (!list.length) return null;
-  const [{ failed_version: version }] = list,
+  const version = list[0]?.failed_version ?? "",
     states = [...new Set(list.map(({ state }) => state))];
   return {
-    code: "Failed",
-    fill: "failure",
-    glyph: "failed",
     text: t("needs.failed", { count: list.length, version, names: names(list) }),
     since: first(list.map(({ member }) => member?.ended_at)),
     acts: see(list.length, states),
@@ -133,18 +117,14 @@ function failedInstances({ instances }) {
 /**
  * More are unhealthy than the policy allows.
  * @param {Board} board
- * @returns {Need | null}
+ * @returns {Told}
  */
 function overLimit(board) {
   const { unhealthy, over_limit: over } = board.figures;
-  if (!over) return null;
   const reason = reasonsIn(board).find(({ gauge }) => gauge === "unhealthy");
   const ill = instancesOf(board, idsIn(unhealthy.instances));
   return {
-    code: "OverTheLimit",
-    fill: "attention",
-    glyph: "unhealthy",
-    text: (reason ?? over).text,
+    text: (reason ?? over)?.text ?? "",
     since: first(ill.map(({ health_began_at }) => health_began_at)),
     acts: reason ? way(reason) : see(unhealthy.count, BAD),
   };
@@ -157,17 +137,14 @@ function overLimit(board) {
 const first = (moments) => moments.filter((at) => typeof at === "string").sort()[0] ?? null;
 
 /**
- * The reasons that nothing but a person ends. Pauses, opt-outs, what is switched off and a stop of the fleet are meant so.
+ * A reason that has lasted so long that somebody has to act.
  * @param {Board} board
- * @param {number} now in ms
- * @returns {Need[]}
+ * @param {number} place among the reasons of the decision
+ * @returns {Told | null}
  */
-function lastingReasons(board, now) {
-  const list = reasonsIn(board).filter(({ needs_person_after: seconds, since }) => {
-    if (typeof seconds !== "number") return false;
-    return seconds === 0 || now - Date.parse(since) >= seconds * 1000;
-  });
-  return list.map((reason) => ({ ...storyOf(reason, board), acts: way(reason) }));
+function lasting(board, place) {
+  const reason = reasonsIn(board)[place];
+  return reason ? { text: sentence(reason.text), since: reason.since, acts: way(reason) } : null;
 }
 
 /**

@@ -1,8 +1,6 @@
 // Which scale sets a wall shows, and in which order: those that need to be looked at, in turn; where there is none, the whole fleet. Pure.
 
-import { runs } from "./board.js";
 import { byName } from "./format.js";
-import { urgencyOf } from "./needs.js";
 
 /**
  * @import { Counted } from "./fleet-counts.js"
@@ -11,20 +9,11 @@ import { urgencyOf } from "./needs.js";
  * @typedef {{ key: string, since: number }} Turn
  */
 
-/** No class of urgency is that low. */
-const NOTHING = 1000;
-const RUNS = 500,
-  HELD = 400;
-
 /**
- * The lower, the sooner somebody must look: a failure, what else needs a person, what is held, what runs; NOTHING for the rest.
- * @param {Counted} entry
+ * The lower, the sooner somebody must look; null where all is calm.
+ * @param {Pick<Counted, "needs" | "board">} entry
  */
-function placeOf({ needs, board, sum }) {
-  if (needs.length) return Math.min(...needs.map(urgencyOf));
-  if (sum.counts.held) return HELD;
-  return runs(board) || sum.moving ? RUNS : NOTHING;
-}
+export const urgencyOf = ({ needs, board }) => needs[0]?.urgency ?? board.figures.urgency ?? null;
 
 /**
  * Those that are to be looked at, the worst first.
@@ -32,10 +21,12 @@ function placeOf({ needs, board, sum }) {
  * @returns {Counted[]}
  */
 export function worstFirst(fleet) {
-  const placed = [...fleet].map((entry) => ({ entry, place: placeOf(entry) }));
-  return placed
-    .filter(({ place }) => place < NOTHING)
-    .sort((a, b) => a.place - b.place || byName(a.entry.board.key, b.entry.board.key))
+  return [...fleet]
+    .flatMap((entry) => {
+      const urgency = urgencyOf(entry);
+      return urgency === null ? [] : { entry, urgency };
+    })
+    .sort((a, b) => a.urgency - b.urgency || byName(a.entry.board.key, b.entry.board.key))
     .map(({ entry }) => entry);
 }
 

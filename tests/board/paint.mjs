@@ -20,6 +20,7 @@ const [
 const { idsIn } = await page("ranges");
 const { unapproved } = await page("approval");
 const steps = await page("steps");
+const { urgencyOf } = await page("wall-shown");
 
 /** As a person reads it. */
 const plain = (markup) =>
@@ -53,7 +54,8 @@ function painted({ body, now }) {
       succeeded: countIn(one, "succeeded"),
     })),
     reasons: why.reasonsOf(board).map(({ code, text }) => ({ code, text })),
-    needs: needsOf(board, sum, now).map(({ code, text }) => ({ code, text })),
+    needs: needsOf(board, sum, now).map(({ code, text, urgency }) => ({ code, text, urgency })),
+    urgency: urgencyOf({ board, needs: needsOf(board, sum, now) }),
     says: Object.fromEntries(instances.map((one) => [one.id, why.whyInstance(one, board)])),
     held: Object.fromEntries(
       instances.map((one) => [one.id, why.whyNotNow(one, board).map(({ code }) => code)]),

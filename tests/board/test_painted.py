@@ -21,10 +21,12 @@ from upgrades.core import batches, health, reasons
 from upgrades.core.decide import decide
 from upgrades.core.facts import Facts
 from upgrades.core.gauges import policy_of
+from upgrades.core.needs import has_begun
 from upgrades.core.preview import preview
+from upgrades.core.reason_kinds import KINDS
 from upgrades.core.states import HAS_FAILED, InstanceUpgradeState
 from upgrades.core.steps import StartBatch, Wait, Why
-from upgrades.core.summary import SummarizedSet
+from upgrades.core.summary import SummarizedSet, summary
 from upgrades.feed import read
 from upgrades.models import ScaleSet
 from upgrades.orchestrator.observe import observe
@@ -237,17 +239,57 @@ def _approval_is_asked_for_waiting_instances(case: Case) -> None:
     assert set(case.page["unapproved"]) == waiting
 
 
-def _who_needs_a_person_is_in_the_summary_too(case: Case) -> None:
-    """/feed/summary and the pages say of the same scale sets that somebody has to look."""
-    sent = case.sent
-    said = SummarizedSet(
-        "fleet/web",
-        sent["board"],
-        sent["scale_set"]["decision"],
-        sent["upgrade"],
-        is_deleting=sent["scale_set"]["deleting"],
-    ).needs_a_person(case.now)
-    assert said == bool(case.page["needs"]), case.page["needs"]
+def _what_needs_a_person_is_what_the_engine_says(case: Case) -> None:
+    """Anew of the rows of this moment, in the summary and on the pages: the same needs, in the same order."""
+    sent, needs = case.sent, case.page["needs"]
+    said = SummarizedSet("fleet/web", sent["board"], sent["scale_set"]["decision"])
+    told = [need for need in sent["board"]["needs"] if has_begun(need, case.now)]
+    assert [(need["code"], need["urgency"]) for need in told] == [(need["code"], need["urgency"]) for need in needs]
+    assert [need["urgency"] for need in needs] == sorted(need["urgency"] for need in needs)
+    assert said.needs_a_person(case.now) == bool(needs), needs
+    assert said.urgency(case.now) == case.page["urgency"]
+    assert all(need["text"] for need in needs)
+    _needs_are_in_the_facts(case, {need["code"] for need in needs})
+
+
+def _needs_are_in_the_facts(case: Case, codes: set[str]) -> None:
+    """Nobody is needed without what is wrong, and what is wrong needs somebody."""
+    facts, states = case.facts, set(case.page["states"].values())
+    if "Stopped" in codes:
+        assert facts.stopped and facts.upgrade is None and not codes & {"Failed", "OverTheLimit"}
+        return
+    assert ("Failed" in codes) == bool(states & {"failed", "rolled-back"})
+    assert ("OverTheLimit" in codes) == (case.sent["board"]["over_limit"] is not None)
+    lasting = {
+        reason.code.value for reason in reasons.reasons(facts, case.now) if KINDS[reason.code].needs_person_after == 0
+    }
+    assert lasting == {code for code in codes if code in KINDS_AT_ONCE}
+
+
+KINDS_AT_ONCE = {code.value for code, kind in KINDS.items() if kind.needs_person_after == 0}
+
+
+def test_the_scale_set_that_needs_a_person_first_is_the_first_everywhere(cases: list[Case]) -> None:
+    """The summary's reason is of the set that a wall shows first, of those that have a reason."""
+    rows = {
+        f"fleet/s{case.seed}": SummarizedSet(
+            f"fleet/s{case.seed}", case.sent["board"], case.sent["scale_set"]["decision"]
+        )
+        for case in cases
+    }
+    now = max(case.now for case in cases)
+    said = summary(rows.values(), now)["reason"]
+    soonest = min(_urgency(row, now) for row in rows.values() if row.reasons)
+    assert _urgency(rows[said["set"]], now) == soonest
+    assert len({_urgency(row, now) for row in rows.values()}) >= 5, "these fleets show too little"
+
+
+def _urgency(row: SummarizedSet, now: datetime) -> int:
+    soon = row.urgency(now)
+    return CALM if soon is None else soon
+
+
+CALM = 1000  # above each urgency
 
 
 HOLDS = (
@@ -260,5 +302,5 @@ HOLDS = (
     _sentences_are_the_engines,
     _each_held_instance_has_its_reason,
     _approval_is_asked_for_waiting_instances,
-    _who_needs_a_person_is_in_the_summary_too,
+    _what_needs_a_person_is_what_the_engine_says,
 )

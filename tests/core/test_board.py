@@ -19,6 +19,7 @@ from upgrades.core.forecast import MAX_PLANNED, forecast, make_forecast, plan_ke
 from upgrades.core.gauges import begins_by_hand
 from upgrades.core.instance_states import InstanceState
 from upgrades.core.instants import iso
+from upgrades.core.needs import needs_of
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
 from upgrades.core.ranges import numbers_in
@@ -83,7 +84,7 @@ def test_the_planned_batches_equal_the_previews(facts: Facts) -> None:
 
 @given(fleets())
 def test_a_board_and_a_record_survive_json_and_are_as_the_schema_says(facts: Facts) -> None:
-    found = board(facts)
+    found = {**board(facts), **needs_of(board(facts), [], facts.stopped)}
     assert json.loads(json.dumps(found)) == found
     delta = {"type": "delta", "set": "a/b", "stream": "", "since": 1, "seq": 2, "at": "", "board": found}
     validator().validate(delta)

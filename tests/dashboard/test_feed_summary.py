@@ -9,7 +9,6 @@ from django.test import Client
 from tests.stories import NOW, a_scale_set, publish
 from upgrades.commands.upgrades import start
 from upgrades.commands.wallboard_links import create_link, revoke_link
-from upgrades.core.summary import SummarizedSet, summary
 from upgrades.models import ScaleSet
 from upgrades.orchestrator.reconcile import reconcile
 
@@ -91,22 +90,3 @@ def test_a_fleet_without_boards_has_a_sentence(ada: Client) -> None:
     a_scale_set(instances=1)
     assert ada.get("/feed/summary").json()["key"] == "Summary.calm"
     assert ada.get("/feed/table").json()[0]["total"] is None
-
-
-def test_a_reason_needs_a_person_when_it_has_lasted() -> None:
-    reason = {
-        "code": "HealthIsStale",
-        "text": "The health is old.",
-        "key": "x",
-        "params": {},
-        "since": NOW.isoformat(),
-        "who": "operator",
-        "remedy": "",
-        "needs_person_after": 15,
-        "face": {"fill": "attention", "glyph": "unknown"},
-    }
-    row = SummarizedSet("fleet/web", None, {"reasons": [reason]})
-    assert summary([row], NOW)["key"] == "Summary.calm"
-    later = summary([row], NOW + timedelta(seconds=15))
-    assert later["sentence"].startswith("1 scale set needs a person")
-    assert later["reason"]["code"] == "HealthIsStale"

@@ -270,18 +270,62 @@ export function figuresOf(states = {}, changes = {}) {
   };
 }
 
+const FIRST = ["failed", "quarantined", "unhealthy", "unknown", "held", "pending"];
+const HELD = 20,
+  RUNS = 30;
+
+/** What needs a person, and how soon, as core/needs.py makes it. */
+function needsIn(figures, { decision, deleting }, upgrade) {
+  const { states } = figures,
+    has = (...codes) => codes.some((code) => states[code]);
+  if (deleting) return { needs: [], urgency: null };
+  const found = [
+    ...resultsIn(figures, upgrade),
+    ...(decision.reasons ?? []).flatMap((reason, place) => lastingIn(reason, place)),
+  ];
+  const moves = figures.batch || has("queued", "upgrading", "verifying", "rolling-back");
+  return {
+    needs: found.sort((a, b) => a.urgency - b.urgency),
+    urgency: has("held") ? HELD : moves ? RUNS : null,
+  };
+}
+
+function aNeed(code, face, changes) {
+  const urgency = face.fill === "failure" ? 0 : 1 + FIRST.indexOf(face.glyph);
+  return { code, face, urgency, begins_at: null, reason: null, ...changes };
+}
+
+function resultsIn({ states, left_behind, over_limit }, upgrade) {
+  const failure = { fill: "failure", glyph: "failed" },
+    counts = (upgrade?.kind === "extensions" && upgrade.record?.counts) || { left: 0, failed: 0 };
+  if (upgrade?.error && (left_behind || counts.left + counts.failed))
+    return [aNeed("Stopped", failure)];
+  return [
+    ...(over_limit ? [aNeed("OverTheLimit", { fill: "attention", glyph: "unhealthy" })] : []),
+    ...(states.failed || states["rolled-back"] ? [aNeed("Failed", failure)] : []),
+  ];
+}
+
+function lastingIn({ code, face, since, needs_person_after: seconds }, reason) {
+  if (typeof seconds !== "number") return [];
+  const at = seconds ? new Date(Date.parse(since) + 1000 * seconds).toISOString() : null;
+  return [aNeed(code, face, { begins_at: at, reason })];
+}
+
 /** The scale set as the page knows it; `figures` are those of the board (by default all are up to date). */
 export function aBoard(instances = 10, { upgrade = null, figures, ...set } = {}) {
   const list =
     typeof instances === "number"
       ? Array.from({ length: instances }, (_, id) => anInstance(id))
       : instances;
-  const board =
+  const scale_set = aScaleSet(set);
+  const said =
     figures === undefined ? figuresOf({ done: list.map((one) => one.id).join() }) : figures;
+  const board = said && { ...said, ...needsIn(said, scale_set, upgrade) };
   const body = {
     stream: "s",
     seq: 1,
-    scale_set: aScaleSet(set),
+    scale_set,
     upgrade,
     board,
     instances: Object.fromEntries(list.map((one) => [one.id, one])),

@@ -265,6 +265,14 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class StoppedUpgrade:
+    """The latest upgrade of a scale set, where an error has ended it. `left`: how many instances it failed on or did not take."""
+
+    kind: UpgradeKind
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class Withdrawal:
     """Why a published version was withdrawn, and `by` whom. A withdrawn version is never chosen again."""
 
@@ -339,6 +347,7 @@ class Facts:
     obstacle_says: str = ""
     upgrade: Upgrade | None = None
     last_attempt: Attempt | None = None
+    stopped: StoppedUpgrade | None = None
     target_results: VersionResults = VersionResults()
     newest_good: ImageReference | None = None
     pinned_to: str = ""

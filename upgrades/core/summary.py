@@ -5,30 +5,25 @@ Nothing is counted anew here: each number is a board's (core/board.py), or the s
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from upgrades.core.catalogue import say
+from upgrades.core.needs import FAILED, has_begun, rank_of, urgency
 from upgrades.core.ranges import count_in
 from upgrades.core.sentences import Sentence
-from upgrades.core.states import UpgradeKind
 
-FAILED = ("failed", "rolled-back")
 COUNTED = ("total", "eligible", "up_to_date", "current", "opted_out")
-_URGENCY = ("failure", "attention", "waiting")  # fills, the most urgent first
+_CALM = 1000  # above each urgency
 
 
 @dataclass(frozen=True, slots=True)
 class SummarizedSet:
-    """A scale set: its `board` and `decision` as the feed has them, null before it is reconciled for the first time.
-
-    `upgrade`: of its latest upgrade at least `kind`, `error` and `record`, as the feed has them; null if there was none.
-    """
+    """A scale set: its `board` and `decision` as the feed has them, null before it is reconciled for the first time."""
 
     key: str
     board: Mapping[str, Any] | None
     decision: Mapping[str, Any] | None
-    upgrade: Mapping[str, Any] | None = None
     is_deleting: bool = False
 
     @property
@@ -44,35 +39,12 @@ class SummarizedSet:
         return sum(count_in(self.board["states"].get(state, "")) for state in FAILED) if self.board else 0
 
     def needs_a_person(self, now: datetime) -> bool:
-        """Whether somebody has to look: something failed, a limit is passed, an upgrade stopped, or a reason has lasted too long.
+        """Whether somebody has to look: something failed, a limit is passed, an upgrade stopped, or a reason has lasted too long."""
+        return any(has_begun(need, now) for need in (self.board or {}).get("needs", ()))
 
-        The pages say the same in more words (static/js/needs.js); tests/board holds the two together.
-        """
-        if self.is_deleting:
-            return False
-        is_over = bool(self.board and self.board["over_limit"])
-        return (
-            bool(self.failed)
-            or is_over
-            or self._has_stopped
-            or any(_has_lasted(reason, now) for reason in self.reasons)
-        )
-
-    @property
-    def _has_stopped(self) -> bool:
-        """Whether the latest upgrade stopped by itself and left something behind."""
-        if not self.board or not self.upgrade or not self.upgrade["error"]:
-            return False
-        counts = (self.upgrade["record"] or {}).get("counts")
-        lacks_extensions = (
-            self.upgrade["kind"] == UpgradeKind.EXTENSIONS and counts and counts["left"] + counts["failed"]
-        )
-        return bool(self.board["left_behind"] or lacks_extensions)
-
-
-def _has_lasted(reason: Mapping[str, Any], now: datetime) -> bool:
-    after, since = reason["needs_person_after"], reason["since"]
-    return after is not None and bool(since) and datetime.fromisoformat(since) + timedelta(seconds=after) <= now
+    def urgency(self, now: datetime) -> int | None:
+        """How soon somebody has to look, the lower the sooner; None where it is calm."""
+        return urgency(self.board, now) if self.board else None
 
 
 def summary(sets: Iterable[SummarizedSet], now: datetime) -> dict[str, Any]:
@@ -113,20 +85,20 @@ def _sentence(sets: Mapping[str, int], counts: Mapping[str, int]) -> Sentence:
 
 
 def _worst(sets: Iterable[SummarizedSet], now: datetime) -> dict[str, Any] | None:
-    """The first reason of the scale set that needs a person soonest; null where none has any."""
+    """The first reason of the scale set that is the most urgent of those that have any; null where none has."""
     found = [(row, row.reasons[0]) for row in sets if row.reasons]
     if not found:
         return None
-    row, reason = min(found, key=lambda pair: (not pair[0].needs_a_person(now), _urgency(pair[1])))
+    row, reason = min(found, key=lambda pair: _place(pair[0], pair[1], now))
     return {
         "set": row.key,
         **{name: reason[name] for name in ("code", "text", "key", "params", "since", "who", "remedy")},
     }
 
 
-def _urgency(reason: Mapping[str, Any]) -> int:
-    fill = reason["face"]["fill"]
-    return _URGENCY.index(fill) if fill in _URGENCY else len(_URGENCY)
+def _place(row: SummarizedSet, reason: Mapping[str, Any], now: datetime) -> tuple[int, int]:
+    soon = row.urgency(now)
+    return (_CALM if soon is None else soon), rank_of(reason["code"])
 
 
 def _last_end(upgrading: Iterable[SummarizedSet]) -> Mapping[str, Any] | None:
@@ -154,6 +126,7 @@ def table_row(row: SummarizedSet, now: datetime) -> dict[str, Any]:
         "batches": batch.get("of"),
         "step": batch.get("step", ""),
         "needs_a_person": row.needs_a_person(now),
+        "urgency": row.urgency(now),
         "reason": reason.get("code", ""),
         "reason_text": reason.get("text", ""),
         "reason_since": reason.get("since"),

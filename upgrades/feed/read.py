@@ -6,11 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
 
 from upgrades.core.summary import SummarizedSet
 from upgrades.feed import shapes
-from upgrades.models import Event, Instance, RollingUpgrade, ScaleSet
+from upgrades.models import Event, Instance, ScaleSet
 from upgrades.models.board import board_of
 from upgrades.models.prepared import Prepared
 from upgrades.models.rolling_upgrade import latest_upgrade
@@ -59,16 +58,9 @@ def body(row: ScaleSet) -> dict[str, Any]:
 
 def summarized() -> Iterator[SummarizedSet]:
     """All scale sets by their keys, with what a summary is made of: one query, which reads no instances."""
-    rows = ScaleSet.objects.annotate(
-        **{f"latest_{name}": Subquery(_LATEST_OF_EACH.values(name)[:1]) for name in ("kind", "error", "record")}
-    )
-    columns = ("key", "board_row__body", "decision", "deleting", "latest_kind", "latest_error", "latest_record")
-    for key, board, decision, is_deleting, kind, error, record in rows.order_by("key").values_list(*columns):
-        upgrade = {"kind": kind, "error": error, "record": record} if kind else None
-        yield SummarizedSet(key, board, decision, upgrade, is_deleting)
-
-
-_LATEST_OF_EACH = RollingUpgrade.objects.filter(scale_set=OuterRef("pk"))  # the latest comes first
+    columns = ("key", "board_row__body", "decision", "deleting")
+    for row in ScaleSet.objects.order_by("key").values_list(*columns):
+        yield SummarizedSet(*row)
 
 
 def since(scale_set_id: int, seq: int, max_events: int | None = None) -> list[Event]:

@@ -1,13 +1,16 @@
 """Boards of scale sets: computed when a reconcile ends in a wait, written only where they differ from the stored ones."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
+from upgrades.core.board import Board as BoardBody
 from upgrades.core.board import board_of
 from upgrades.core.facts import Facts
 from upgrades.core.forecast import Forecast, forecast, no_forecast, plan_key
+from upgrades.core.needs import Needs, needs_of
 from upgrades.core.states import UpgradeKind
 from upgrades.models import Board, ScaleSet, bulk
 from upgrades.models.prepared import Prepared
@@ -36,14 +39,21 @@ class BoardUpdate:
         return self.is_new or self.before is None or self.before.forecast != self.forecast
 
 
-def board_update(row: ScaleSet, facts: Facts, decision: str, now: datetime) -> BoardUpdate:
-    """Compute the board. `decision`: the code of what was decided on these facts."""
+def board_update(row: ScaleSet, facts: Facts, decision: Mapping[str, Any], now: datetime) -> BoardUpdate:
+    """Compute the board. `decision`: what was decided on these facts, as it is stored."""
     before = _BOARD.first(row.pk)
     kind = facts.upgrade.kind if facts.upgrade else UpgradeKind.IMAGE
     kept = cast(Forecast, before.forecast) if before else None
     found = _forecast(row, facts, now, kept, kind)
-    body = board_of(facts, now, decision, found, cast(Any, before.body) if before else None)
-    return BoardUpdate(before, {**body}, {**found})
+    body = board_of(facts, now, decision["code"], found, cast(Any, before.body) if before else None)
+    return BoardUpdate(before, {**body, **_needs(row, facts, body, decision)}, {**found})
+
+
+def _needs(row: ScaleSet, facts: Facts, body: BoardBody, decision: Mapping[str, Any]) -> Needs:
+    """What is being deleted needs nobody."""
+    if row.deleting:
+        return Needs(needs=[], urgency=None)
+    return needs_of(body, decision["reasons"], facts.stopped)
 
 
 def _forecast(row: ScaleSet, facts: Facts, now: datetime, kept: Forecast | None, kind: UpgradeKind) -> Forecast:

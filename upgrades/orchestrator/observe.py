@@ -21,6 +21,7 @@ from upgrades.core.facts import (
     Hold,
     ImageReference,
     InstanceUpgradeFacts,
+    StoppedUpgrade,
     Upgrade,
     VersionResults,
 )
@@ -97,6 +98,7 @@ def observe(scale_set_id: int, now: datetime, cache: RowCache | None = None) -> 
         fleet_stop=_hold(in_force_of(stops, now)),
         upgrade=_upgrade(running, rows.members.values(), stops, now) if running else None,
         last_attempt=None if running else _last_attempt(row, last_upgrade),
+        stopped=_stopped(last_upgrade) if last_upgrade else None,
         target_results=_target_results(running, latest, results_by_version),
         newest_good=_newest_good(row, latest, catalogue, results_by_version),
         pinned_to="" if row.image_version == LATEST else row.image_version,
@@ -214,6 +216,14 @@ def _last_attempt(row: ScaleSet, latest: RollingUpgrade | None) -> Attempt | Non
     if latest and latest.kind != UpgradeKind.IMAGE:
         latest = row.upgrades.filter(kind=UpgradeKind.IMAGE).first()
     return _attempt(latest) if latest else None
+
+
+def _stopped(latest: RollingUpgrade) -> StoppedUpgrade | None:
+    """Upgrades that ended before records were kept have left nothing that is known."""
+    if latest.ended_at is None or not latest.error:
+        return None
+    counts = (latest.record or {}).get("counts", {})
+    return StoppedUpgrade(UpgradeKind(latest.kind), counts.get("left", 0) + counts.get("failed", 0))
 
 
 def touched_instance_upgrades(upgrade: RollingUpgrade | OuterRef) -> QuerySet[InstanceUpgrade]:

@@ -185,7 +185,7 @@ class _StoredWait:
 def _wait_to_store(row: ScaleSet, facts: Facts, step: Wait, now: datetime) -> _StoredWait:
     """Make what is stored for this wait. While there is outside work it is short, so that a dead worker's work is claimed again soon."""
     decision = _decision(row, facts, step, now)
-    update = board_update(row, facts, decision["code"], now)
+    update = board_update(row, facts, decision, now)
     max_wait = WORK_POLL_INTERVAL if _ANY_WORK_ITEM.rows(row.pk) else RESYNC_INTERVAL
     return _StoredWait(decision, update, min([step.until, now + max_wait, *_ends_of_waits(facts, now)]))
 
