@@ -11,7 +11,7 @@ import kombu
 from celery import Celery
 from celery.app.amqp import AMQP
 from celery.exceptions import SecurityWarning
-from celery.signals import beat_init, celeryd_init, setup_logging, task_postrun, worker_init
+from celery.signals import beat_init, celeryd_init, setup_logging, task_postrun, worker_init, worker_shutting_down
 from kombu.exceptions import KombuError, OperationalError
 from redis import RedisError
 
@@ -77,6 +77,13 @@ def start_reconciling(**_: object) -> None:
 
     measures.begin()
     tasks.start_reconciling()
+
+
+@worker_shutting_down.connect
+def end_work_soon(**_: object) -> None:
+    from upgrades import tasks  # once Django is set up
+
+    tasks.end_work_soon()
 
 
 @worker_init.connect

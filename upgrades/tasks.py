@@ -22,11 +22,13 @@ from upgrades.orchestrator import work as work_items
 from upgrades.orchestrator.opt_outs import end_expired_fleet_stop
 from upgrades.orchestrator.outcomes import VERDICT_SECONDS
 from upgrades.orchestrator.row_cache import RowCache
+from upgrades.orchestrator.thread_use import ThreadUse
 from upgrades.orchestrator.wakes import Reconciler
 from upgrades.outages import is_database_away
 
 log = logging.getLogger(__name__)
 GATHER_SECONDS = 0.09  # from an outcome to reconciling: others may follow within it, and are seen too
+MAX_GOING_ON = 24  # threads that stay with their work items; the others of WORKER_COMMAND are for what comes meanwhile
 PURGE_REST_SECONDS = 0.2  # between two calls: a writer that waits for SQLite tries again each tenth of a second
 P = ParamSpec("P")
 
@@ -74,6 +76,7 @@ def reconcile_now(scale_set_id: int) -> None:
 RECONCILER = Reconciler(reconcile_now)  # started in workers only
 ROW_CACHE = RowCache()
 WAKE_QUEUE = WakeQueue()
+THREAD_USE = ThreadUse()
 
 
 @shared_task(name="upgrades.tasks.advance")
@@ -97,13 +100,20 @@ def wake(*scale_set_ids: int, queue: str | None = None) -> None:
 def start_reconciling() -> None:
     """In a worker, begin to reconcile the scale sets that are woken, here or by another process."""
     RECONCILER.start()
+    THREAD_USE.allow(MAX_GOING_ON)
     threading.Thread(target=WAKE_QUEUE.follow, args=(RECONCILER.wake,), name="wakes", daemon=True).start()
+
+
+def end_work_soon() -> None:
+    """In a worker that is told to stop, let no work item keep its thread: the task that follows is another worker's."""
+    THREAD_USE.allow(0)
 
 
 @shared_task(name="upgrades.tasks.work")
 @log_database_errors
 def work(work_item_id: int, claim_number: int) -> None:
-    result = work_items.work(work_item_id, claim_number, timezone.now, _follow_outcomes)
+    with THREAD_USE:
+        result = work_items.work(work_item_id, claim_number, timezone.now, _follow_outcomes, THREAD_USE.may_go_on)
     if result is not None and result.claim_number is not None:
         send(work, work_item_id, result.claim_number)
 

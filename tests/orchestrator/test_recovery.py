@@ -26,10 +26,11 @@ from upgrades.orchestrator.operations import operations_of
 from upgrades.orchestrator.outcomes import mark_begun
 from upgrades.orchestrator.reconcile import WorkClaim, reconcile
 from upgrades.orchestrator.record import record
+from upgrades.orchestrator.thread_use import ThreadUse
 from upgrades.orchestrator.work import WORK_LEASE, WorkResult, work
 from upgrades.prober import probe_targets, write_back
 from upgrades.prober.write_back import Verdict
-from upgrades.providers.base import Progress, ProviderError
+from upgrades.providers.base import Operation, Outcome, Progress, ProviderError
 from upgrades.providers.simulated.client import SimulatedProvider
 
 PAST, FUTURE = -timedelta(seconds=1), timedelta(hours=1)
@@ -338,3 +339,92 @@ def test_outcomes_are_written_although_the_provider_says_no_more(
     monkeypatch.setattr(SimulatedProvider, "poll", only_once)
     work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda *_: None)
     assert Instance.objects.exclude(operation_id=None).count() == there - 1
+
+
+@pytest.fixture
+def slow_swaps(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Attempts are over at once, and only the third poll tells any outcome. What was begun, by call."""
+    monkeypatch.setattr(working, "ATTEMPT_SECONDS", 0.001)
+    begin, poll = SimulatedProvider.begin, SimulatedProvider.poll
+    begun, polls = list[list[str]](), list[int]()
+
+    async def noted(self: SimulatedProvider, operations: Sequence[Operation]) -> Any:
+        begun.append([operation.id for operation in operations])
+        return await begin(self, operations)
+
+    async def late(self: SimulatedProvider, ids: Sequence[str], *, wait_seconds: float = 0) -> Any:
+        polls.append(1)
+        found = await poll(self, ids, wait_seconds=wait_seconds)
+        return found if len(polls) > 2 else dict.fromkeys(found, Outcome(Progress.RUNNING))
+
+    monkeypatch.setattr(SimulatedProvider, "begin", noted)
+    monkeypatch.setattr(SimulatedProvider, "poll", late)
+    return begun
+
+
+def test_a_task_stays_with_its_work_while_nobody_waits_for_its_thread(
+    upgrading: tuple[Fleet, list[WorkClaim]], slow_swaps: list[list[str]]
+) -> None:
+    fleet, (claim,) = upgrading
+    result = work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda *_: None, lambda: True)
+    assert result == WorkResult(fleet.id, None)
+    assert fleet.work_items == [] and len(slow_swaps) == 1
+
+
+def test_a_task_leaves_its_thread_to_others_after_one_attempt(
+    upgrading: tuple[Fleet, list[WorkClaim]], slow_swaps: list[list[str]]
+) -> None:
+    fleet, (claim,) = upgrading
+    first = work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda *_: None)
+    assert first and first.claim_number is not None
+    work(claim.work_item_id, first.claim_number, lambda: fleet.now, lambda *_: None, lambda: True)
+    assert fleet.work_items == [] and slow_swaps[0] == slow_swaps[1]
+
+
+def test_a_task_does_not_go_on_with_work_that_another_has_taken(
+    upgrading: tuple[Fleet, list[WorkClaim]], slow_swaps: list[list[str]]
+) -> None:
+    fleet, (claim,) = upgrading
+
+    def take() -> bool:
+        lapse(fleet)
+        return bool(fleet.reconcile())
+
+    result = work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda *_: None, take)
+    assert result == WorkResult(fleet.id, None)
+    (left,) = fleet.work_items
+    assert left.attempts == 1
+
+
+def test_what_was_refused_for_now_is_begun_again_by_another_task(
+    upgrading: tuple[Fleet, list[WorkClaim]], slow_swaps: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet, (claim,) = upgrading
+    begin = SimulatedProvider.begin
+
+    async def refuse_one(self: SimulatedProvider, operations: Sequence[Operation]) -> Any:
+        first, *others = operations
+        await begin(self, others)
+        return {first.id: ProviderError("Busy", "not now", permanent=False)}
+
+    async def running(self: SimulatedProvider, ids: Sequence[str], *, wait_seconds: float = 0) -> Any:
+        return dict.fromkeys(ids, Outcome(Progress.RUNNING))
+
+    monkeypatch.setattr(SimulatedProvider, "begin", refuse_one)
+    monkeypatch.setattr(SimulatedProvider, "poll", running)
+    result = work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda *_: None, lambda: True)
+    assert result and result.claim_number is not None
+    assert fleet.work_items[0].attempts == 1
+
+
+def test_threads_go_on_only_while_some_are_free() -> None:
+    use = ThreadUse()
+    with use:
+        assert not use.may_go_on()
+        use.allow(1)
+        assert use.may_go_on()
+        with use:
+            assert not use.may_go_on()
+        assert use.may_go_on()
+        use.allow(0)
+        assert not use.may_go_on()

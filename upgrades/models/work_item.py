@@ -11,7 +11,7 @@ class WorkItem(models.Model):
     `worked_until` is the lease, renewed each second by the task that works on it; once it lapses `reconcile` claims the work item again.
     `claim_number` goes up with each claim and each start of a task, so that of two deliveries of one message only the first works.
     `begun_until`: until when a call that begins its operations may still arrive at a cloud that cannot be asked about it; empty where none
-    was sent. `attempts` counts the starts, each of about three seconds: they measure how long it is worked on without any clock.
+    was sent. `attempts` counts spans of about three seconds in which it is worked on: so its time is measured without any clock.
     """
 
     scale_set = models.ForeignKey(ScaleSet, on_delete=models.CASCADE, related_name="work_items")

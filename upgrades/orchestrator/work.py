@@ -37,7 +37,8 @@ from upgrades.providers.base import (
 
 WORK_LEASE = timedelta(seconds=3)
 FENCE = timedelta(seconds=FENCE_SECONDS)
-ATTEMPT_SECONDS = 3.0  # then other work items have their turn, because the worker has few threads
+ATTEMPT_SECONDS = 3.0  # then other work items have their turn where they wait for a thread
+MAX_ATTEMPTS_AT_ONCE = 20  # by one task: what it has read, such as the location's settings, is a minute old at most
 ROUND_SECONDS = 0.8  # of one poll; below a second, since the lease is renewed between polls
 # How long the first outcome of a poll waits for others to be written with it. A step may be 0.1 s late.
 GATHER_SECONDS = 0.09
@@ -48,6 +49,7 @@ TIMEOUT_CODE, EXTENSIONS_TIMEOUT_CODE = "OSProvisioningTimedOut", "VMExtensionPr
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 OnChange = Callable[[int, bool], None]
+MayGoOn = Callable[[], bool]
 Answer = TypeVar("Answer")
 
 
@@ -63,11 +65,14 @@ class WorkResult:
     claim_number: int | None
 
 
-def work(work_item_id: int, claim_number: int, now: Clock, on_change: OnChange) -> WorkResult | None:
+def work(
+    work_item_id: int, claim_number: int, now: Clock, on_change: OnChange, may_go_on: MayGoOn = lambda: False
+) -> WorkResult | None:
     """Work on a work item for one attempt. Returns None where another task has taken the work item, or it is done.
 
     `on_change(scale set id, awaits verdicts)`: called after each commit. It must have the scale set reconciled soon; where verdicts are
     awaited, when these come.
+    `may_go_on()`: whether nobody waits for this thread. Then the next attempts follow here, which is cheaper than by another task.
     """
     work_item = _take_up(work_item_id, claim_number)
     if work_item is None:
@@ -81,7 +86,7 @@ def work(work_item_id: int, claim_number: int, now: Clock, on_change: OnChange) 
         return WorkResult(work_item.scale_set_id, None)
     mark_begun(work_item, now())
     with asyncio.Runner() as runner:
-        attempt = _Attempt(work_item, runner, provider, now, on_change)
+        attempt = _Attempt(work_item, runner, provider, now, on_change, may_go_on)
         try:
             return attempt.run()
         finally:
@@ -117,6 +122,12 @@ _RENEW = PreparedUpdate(
         {"worked_until": clock.in_time(WORK_LEASE)},
     )
 )
+_GO_ON = PreparedUpdate(
+    lambda pk, claim_number: (
+        WorkItem.objects.filter(pk=pk, claim_number=claim_number),
+        {"worked_until": clock.in_time(WORK_LEASE), "attempts": clock.next_number("attempts")},
+    )
+)
 _WAS_BEGUN = Prepared(lambda pk: WorkItem.objects.filter(pk=pk).exclude(begun_until=None))
 # Not before the time that was noted the last time.
 _NOTE_BEGUN = PreparedUpdate(
@@ -134,32 +145,53 @@ def _timeout_code(kind: OperationKind) -> str:
 
 @dataclass(slots=True)
 class _Attempt:
-    """One attempt at one work item, by one task."""
+    """One attempt at one work item, by one task; or several, where nobody waits for its thread.
+
+    `is_begun`: whether the provider has taken all operations. What it has refused for now is begun again by another task.
+    """
 
     work_item: WorkItem
     runner: asyncio.Runner
     provider: Provider
     now: Clock
     on_change: OnChange
+    may_go_on: MayGoOn
+    is_begun: bool = True
     renewed_at: float = float("-inf")  # by time.monotonic
 
     def run(self) -> WorkResult:
         operations = operations_of(self.work_item)
-        end = time.monotonic() + ATTEMPT_SECONDS
         # Checked last, right before anything is begun: if this task was delayed, another may have taken the work item.
         if not self._renew():
             return WorkResult(self.work_item.scale_set_id, None)
         try:
-            left = self._begin(operations)
-            while left and time.monotonic() < end and self._is_held():
-                left = self._poll(left)
+            left = self._poll_for_one_attempt(self._begin(operations))
+            for _ in range(1, MAX_ATTEMPTS_AT_ONCE):
+                if not (left and self.is_begun and self.may_go_on() and self._count_attempt()):
+                    break
+                left = self._poll_for_one_attempt(left)
         except Unanswered as error:
             log.warning(
                 "%s: the provider gives no answer (%s); tried again in a moment", self.work_item.scale_set, error
             )
             self._give_up(operations)
             return WorkResult(self.work_item.scale_set_id, None)
-        return self._report(self._give_up(left))
+        return self._report(left)
+
+    def _poll_for_one_attempt(self, left: dict[str, Operation]) -> dict[str, Operation]:
+        """Poll until the attempt is over. Returns the operations that go on. Raises Unanswered."""
+        end = time.monotonic() + ATTEMPT_SECONDS
+        while left and time.monotonic() < end and self._is_held():
+            left = self._poll(left)
+        return self._give_up(left)
+
+    def _count_attempt(self) -> bool:
+        """Begin the next attempt. False where another task has the work item now."""
+        if not _GO_ON(self.work_item.pk, self.work_item.claim_number):
+            return False
+        self.work_item.attempts += 1
+        self.renewed_at = time.monotonic()
+        return True
 
     def _report(self, left: Mapping[str, Operation]) -> WorkResult:
         """The result where these operations are left. A work item with none left is deleted."""
@@ -195,6 +227,7 @@ class _Attempt:
         begun = [replace(operation, begin_by=asked_at + BEGIN_SECONDS) for operation in to_begin.values()]
         refused = self._ask("begin", self.provider.begin(begun)) if begun else {}
         for_capacity = capacity_creations(refused) if refused else set()
+        self.is_begun = not any(not error.permanent and id not in for_capacity for id, error in refused.items())
         failed = {
             id: Outcome(Progress.FAILED, code=error.code, message=error.message)
             for id, error in refused.items()
