@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from upgrades import providers
@@ -23,6 +24,8 @@ class Machines:
     def __init__(self, home: Path) -> None:
         self._home = home
         self._providers: dict[str, Provider] = {}
+        # What was answered for each scale set the last time, and the same as it can be stored: mostly it is answered again.
+        self._last: dict[int, tuple[Mapping[str, InstanceView], dict[str, InstanceView]]] = {}
         self.contacts = Contacts()
 
     def of(self, probed: ProbedSet) -> Provider:
@@ -49,7 +52,7 @@ class Machines:
             provider = self.of(probed)
             with measured(probed.provider, "views"):
                 async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
-                    found = {id: storable(view) for id, view in (await provider.views(reference)).items()}
+                    found = self._storable(probed.pk, await provider.views(reference))
         except (TimeoutError, ProviderError) as error:
             self._note_failure(probed, str(error) or f"it gave no answer in {ANSWER_TIMEOUT_SECONDS:g} s")
             return None
@@ -59,6 +62,17 @@ class Machines:
             return None
         self.contacts.answered(probed.location, probed.pk, provider.capabilities)
         return found
+
+    def _storable(self, scale_set_id: int, answered: Mapping[str, InstanceView]) -> dict[str, InstanceView]:
+        last = self._last.get(scale_set_id)
+        if last is None or last[0] is not answered:
+            last = self._last[scale_set_id] = answered, {id: storable(view) for id, view in answered.items()}
+        return last[1]
+
+    def forget(self, scale_set_id: int) -> None:
+        """This process does not ask for it any more."""
+        self._last.pop(scale_set_id, None)
+        self.contacts.forget(scale_set_id)
 
     def _note_failure(self, probed: ProbedSet, why: str) -> None:
         log.info("%s: its provider does not say how its machines are (%s)", probed.key, why)

@@ -209,7 +209,7 @@ class Prober:
         self._engine.forget(scale_set_id)
         self._snapshots.pop(scale_set_id, None)
         self._unprobed.pop(scale_set_id, None)
-        self._machines.contacts.forget(scale_set_id)
+        self._machines.forget(scale_set_id)
         self._absences.forget(scale_set_id)
         self._failing.discard(scale_set_id)
         self._with_probed_at.discard(scale_set_id)

@@ -4,6 +4,7 @@ import ipaddress
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from upgrades.providers.base import (
     ScaleSetReference,
     refuse_late,
 )
-from upgrades.providers.remote.http_client import RemoteHttpClient, Server
+from upgrades.providers.remote.http_client import LastAnswer, RemoteHttpClient, Server
 from upgrades.providers.remote.wire import (
     batch_to_json,
     image_to_json,
@@ -33,6 +34,7 @@ from upgrades.providers.remote.wire import (
 
 LEARN_SECONDS = 30.0
 ANSWER_SECONDS = 4.5  # `begin` promises to return in under five
+MAX_LAST_VIEWS = 1000  # scale sets whose last views are kept; some are of scale sets that are gone by now
 UNAVAILABLE, BAD_SETTINGS = "ProviderUnavailable", "BadSettings"
 Answer = TypeVar("Answer")
 
@@ -46,6 +48,7 @@ class RemoteProvider:
         found = _Settings(settings)
         self._http = RemoteHttpClient(found.server, UNAVAILABLE)
         self._learned_at = float("-inf")  # by time.monotonic
+        self._last_views: dict[str, LastAnswer] = {}
 
     async def begin(self, operations: Sequence[Operation]) -> Mapping[str, ProviderError]:
         if not operations:
@@ -63,16 +66,23 @@ class RemoteProvider:
         if not operation_ids:
             return {}
         body = {"ids": list(operation_ids), "waitSeconds": wait_seconds}
-        answer = await self._http.ask("v1/poll", body, seconds=wait_seconds + ANSWER_SECONDS)
+        answer = await self._ask("v1/poll", body, seconds=wait_seconds + ANSWER_SECONDS)
         return self._read(answer, lambda body: {id: outcome_from_json(body["outcomes"][id]) for id in operation_ids})
 
     async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
         await self._learn()
-        answer = await self._http.ask("v1/views", {"scaleSet": scale_set_to_json(scale_set)}, seconds=ANSWER_SECONDS)
-        return self._read(answer, lambda body: {str(m["instance"]): view_from_json(m) for m in body["machines"]})
+        last = copy(self._last_views.get(scale_set.key) or LastAnswer())  # another call may be under way
+        answer = await self._ask("v1/views", {"scaleSet": scale_set_to_json(scale_set)}, last=last)
+        if answer is not last:
+            last.meaning = self._read(
+                answer, lambda body: {str(m["instance"]): view_from_json(m) for m in body["machines"]}
+            )
+            self._keep_views(scale_set.key, last)
+        views: Mapping[str, InstanceView] = last.meaning
+        return views
 
     async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
-        answer = await self._http.ask("v1/quota", {"scaleSet": scale_set_to_json(scale_set)}, seconds=ANSWER_SECONDS)
+        answer = await self._ask("v1/quota", {"scaleSet": scale_set_to_json(scale_set)})
         return self._read(
             answer, lambda body: None if (available := body["available"]) is None else max(0, int(available))
         )
@@ -80,7 +90,7 @@ class RemoteProvider:
     async def check_image(self, scale_set: ScaleSetReference, image: ImageReference) -> None:
         """A server that does not know the question is an error too, which says nothing of the image."""
         body = {"scaleSet": scale_set_to_json(scale_set), "image": image_to_json(image)}
-        await self._http.ask("v1/check-image", body, seconds=ANSWER_SECONDS)
+        await self._ask("v1/check-image", body)
 
     def endpoint(self, address: str, port: int) -> tuple[str, int]:
         """An address is "HOST", with all its ports, or "HOST:PORT": every port leads there. HOST is [in brackets] for IPv6."""
@@ -100,10 +110,21 @@ class RemoteProvider:
     async def close(self) -> None:
         await self._http.close()
 
+    async def _ask(
+        self, path: str, body: object, *, seconds: float = ANSWER_SECONDS, last: LastAnswer | None = None
+    ) -> Any:
+        """The answer to what changes nothing."""
+        return await self._http.ask(path, body, seconds=seconds, is_question=True, last=last)
+
+    def _keep_views(self, key: str, last: LastAnswer) -> None:
+        if len(self._last_views) >= MAX_LAST_VIEWS:
+            self._last_views.clear()
+        self._last_views[key] = last
+
     async def _learn(self) -> None:
         """Ask what the server's cloud can do; again after a while, for servers are renewed too."""
         if time.monotonic() - self._learned_at > LEARN_SECONDS:
-            body = await self._http.ask("v1/capabilities", {}, seconds=ANSWER_SECONDS)
+            body = await self._ask("v1/capabilities", {})
             self.capabilities = self._read(
                 body, lambda body: replace(self.capabilities, **capabilities_from_json(body))
             )

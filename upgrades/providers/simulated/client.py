@@ -37,6 +37,7 @@ class SimulatedProvider(RemoteProvider):
 
     def __init__(self, home: Path, settings: Mapping[str, object]) -> None:
         self._http = _http_client(home)
+        self._last_views = {}
 
     async def begin(self, operations: Sequence[Operation]) -> Mapping[str, ProviderError]:
         return await super().begin([_without_secrets(operation) for operation in operations])
