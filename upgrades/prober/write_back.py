@@ -12,7 +12,7 @@ from upgrades.core.states import Health, InstanceUpgradeState, Power, Provisioni
 from upgrades.feed.writing import Writer, writing
 from upgrades.models import Instance, InstanceUpgrade, ScaleSet, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS
-from upgrades.models.prepared import Prepared
+from upgrades.models.prepared import MAX_LENGTH, Prepared
 from upgrades.prober.probe_targets import Probed
 
 log = logging.getLogger(__name__)
@@ -117,9 +117,12 @@ def _came_on(row: Instance, view: InstanceView) -> bool:
 
 def _unchanged(writer: Writer, known: Mapping[int, Probed]) -> dict[int, Instance]:
     """The rows whose machines are still those that were probed: same OS disk, same `health_since`, and no operation runs on them."""
+    pks = list(known)
+    parts = [pks[at : at + MAX_LENGTH] for at in range(0, len(pks), MAX_LENGTH)]  # of which prepared queries are made
     return {
         row.pk: row
-        for row in _FREE.rows(writer.scale_set.pk, list(known))
+        for part in parts
+        for row in _FREE.rows(writer.scale_set.pk, part)
         if (row.os_disk, row.health_since) == (known[row.pk].os_disk, known[row.pk].health_since)
     }
 

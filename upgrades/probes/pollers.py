@@ -19,12 +19,12 @@ class Poller(Protocol):
     def fileno(self) -> int:
         """What to watch for the poller as a whole."""
 
-    def watch(self, sock: socket.socket, owner: Waiting) -> None:
+    def watch(self, sock: socket.SocketType, owner: Waiting) -> None:
         """Tells when the handshake has ended and, after `expect_answer`, when something came."""
 
-    def expect_answer(self, sock: socket.socket, owner: Waiting) -> None: ...
+    def expect_answer(self, sock: socket.SocketType, owner: Waiting) -> None: ...
 
-    def forget(self, sock: socket.socket) -> None:
+    def forget(self, sock: socket.SocketType) -> None:
         """To be called directly before the socket is closed."""
 
     def ready(self) -> list[tuple[Waiting, bool]]:
@@ -41,13 +41,13 @@ class SelectorPoller:
         self.fileno = self._selector.fileno
         self.close = self._selector.close
 
-    def watch(self, sock: socket.socket, owner: Waiting) -> None:
+    def watch(self, sock: socket.SocketType, owner: Waiting) -> None:
         self._selector.register(sock, selectors.EVENT_WRITE | selectors.EVENT_READ, owner)
 
-    def expect_answer(self, sock: socket.socket, owner: Waiting) -> None:
+    def expect_answer(self, sock: socket.SocketType, owner: Waiting) -> None:
         self._selector.modify(sock, selectors.EVENT_READ, owner)
 
-    def forget(self, sock: socket.socket) -> None:
+    def forget(self, sock: socket.SocketType) -> None:
         self._selector.unregister(sock)
 
     def ready(self) -> list[tuple[Waiting, bool]]:
@@ -68,15 +68,15 @@ if sys.platform == "linux":
             self.fileno = self._epoll.fileno
             self.close = self._epoll.close
 
-        def watch(self, sock: socket.socket, owner: Waiting) -> None:
+        def watch(self, sock: socket.SocketType, owner: Waiting) -> None:
             descriptor = sock.fileno()
             self._epoll.register(descriptor, self._EVENTS)
             self._owners[descriptor] = owner
 
-        def expect_answer(self, sock: socket.socket, owner: Waiting) -> None:
+        def expect_answer(self, sock: socket.SocketType, owner: Waiting) -> None:
             pass  # it is told anyway
 
-        def forget(self, sock: socket.socket) -> None:
+        def forget(self, sock: socket.SocketType) -> None:
             del self._owners[sock.fileno()]  # the kernel forgets it when it is closed
 
         def ready(self) -> list[tuple[Waiting, bool]]:

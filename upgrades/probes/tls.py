@@ -135,7 +135,7 @@ class TlsAttempt(Attempt):
         self._name = None if addresses else self.target.host.rstrip(".")
         super().begin(addresses)
 
-    def _connected(self, sock: socket.socket) -> None:
+    def _connected(self, sock: socket.SocketType) -> None:
         kind = RichAnswer if self.target.settings.is_rich else Answer
         self._answer = answer = TlsAnswer(self._request, kind, self._name, sock.send)
         try:
