@@ -36,11 +36,13 @@ def django_db_modify_db_settings(
 ) -> None:
     """SQLite in a file, as in production: Django's database in memory locks whole tables between threads.
 
+    Nothing in it outlives the tests, so that no commit waits for the disk; on PostgreSQL neither: tests/private_postgres.py.
     PostgreSQL without its time limit: tests are transactions themselves, and wait in the middle of them.
     """
     default = settings.DATABASES["default"]
     default["OPTIONS"].pop("options", None)
     if default["ENGINE"].endswith("sqlite3"):
+        default["OPTIONS"]["init_command"] += databases.WAITS_FOR_NO_DISK
         file: Path = tmp_path_factory.mktemp("database") / "test.sqlite3"
         default.setdefault("TEST", {})["NAME"] = str(file)
 

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from django.db import connection, transaction
 
+# For connections to SQLite of the tests' own process, after what the settings say.
+WAITS_FOR_NO_DISK = "; PRAGMA synchronous=OFF"
 # The copy, and the server that has it: "" for SQLite.
 _kept: list[tuple[str, str]] = []
 # Statements, with their values, that lead from whatever a test has left to what migrations put there.

@@ -20,7 +20,7 @@ from upgrades.models import statements
 from upgrades.models.rows import Reader
 
 Row = TypeVar("Row")
-Value = int | str | UUID | datetime | Sequence[int] | Sequence[UUID]
+Value = int | str | UUID | datetime | Sequence[int] | Sequence[str] | Sequence[UUID]
 MAX_LENGTH = 256  # of a list among the values; with longer lists a query is built each time
 
 

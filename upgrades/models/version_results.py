@@ -1,6 +1,7 @@
 """How versions did on the instances of a scale set, counted from the history of its upgrades."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -18,13 +19,13 @@ def version_results_of(row: ScaleSet) -> dict[str, VersionResults]:
 
     The last result of each instance counts, also of instances that are gone. A creation that was refused for lack of quota does not count.
     """
-    versions = set(_FAILED_VERSIONS.rows(row.pk, row.sku.publisher, row.sku.offer, row.sku.sku))
+    versions = sorted(_FAILED_VERSIONS.rows(row.pk, row.sku.publisher, row.sku.offer, row.sku.sku))
     if not versions:
         return {}
     well = {version: dict[int, bool]() for version in versions}
     for version, number, is_well in _said(row, versions):
         well[version][number] = is_well
-    elsewhere = _well_elsewhere(row, versions)
+    elsewhere = set(_WELL_ELSEWHERE.rows(versions, row.pk, row.sku_id, row.location_id))
     return {
         version: VersionResults(
             sum(1 for is_well in said.values() if not is_well), sum(said.values()), version in elsewhere
@@ -33,21 +34,31 @@ def version_results_of(row: ScaleSet) -> dict[str, VersionResults]:
     }
 
 
-def _said(row: ScaleSet, versions: set[str]) -> Iterator[tuple[str, int, bool]]:
+def _said(row: ScaleSet, versions: Sequence[str]) -> Iterator[tuple[str, int, bool]]:
     """(version, number of an instance, did it go well?): first instances that are healthy on a version now, then upgrade by upgrade.
 
     An old instance and its surge instance count as one, under the number of the old one.
     """
-    well = Instance.objects.filter(scale_set=row, version__in=versions, health=Health.HEALTHY, operation_kind="")
-    for version, number in well.exclude(replaces__isnull=False).values_list("version", "number"):
+    for version, number in _HEALTHY_NOW.rows(row.pk, versions):
         yield version, number, True
-    ended = _members(row.pk, row.sku.publisher, row.sku.offer, row.sku.sku).filter(
+    for version, number, state, error in _ENDED.rows(versions, row.pk, row.sku.publisher, row.sku.offer, row.sku.sku):
+        if error not in NO_QUOTA_CODES:
+            yield version, number, state == InstanceUpgradeState.SUCCEEDED
+
+
+def _healthy_now(scale_set_id: int, versions: Sequence[str]) -> QuerySet[Instance, tuple[str, int]]:
+    well = Instance.objects.filter(
+        scale_set=scale_set_id, version__in=versions, health=Health.HEALTHY, operation_kind=""
+    )
+    return well.exclude(replaces__isnull=False).values_list("version", "number")
+
+
+def _ended(versions: Sequence[str], scale_set_id: int, *image: str) -> QuerySet[InstanceUpgrade, tuple[Any, ...]]:
+    ended = _members(scale_set_id, *image).filter(
         upgrade__target_version__in=versions, state__in=(InstanceUpgradeState.SUCCEEDED, *HAS_FAILED)
     )
     columns = ("upgrade__target_version", "instance_number", "state", "error_code")
-    for version, number, state, error in ended.order_by("upgrade__started_at").values_list(*columns):
-        if error not in NO_QUOTA_CODES:
-            yield version, number, state == InstanceUpgradeState.SUCCEEDED
+    return ended.order_by("upgrade__started_at").values_list(*columns)
 
 
 def _failed_versions(scale_set_id: int, *image: str) -> QuerySet[InstanceUpgrade, str]:
@@ -65,11 +76,14 @@ def _members(scale_set_id: int, publisher: str, offer: str, sku: str) -> QuerySe
     )
 
 
-_FAILED_VERSIONS = Prepared(_failed_versions)
-
-
-def _well_elsewhere(row: ScaleSet, versions: set[str]) -> set[str]:
+def _well_elsewhere(versions: Sequence[str], scale_set_id: int, sku: int, location: int) -> QuerySet[Instance, str]:
     """The versions on which instances are healthy in other scale sets of the same SKU and location."""
-    others = Instance.objects.filter(scale_set__sku=row.sku_id, scale_set__location=row.location_id)
-    well = others.exclude(scale_set=row).filter(version__in=versions, health=Health.HEALTHY, operation_kind="")
-    return set(well.order_by().values_list("version", flat=True).distinct())
+    others = Instance.objects.filter(scale_set__sku=sku, scale_set__location=location).exclude(scale_set=scale_set_id)
+    well = others.filter(version__in=versions, health=Health.HEALTHY, operation_kind="")
+    return well.order_by().values_list("version", flat=True).distinct()
+
+
+_FAILED_VERSIONS = Prepared(_failed_versions)
+_HEALTHY_NOW = Prepared(_healthy_now)
+_ENDED = Prepared(_ended)
+_WELL_ELSEWHERE = Prepared(_well_elsewhere)
