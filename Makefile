@@ -52,6 +52,9 @@ test: lint install-clients install-libvirt ## all checks and all tests, on SQLit
 test-machines: $(VENV)/test.stamp $(VENV)/libvirt.stamp ## all tests with real containers and real virtual machines, also those that take long
 	$(ELSEWHERE) $(BIN)/python -m pytest tests/containers tests/virtual_machines --ignore=tests/containers/test_large_fleet.py
 
+test-incus-pools: $(VENV)/test.stamp ## all tests with real containers on a storage pool of btrfs, in a file: ten minutes; needs btrfs-progs
+	ROLLGRID_INCUS_POOL=btrfs $(ELSEWHERE) $(BIN)/python -m pytest tests/containers --ignore=tests/containers/test_large_fleet.py
+
 test-fleet: $(VENV)/test.stamp ## 200 real containers are upgraded while workers and Incus are killed 30 times: half an hour
 	$(ELSEWHERE) $(BIN)/python -m pytest -s tests/containers/test_large_fleet.py
 

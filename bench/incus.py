@@ -1,10 +1,11 @@
 """What does Rollgrid's provider add to the time that Incus itself takes? 16 containers in batches of 8, three ways, in one run.
 
-usage: python bench/incus.py [--machines 16] [--batch 8]     (as root; see docs/providers.md for what must be installed)
+usage: python bench/incus.py [--machines 16] [--batch 8] [--pool dir] [--root-mb 0]
+(as root; see docs/providers.md for what must be installed. `--pool btrfs`: in a file; `--root-mb`: so much more in each root file system)
 
 Each way reimages all containers to another version. A batch is over when all of its health pages show that version:
 - bare: stop by force, rebuild, start. The old root file systems are gone, and nobody remembers what was begun.
-- the same promises: a shutdown, a copy of the root file system, rebuild, start; the copy before is deleted.
+- the same promises: a shutdown, an image made of the root file system, rebuild, start; the image before is deleted.
 - the provider: that, with the operation written on the instance and in a journal, markers of data disks read, a view of each.
 
 The ways come in turn within each batch, twice.
@@ -28,11 +29,13 @@ from upgrades.core.facts import ImageReference
 from upgrades.core.states import OperationKind
 from upgrades.providers.base import DataDisk, MachineProfile, Operation, Provider, ScaleSetReference
 from upgrades.providers.checks.site import done
-from upgrades.providers.incus.demo.daemon import lacks
+from upgrades.providers.incus.demo.daemon import DIR, lacks
+from upgrades.providers.incus.demo.tiny_image import Kind
 from upgrades.providers.incus.records import name_of
 
 SET = ScaleSetReference("bench/web")
 PROFILE = MachineProfile(data_disks=(DataDisk(0, 1),))
+POOL_GB = 16
 VERSIONS = ("16.04.2", "16.04.3")
 Reimage = Callable[[list[str], str], Awaitable[None]]
 
@@ -140,14 +143,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--machines", type=int, default=16)
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--pool", default=DIR)
+    parser.add_argument("--root-mb", type=int, default=0)
     options = parser.parse_args()
     if lack := lacks():
         print(f"left out: {lack}")
         return
-    incus = Incus()
+    incus = Incus(options.pool, pool_gb=0 if options.pool == DIR else POOL_GB)
     try:
         incus.start()
         incus.set_up()
+        for version in VERSIONS if options.root_mb else ():
+            ballast = os.urandom(options.root_mb * 1_000_000)
+            incus.point(version, incus.add_image(version, Kind.GOOD, ballast=ballast))
         incus.play(lambda provider: measure(incus, provider, options.machines, options.batch))
     finally:
         incus.stop()

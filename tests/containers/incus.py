@@ -14,7 +14,7 @@ from upgrades.providers.base import Provider, ScaleSetReference
 from upgrades.providers.checks.site import play
 from upgrades.providers.incus.demo.daemon import Daemon
 from upgrades.providers.incus.demo.tiny_image import Kind, tiny_image
-from upgrades.providers.incus.records import Key, name_of
+from upgrades.providers.incus.records import Key, name_of, prefix_of
 
 T = TypeVar("T")
 PUBLISHER = "rollgrid/canonical/ubuntuserver/16.04-lts"
@@ -45,10 +45,14 @@ class Incus(Daemon):
 
     def publish(self, version: str, kind: Kind, *, ballast: bytes = b"") -> str:
         """Import the image of a version. Its fingerprint."""
-        content = tiny_image(version, kind, architecture=platform.machine(), ballast=ballast)
-        fingerprint = str(self.ask("POST", "/1.0/images", data=content)["fingerprint"])
+        fingerprint = self.add_image(version, kind, ballast=ballast)
         self.alias(version, fingerprint)
         return fingerprint
+
+    def add_image(self, version: str, kind: Kind, *, ballast: bytes) -> str:
+        """As `publish`, without the alias of the version."""
+        content = tiny_image(version, kind, architecture=platform.machine(), ballast=ballast)
+        return str(self.ask("POST", "/1.0/images", data=content)["fingerprint"])
 
     def alias(self, version: str, fingerprint: str) -> None:
         self.ask("POST", "/1.0/images/aliases", {"name": f"{PUBLISHER}/{version}", "target": fingerprint})
@@ -67,9 +71,14 @@ class Incus(Daemon):
         return dict(self.ask("GET", f"/1.0/instances/{name}")["config"])
 
     def copies(self, scale_set: ScaleSetReference) -> list[str]:
-        """Fingerprints of the copies of its machines' OS disks."""
+        """Names of the copies of its machines' OS disks: fingerprints of images, or instances."""
         images = self.ask("GET", "/1.0/images?recursion=1")
-        return [each["fingerprint"] for each in images if each["properties"].get(Key.SET) == scale_set.key]
+        fingerprints = [each["fingerprint"] for each in images if each["properties"].get(Key.SET) == scale_set.key]
+        instances = self.ask("GET", "/1.0/instances?recursion=1")
+        prefix = prefix_of(scale_set)
+        return fingerprints + [
+            each["name"] for each in instances if each["config"].get(Key.COPY, "").startswith(prefix)
+        ]
 
     def volumes(self) -> list[str]:
         return [each["name"] for each in self.ask("GET", "/1.0/storage-pools/default/volumes/custom?recursion=1")]

@@ -10,7 +10,6 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.supervisor.starting import free_port
 from tests.waiting import wait_until
 from upgrades.providers.libvirt.connection import HOW_TO_INSTALL
 
@@ -58,15 +57,11 @@ def lacks() -> str:
 class Libvirtd:
     """`is_apart`: its bridges and networks are its own too, and no port of its machines is reached from outside.
 
-    `remote_uri`: the same daemon as from another computer, where it `listens`.
+    `conf`: its configuration, with which it listens; lines.py has some.
     """
 
-    def __init__(self, *, is_apart: bool = False, listens: bool = False) -> None:
-        port = free_port() if listens else 0
-        self._listen = (
-            f'listen_tls = 0\nlisten_tcp = 1\nlisten_addr = "127.0.0.1"\nauth_tcp = "none"\ntcp_port = "{port}"\n'
-        )
-        self._listens, self.remote_uri = listens, f"qemu+tcp://127.0.0.1:{port}/system"
+    def __init__(self, *, is_apart: bool = False, conf: str = "") -> None:
+        self._conf = conf
         self._own = ["--mount", *(["--net"] if is_apart else [])]
         self._folder = Path(tempfile.mkdtemp(prefix="rollgrid-libvirt-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -77,7 +72,7 @@ class Libvirtd:
     def start(self) -> None:
         mounts = [*self._make_folders(), *self._make_accounts()]
         binds = [str(path) for pair in mounts for path in pair]
-        listen = ["--listen"] if self._listens else []
+        listen = ["--listen"] if self._conf else []
         daemon = [str(_daemon()), *listen, "--pid-file", str(self._folder / "run" / "libvirtd.pid")]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -88,6 +83,11 @@ class Libvirtd:
                 start_new_session=True,
             )
         wait_until(self._is_ready, seconds=60, what=f"libvirtd, see {self.log}: ready")
+
+    @property
+    def pid(self) -> int:
+        assert self._process, "not started"
+        return self._process.pid
 
     def signal(self, number: signal.Signals) -> None:
         assert self._process, "not started"
@@ -113,8 +113,7 @@ class Libvirtd:
             Path(place).mkdir(parents=True, exist_ok=True)
             pairs.append((self._folder / name, Path(place)))
         (self._folder / "etc" / "qemu.conf").write_text(QEMU_CONF)
-        if self._listens:
-            (self._folder / "etc" / "libvirtd.conf").write_text(self._listen)
+        (self._folder / "etc" / "libvirtd.conf").write_text(self._conf)
         return pairs
 
     def _make_accounts(self) -> list[tuple[Path, Path]]:

@@ -3,6 +3,8 @@
 The first story is the sample of each run; the contract and all swaps are run with libvirt too in `make test-machines`.
 """
 
+import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -11,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.virtual_machines.host import NEW, OLD, SET, Host, swapped
 from tests.virtual_machines.libvirtd import Libvirtd
+from tests.virtual_machines.lines import LINES, Authority, lacking
 from tests.waiting import wait_until
 from upgrades.core.states import Power, Provisioning
 from upgrades.providers.base import DataDisk, InstanceView, MachineProfile, Operation, Provider, ProviderError
 from upgrades.providers.checks.site import unaddressed
+from upgrades.providers.hosts.driver import HOST_UNAVAILABLE
 from upgrades.providers.hosts.virtual_machines import processes
 from upgrades.providers.libvirt.connection import Daemon, library
 from upgrades.providers.libvirt.definition import marks_of
@@ -161,13 +166,14 @@ def test_the_address_in_a_network_of_libvirt_is_seen_and_stays(libvirt_host: Hos
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("line", LINES)
 def test_a_machine_of_another_computer_is_swapped(
-    libvirt_host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    libvirt_host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     """Its files are on shared storage; its process is not seen from here."""
-    daemon = Libvirtd(listens=True)
-    host = libvirt_host.but(uri=daemon.remote_uri, network="network:tests", shared_storage=True)
-    site = host.site()
+    if lack := lacking(line):
+        pytest.fail(lack) if os.environ.get("CI") else pytest.skip(lack)
+    site = libvirt_host.site()
 
     async def story(provider: Provider) -> None:
         (before,) = await site.done(provider, site.create("0", OLD, PROFILE))
@@ -179,18 +185,40 @@ def test_a_machine_of_another_computer_is_swapped(
         assert unaddressed(back) == unaddressed(before)
         assert await site.done(provider, site.delete("0")) == []
 
-    try:
-        daemon.start()
-        with connection(host) as libvirt:
-            libvirt.networkDefineXML(NETWORK).create()
-        with monkeypatch.context() as there:
-            there.setattr(processes, "PROC", tmp_path)
-            host.play(story)
-        assert names(host) == []
-    finally:
-        with suppress(ProviderError), connection(host) as libvirt:
-            libvirt.networkLookupByName("tests").destroy()
-        daemon.end()
+    for name in ("proc", "line"):
+        (tmp_path / name).mkdir()
+    with LINES[line](tmp_path / "line") as uri:
+        host = libvirt_host.but(uri=uri, network="network:tests", shared_storage=True)
+        try:
+            with connection(host) as libvirt:
+                libvirt.networkDefineXML(NETWORK).create()
+            with monkeypatch.context() as there:
+                there.setattr(processes, "PROC", tmp_path / "proc")
+                host.play(story)
+            assert names(host) == []
+        finally:
+            with suppress(ProviderError), connection(host) as libvirt:
+                libvirt.networkLookupByName("tests").destroy()
+
+
+@pytest.mark.slow
+def test_over_tls_a_stranger_is_not_believed(libvirt_host: Host, tmp_path: Path) -> None:
+    """Neither a server of another authority than the client's, nor a client of another one than the server's."""
+    if lack := lacking("tls"):
+        pytest.fail(lack) if os.environ.get("CI") else pytest.skip(lack)
+    pki, strange = tmp_path / "pki", tmp_path / "strange"
+    pki.mkdir()
+    strange.mkdir()
+    Authority(strange, "strange").issue("client", ExtendedKeyUsageOID.CLIENT_AUTH)
+    with LINES["tls"](pki) as uri:
+        for number, names in enumerate([("cacert.pem",), ("clientcert.pem", "clientkey.pem")]):
+            mixed = shutil.copytree(pki, tmp_path / str(number))
+            for name in names:
+                shutil.copy(strange / name, mixed)
+            host = libvirt_host.but(uri=uri.replace(str(pki), str(mixed)))
+            with pytest.raises(ProviderError) as caught, connection(host):
+                pass
+            assert caught.value.code == HOST_UNAVAILABLE
 
 
 def refusal(host: Host, operation: Operation) -> ProviderError:

@@ -37,6 +37,7 @@ LIMITS = {
     "cannot allocate memory": "the host has no memory left: stop something there",
     "resource temporarily unavailable": "raise the host's limit of processes, `sysctl kernel.pid_max` or `pids.max` of Incus' service",
 }
+ALONE = "none"  # where something is, if there is no cluster
 ENDED = frozenset({"Success", "Failure", "Cancelled"})
 
 
@@ -125,7 +126,8 @@ class IncusClient:
         groups = (await self.get("/1.0/operations", recursion="1")).body or {}
         wanted = f"/1.0/instances/{instance}"
         for each in (each for group in groups.values() for each in group):
-            resources = {path for paths in (each.get("resources") or {}).values() for path in paths}
+            # In a cluster some are null.
+            resources = {path for paths in (each.get("resources") or {}).values() for path in paths or ()}
             if each["class"] == "task" and each["status"] not in ENDED and wanted in _without_queries(resources):
                 found: Mapping[str, Any] = each
                 return found
@@ -156,6 +158,12 @@ class IncusClient:
         if not self._settings.url:
             return aiohttp.ClientSession(connector=aiohttp.UnixConnector(self._settings.socket, limit=32))
         return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=_tls(self._settings), limit=32))
+
+
+def at_member(path: str, there: Mapping[str, Any]) -> str:
+    """The path to make something by, on the member of the cluster where that is: an instance, or a volume of one member's own pool."""
+    member = there.get("location")
+    return path if member in (None, "", ALONE) else f"{path}?target={quoted(member)}"
 
 
 def quoted(name: str) -> str:

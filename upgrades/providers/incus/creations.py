@@ -9,9 +9,10 @@ from upgrades.core.states import OperationKind
 from upgrades.providers.base import DataDisk, ProviderError
 from upgrades.providers.hosts.driver import Ended, Waiting
 from upgrades.providers.incus.checks import custom_data_of, quota_exceeded
-from upgrades.providers.incus.client import IncusError, quoted
+from upgrades.providers.incus.client import IncusError, at_member, quoted
+from upgrades.providers.incus.copies import copies, delete_copies
 from upgrades.providers.incus.guest import folder_of
-from upgrades.providers.incus.images import copies, delete_copies, fingerprint_of
+from upgrades.providers.incus.images import fingerprint_of
 from upgrades.providers.incus.records import (
     USER_DATA,
     Key,
@@ -38,7 +39,10 @@ async def make(work: Work) -> Waiting | Ended:
     try:
         fingerprint = await fingerprint_of(work.client, work.settings, work.operation)
         sources = await _make_volumes(work, await _volumes_to_adopt(work))
-        await work.do("create", lambda: work.client.post("/1.0/instances", _instance(work, fingerprint, sources)))
+        # In a cluster all of a machine is on one member.
+        volume = await _volume(work, next(iter(sources.values()))) if sources else None
+        path = at_member("/1.0/instances", volume or {})
+        await work.do("create", lambda: work.client.post(path, _instance(work, fingerprint, sources)))
     except TooOften as error:
         return Ended(code="InstanceNotCreated", message=f"Instance {work.operation.instance}: {error}")
     except ProviderError as error:
@@ -171,8 +175,10 @@ def _do_not_fit(work: Work, names: Sequence[str], wanted: Collection[int]) -> Pr
 
 async def _make_volumes(work: Work, adopted: Mapping[int, str]) -> Mapping[int, str]:
     """The name of the volume for each data disk, by lun. Those that lack are made."""
-    there = {volume["name"] for volume in await volumes(work)}
+    found = await volumes(work)
+    there = {volume["name"] for volume in found}
     sources = {disk.lun: adopted.get(disk.lun) or _volume_name(work, disk) for disk in _data_disks(work)}
+    path = at_member(_volumes_path(work), next(iter(found), {}))
     for disk in _data_disks(work):
         name = sources[disk.lun]
         if name in there:
@@ -184,7 +190,7 @@ async def _make_volumes(work: Work, adopted: Mapping[int, str]) -> Mapping[int, 
             "content_type": _content_type(work),
             "config": {"size": f"{disk.size_gb}GiB", **keys},
         }
-        await work.do(f"create {name}", partial(work.client.post, _volumes_path(work), body))
+        await work.do(f"create {name}", partial(work.client.post, path, body))
     return sources
 
 

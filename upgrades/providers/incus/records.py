@@ -35,6 +35,9 @@ class Key(StrEnum):
     SAVED = "user.rollgrid.saved"  # the one that it took off: put back if it fails
     FAILURE = "user.rollgrid.failure"  # why the open operation fails, once that is certain
     LAST = "user.rollgrid.last"  # the operation that ended last, and why it failed
+    # On a copy of an OS disk that is an instance, and nowhere else:
+    COPY = "user.rollgrid.copy"  # the name of the machine
+    WHOLE = "user.rollgrid.whole"  # it was made to its end
 
 
 class Phase(StrEnum):
@@ -59,7 +62,7 @@ ON_OS_UNLESS_SAVED = frozenset({Phase.REVIVING, Phase.DELETING})
 
 @dataclass(frozen=True, slots=True)
 class OSDisk:
-    """An OS disk. `image`: the fingerprint of what it was made from; `copy`: that of an image made of it, where there is one."""
+    """An OS disk. `image`: the fingerprint of what it was made from; `copy`: the name of its copy, where there is one (copies.py)."""
 
     id: str
     version: str

@@ -15,9 +15,10 @@ from upgrades.providers.hosts.driver import Ended, Waiting
 from upgrades.providers.incus.boots import DoesNotComeUp, extended, read, up
 from upgrades.providers.incus.checks import check_os_disk, custom_data_of, disk_to_restore, refuse_snapshots
 from upgrades.providers.incus.client import IncusError
+from upgrades.providers.incus.copies import copies, copy_of_root, delete_copies, is_instance
 from upgrades.providers.incus.creations import keep_volumes, made, markers_of
 from upgrades.providers.incus.guest import Report
-from upgrades.providers.incus.images import copies, copy_of_root, delete_copies, fingerprint_of
+from upgrades.providers.incus.images import fingerprint_of
 from upgrades.providers.incus.records import (
     CLOUD_INIT_ID,
     USER_DATA,
@@ -29,7 +30,7 @@ from upgrades.providers.incus.records import (
     disk_id_of,
     disk_to_json,
 )
-from upgrades.providers.incus.remaking import note_lost_root
+from upgrades.providers.incus.remaking import NOT_MADE, note_lost_root, put_back, source_of
 from upgrades.providers.incus.work import Pause, TooOften, Work, to_json
 
 NOT_PROVISIONED = "OSProvisioningTimedOut"
@@ -108,21 +109,21 @@ async def _swapping(work: Work, machine: Machine) -> Waiting | Ended:
     try:
         await _rebuild(work, machine, target)
     except TooOften as error:
-        return await _give_up(work, machine, "OSDiskNotMade", f"Its new OS disk cannot be made: {error}.")
+        return await _give_up(work, machine, NOT_MADE, f"Its new OS disk cannot be made: {error}.")
     work.memory.update(rebuilt=True, failures=0)
     return Waiting(0, "its OS disk is replaced")
 
 
 async def _rebuild(work: Work, machine: Machine, disk: OSDisk) -> None:
     await work.stop(machine)
-    if work.memory.get("failures"):
-        await note_lost_root(work, disk)
-    await work.do("replace the OS disk", lambda: work.client.post(f"{work.path}/rebuild", _source(disk)))
+    if is_instance(disk.copy):
+        await put_back(work, disk)
+    else:
+        if work.memory.get("failures"):
+            await note_lost_root(work, disk)
+        body = {"source": source_of(disk)}
+        await work.do("replace the OS disk", lambda: work.client.post(f"{work.path}/rebuild", body))
     await _set_custom_data(work, machine, disk)
-
-
-def _source(disk: OSDisk) -> Mapping[str, object]:
-    return {"source": {"type": "image", "fingerprint": disk.copy or disk.image}}
 
 
 async def _set_custom_data(work: Work, machine: Machine, disk: OSDisk) -> None:

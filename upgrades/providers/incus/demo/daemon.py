@@ -23,6 +23,7 @@ HOW_TO = (
     "As root: `apt-get install --no-install-recommends {packages}`; on Debian 12 with `-t bookworm-backports`, for which .ci/run adds the "
     "source."
 )
+DIR = "dir"
 ID_RANGE = "root:1000000:1000000000\n"
 START_SECONDS = END_SECONDS = 60.0
 LOOK_SECONDS = 0.02
@@ -46,9 +47,10 @@ def program() -> str | None:
 
 
 class Daemon:
-    """`incusd`, as root."""
+    """`incusd`, as root. `driver`: of its storage pool, which is a folder, or a file system in a file of `pool_gb`."""
 
-    def __init__(self) -> None:
+    def __init__(self, driver: str = DIR, pool_gb: int = 0) -> None:
+        self.driver, self._pool_gb = driver, pool_gb
         # Where others may pass through, unlike a user's own folders: guests run as other users.
         self.folder = Path(tempfile.mkdtemp(prefix="rollgrid-incus-"))
         self.folder.chmod(0o711)
@@ -78,7 +80,8 @@ class Daemon:
 
     def set_up(self) -> None:
         """Once: storage, network and profile."""
-        self.ask("POST", "/1.0/storage-pools", {"name": "default", "driver": "dir"})
+        config = {"size": f"{self._pool_gb}GiB"} if self._pool_gb else {}
+        self.ask("POST", "/1.0/storage-pools", {"name": "default", "driver": self.driver, "config": config})
         _wait_until(self._make_bridge, f"the bridge {self.bridge}, see {self.log}: made")
         devices = {
             "root": {"type": "disk", "path": "/", "pool": "default"},
