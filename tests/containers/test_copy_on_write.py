@@ -117,7 +117,9 @@ async def ended(provider: Provider, operation: Operation) -> Outcome:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("pool")
-def test_a_copy_that_somebody_deleted_cannot_be_put_back(incus: Incus, scale_set: ScaleSetReference) -> None:
+def test_a_copy_that_was_deleted_is_missed_before_the_machine_is_touched(
+    incus: Incus, scale_set: ScaleSetReference
+) -> None:
     """And that is said while the machine is still there: it runs on as it was."""
 
     async def story(provider: Provider) -> None:

@@ -24,6 +24,7 @@ from upgrades.core.states import IN_FLIGHT, InstanceUpgradeState, UpgradeStatus
 from upgrades.management.commands.demo_machines import IMAGE
 from upgrades.models import InstanceUpgrade, RollingUpgrade
 from upgrades.providers.base import ScaleSetReference
+from upgrades.providers.incus.copies import is_instance
 from upgrades.providers.incus.demo import project
 from upgrades.providers.incus.demo.tiny_image import Kind
 from upgrades.providers.incus.records import Key, name_of
@@ -94,10 +95,12 @@ def _check_nothing_is_doubled(up: Installation, incus: Incus, used: list[str]) -
     """One instance, one volume and one kept copy for each machine, and no swap that nobody asked for."""
     everything = f"project={project.PROJECT}&recursion=1"
     names = sorted(name_of(ScaleSetReference(PATH), str(number)) for number in range(MACHINES))
-    assert sorted(each["name"] for each in incus.ask("GET", f"/1.0/instances?{everything}")) == names
+    instances = [each["name"] for each in incus.ask("GET", f"/1.0/instances?{everything}")]
+    assert sorted(name for name in instances if not is_instance(name)) == names
     volumes = incus.ask("GET", f"/1.0/storage-pools/default/volumes/custom?{everything}")
     assert Counter(each["config"][Key.INSTANCE] for each in volumes) == {str(number): 1 for number in range(MACHINES)}
     copies = [each["properties"].get(Key.INSTANCE) for each in incus.ask("GET", f"/1.0/images?{everything}")]
+    copies += [name.split("-")[-2] for name in instances if is_instance(name)]
     assert Counter(number for number in copies if number) == {str(number): 1 for number in range(MACHINES)}
     for row in up.instances(PATH):
         (member,) = InstanceUpgrade.objects.using(LIVE).filter(instance=row, upgrade__target_version=used[-1])
@@ -108,7 +111,8 @@ def kept_of(incus: Incus) -> Mapping[str, tuple[str, ...]]:
     """What no upgrade may change: each machine's id, MAC, and data disks with their markers."""
     bodies = incus.ask("GET", f"/1.0/instances?recursion=1&project={project.PROJECT}")
     keys = ("volatile.uuid", "volatile.eth0.hwaddr", Key.DATA)
-    return {body["name"]: tuple(body["config"][key] for key in keys) for body in bodies}
+    machines = [body for body in bodies if not is_instance(body["name"])]
+    return {body["name"]: tuple(body["config"][key] for key in keys) for body in machines}
 
 
 def _upgrade(version: str) -> RollingUpgrade | None:

@@ -14,6 +14,7 @@ from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 from upgrades.management.commands.demo_machines import KINDS
 from upgrades.models import InstanceUpgrade, Location
 from upgrades.providers.base import ScaleSetReference
+from upgrades.providers.incus.copies import is_instance
 from upgrades.providers.incus.demo import project
 from upgrades.providers.incus.demo.tiny_image import DATA
 from upgrades.providers.incus.records import name_of
@@ -89,7 +90,8 @@ def _members(version: str, *states: InstanceUpgradeState) -> list[InstanceUpgrad
 
 def kept_of(up: Installation, incus: Incus) -> Mapping[str, tuple[str, ...]]:
     """What no upgrade may change: each machine's id, MAC and address, and the marker on its data disk."""
-    bodies = {each["name"]: each for each in incus.ask("GET", f"/1.0/instances?recursion=1&project={project.PROJECT}")}
+    instances = incus.ask("GET", f"/1.0/instances?recursion=1&project={project.PROJECT}")
+    bodies = {each["name"]: each for each in instances if not is_instance(each["name"])}
     found = {}
     for row in up.instances(PATH):
         name = name_of(ScaleSetReference(PATH), str(row.number))

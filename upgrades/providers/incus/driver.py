@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Mapping, MutableMapping
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import Any
 
 from upgrades.core.facts import ImageReference
-from upgrades.core.states import OperationKind
+from upgrades.core.states import OperationKind, Provisioning
 from upgrades.providers.base import (
     Capabilities,
     Identity,
@@ -22,6 +23,7 @@ from upgrades.providers.hosts.driver import Ended, Waiting
 from upgrades.providers.incus import checks
 from upgrades.providers.incus.client import QUESTION_SECONDS, STEP_SECONDS, IncusClient, IncusError
 from upgrades.providers.incus.creations import delete, make, unmake
+from upgrades.providers.incus.images import version_of
 from upgrades.providers.incus.listing import Listing
 from upgrades.providers.incus.records import Key, Machine, view_of
 from upgrades.providers.incus.remaking import LOST, remake
@@ -86,9 +88,9 @@ class IncusDriver:
         try:
             await self._find_pools(client, settings)
             machines = await self._listing.machines_of(client, scale_set)
+            return {machine.config[Key.INSTANCE]: await _view(client, settings, machine) for machine in machines}
         except IncusError as error:
             raise refused(error) from None
-        return {machine.config[Key.INSTANCE]: view_of(machine) for machine in machines}
 
     async def check_image(self, image: ImageReference) -> None:
         client, settings = self._host()
@@ -129,6 +131,17 @@ class IncusDriver:
         if seconds not in self._clients:
             self._clients[seconds] = IncusClient(self._settings, seconds)
         return self._clients[seconds], self._settings
+
+
+async def _view(client: IncusClient, settings: Settings, machine: Machine) -> InstanceView:
+    """Of one that somebody else has rebuilt: from a version's image, it runs that; from another one, nothing that can be relied on."""
+    view = view_of(machine)
+    if not machine.rebuilt_from or view.half_made:
+        return view
+    version = await version_of(client, settings, machine.rebuilt_from)
+    if not version:
+        return replace(view, version="", half_made=True, provisioning=Provisioning.FAILED)
+    return replace(view, reported_version=version)
 
 
 async def _step(work: Work) -> Waiting | Ended:

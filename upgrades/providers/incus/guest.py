@@ -28,6 +28,7 @@ report() {{
             [ -f "$folder/{MARKER}" ] && printf 'marker\\t%s\\t%s\\n' "${{folder#/mnt/data}}" "$(head -c 100 "$folder/{MARKER}")"
         done
         [ -f extensions ] && cat extensions
+        [ -r /etc/os-release ] && printf 'os\\t%s\\n' "$(. /etc/os-release; printf %s "$IMAGE_VERSION" | tr -cd A-Za-z0-9._-)"
     }} > report.new
     mv report.new report
 }}
@@ -108,6 +109,7 @@ class Report:
     custom_data_at: str
     markers: dict[int, str]
     extensions: tuple[ExtensionLine, ...]
+    os_version: str = ""  # IMAGE_VERSION of its os-release
 
     def runs(self, os_disk: str, *, has_custom_data: bool) -> tuple[Run, ...]:
         first = (Run(CUSTOM_DATA, os_disk, self.custom_data_at),) if has_custom_data and self.custom_data_at else ()
@@ -119,16 +121,18 @@ class Report:
 
 def read_report(text: str) -> Report:
     """Lines that are not understood are left out: a guest can write what it likes."""
-    at, markers, extensions = "", dict[int, str](), list[ExtensionLine]()
+    at, os_version, markers, extensions = "", "", dict[int, str](), list[ExtensionLine]()
     for line in text.splitlines():
         match line.split("\t"):
             case ["custom-data", moment]:
                 at = _instant(moment)
+            case ["os", version]:
+                os_version = version
             case ["marker", lun, marker] if _is_number(lun):
                 markers[int(lun)] = marker
             case ["extension", operation, name, version, code, moment, message] if _is_number(code):
                 extensions.append(ExtensionLine(operation, name, version, int(code), _instant(moment), message))
-    return Report(at, markers, tuple(extensions))
+    return Report(at, markers, tuple(extensions), os_version)
 
 
 def _is_number(text: str) -> bool:

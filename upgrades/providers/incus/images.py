@@ -32,6 +32,18 @@ async def fingerprint_of_image(client: IncusClient, settings: Settings, image: I
     return str(found["target"])
 
 
+async def version_of(client: IncusClient, settings: Settings, fingerprint: str) -> str:
+    """The version whose image this is, by its alias; "" for none."""
+    try:
+        aliases = (await client.get(f"/1.0/images/{quoted(fingerprint)}")).body["aliases"]
+    except IncusError as error:
+        if error.status != 404:
+            raise
+        return ""
+    found = (settings.version_in(each["name"]) for each in aliases)
+    return next((version for version in found if version), "")
+
+
 def _missing(settings: Settings, image: ImageReference, problem: str) -> ProviderError:
     message = (
         f"Version {image.version} cannot be found. Project {settings.project} of {settings.place} {problem}. Import it there: "

@@ -1,6 +1,7 @@
 """What this provider writes on each instance, in its configuration: whose it is, what its OS disk is, which operation is open.
 
-`volatile.base_image`, which Incus keeps, says nothing: after a kill in the middle of a rebuild it names the image before.
+`volatile.base_image`, which Incus keeps, does not say what the OS disk is: after a kill in the middle of a rebuild it names the image
+before. But where no operation is open, and it is another than after our last swap, somebody else has rebuilt the instance.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from upgrades.providers.base import DataDiskView, ExtensionView, InstanceView, O
 
 OWN = "user.rollgrid."
 USER_DATA, CLOUD_INIT_ID = "cloud-init.user-data", "volatile.cloud-init.instance-id"
-UUID = "volatile.uuid"
+UUID, BASE_IMAGE = "volatile.uuid", "volatile.base_image"
 
 
 class Key(StrEnum):
@@ -26,6 +27,7 @@ class Key(StrEnum):
     INSTANCE = "user.rollgrid.instance"
     ID = "user.rollgrid.id"  # the instance's own id (`volatile.uuid`): a copy that people make of it has another
     OS = "user.rollgrid.os"  # the OS disk that was whole last
+    BASE = "user.rollgrid.base"  # what `volatile.base_image` was after the last swap
     KEPT = "user.rollgrid.kept"  # the one for RESTORE
     DATA = "user.rollgrid.data"  # data disks, with the markers that were read on them last
     OPERATION = "user.rollgrid.op"
@@ -62,7 +64,10 @@ ON_OS_UNLESS_SAVED = frozenset({Phase.REVIVING, Phase.DELETING})
 
 @dataclass(frozen=True, slots=True)
 class OSDisk:
-    """An OS disk. `image`: the fingerprint of what it was made from; `copy`: the name of its copy, where there is one (copies.py)."""
+    """An OS disk. `image`: the fingerprint of what it was made from; `copy`: the name of its copy, where there is one (copies.py).
+
+    `reported`: the version that the OS said it was when it was up.
+    """
 
     id: str
     version: str
@@ -72,6 +77,7 @@ class OSDisk:
     cloud_init_id: str = ""
     extensions: tuple[ExtensionView, ...] = ()
     runs: tuple[Run, ...] = ()
+    reported: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,12 @@ class Machine:
     def is_whole(self) -> bool:
         """Is the root file system what OS says? If not, a swap of an operation that is open or was abandoned has begun to replace it."""
         return self.phase in ON_OS or (self.phase in ON_OS_UNLESS_SAVED and not self.config.get(Key.SAVED))
+
+    @property
+    def rebuilt_from(self) -> str:
+        """The fingerprint of the image from which somebody else has rebuilt it; "" where nobody has."""
+        base, now = self.config.get(Key.BASE), self.config.get(BASE_IMAGE, "")
+        return now if base and now != base and not self.operation else ""
 
     def belongs_to(self, operation: Operation) -> bool:
         mine = (operation.scale_set.key, operation.instance)
@@ -204,6 +216,7 @@ def view_of(machine: Machine) -> InstanceView:
         extensions=disk.extensions if disk else (),
         runs=disk.runs if disk else (),
         half_made=is_half_made,
+        reported_version=disk.reported if disk else "",
     )
 
 

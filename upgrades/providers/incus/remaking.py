@@ -18,7 +18,7 @@ from upgrades.providers.incus.work import Pause, TooOften, Work, to_json
 LOST = "lost"  # in the notes: what the instance was
 PUT_BACK = "put_back"  # in the notes: the copy that the instance is made of now
 CREATE = "create again"
-NOT_MADE = "OSDiskNotMade"
+OS_DISK_FAILED = "OSDiskNotMade"
 KEPT_VOLATILE = ("volatile.uuid", "volatile.cloud-init.")  # and the MACs; all else Incus finds anew
 
 
@@ -78,7 +78,7 @@ def _turned_back(work: Work, why: TooOften) -> bool:
     if lost["config"].get(Key.PHASE) != Phase.SWAPPING or not saved:
         return False
     message = f"Instance {work.operation.instance}: Its new OS disk cannot be made: {why}."
-    lost["config"] |= {Key.PHASE: Phase.RETURNING, Key.FAILURE: to_json(NOT_MADE, message)}
+    lost["config"] |= {Key.PHASE: Phase.RETURNING, Key.FAILURE: to_json(OS_DISK_FAILED, message)}
     _make_of(lost, disk_from_json(saved))
     return True
 

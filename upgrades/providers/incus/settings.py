@@ -1,5 +1,6 @@
 """What a location says of its Incus: read from the location's settings, with a clear error for each that is wrong."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -50,6 +51,18 @@ class Settings:
         """The alias that the image must have."""
         parts = {"publisher": image.publisher, "offer": image.offer, "sku": image.sku, "version": image.version}
         return self.image_alias.format(**{name: part.lower() for name, part in parts.items()})
+
+    def version_in(self, alias: str) -> str:
+        """The version that the alias of an image says; "" where it is no alias of a version.
+
+        >>> Settings().version_in("rollgrid/canonical/ubuntuserver/16.04-lts/16.04.2"), Settings().version_in("debian/12")
+        ('16.04.2', '')
+        """
+        parts = dict.fromkeys(("publisher", "offer", "sku"), "[^/]+")
+        fixed = re.split(r"(\{\w+\})", self.image_alias)
+        pattern = "".join(part if part.startswith("{") else re.escape(part) for part in fixed)
+        found = re.fullmatch(pattern.format(**parts, version="([0-9.]+)"), alias)
+        return found.group(1) if found else ""
 
 
 def read_settings(settings: Mapping[str, object], folder: Path) -> Settings:

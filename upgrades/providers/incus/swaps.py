@@ -20,6 +20,7 @@ from upgrades.providers.incus.creations import keep_volumes, made, markers_of
 from upgrades.providers.incus.guest import Report
 from upgrades.providers.incus.images import fingerprint_of
 from upgrades.providers.incus.records import (
+    BASE_IMAGE,
     CLOUD_INIT_ID,
     USER_DATA,
     UUID,
@@ -30,10 +31,11 @@ from upgrades.providers.incus.records import (
     disk_id_of,
     disk_to_json,
 )
-from upgrades.providers.incus.remaking import NOT_MADE, note_lost_root, put_back, source_of
+from upgrades.providers.incus.remaking import OS_DISK_FAILED, note_lost_root, put_back, source_of
 from upgrades.providers.incus.work import Pause, TooOften, Work, to_json
 
 NOT_PROVISIONED = "OSProvisioningTimedOut"
+SWAPPED = (Phase.SWAPPING, Phase.BOOTING)  # an operation that ends in these has made the root file system
 Step = Callable[[Work, Machine], Awaitable[Waiting | Ended]]
 
 
@@ -52,7 +54,7 @@ async def claim(work: Work, machine: Machine) -> Waiting | Ended:
         phase = Phase.STOPPING if machine.is_whole else Phase.SWAPPING
         target, present = await _target(work, machine), machine.disk(Key.OS)
         if machine.is_whole and present and target.id == present.id:
-            if machine.is_running and not machine.has_failed and not machine.operation:
+            if machine.is_running and not (machine.has_failed or machine.operation or machine.rebuilt_from):
                 return await work.ended()
             phase = Phase.REVIVING
     changes: dict[str, str] = {
@@ -109,7 +111,7 @@ async def _swapping(work: Work, machine: Machine) -> Waiting | Ended:
     try:
         await _rebuild(work, machine, target)
     except TooOften as error:
-        return await _give_up(work, machine, NOT_MADE, f"Its new OS disk cannot be made: {error}.")
+        return await _give_up(work, machine, OS_DISK_FAILED, f"Its new OS disk cannot be made: {error}.")
     work.memory.update(rebuilt=True, failures=0)
     return Waiting(0, "its OS disk is replaced")
 
@@ -159,7 +161,7 @@ async def _booting(work: Work, machine: Machine) -> Waiting | Ended:
         latest = await read(work) if extensions else report
         target = _as_reported(work, machine, replace(target, extensions=extensions), latest)
     kept = machine.disk(Key.SAVED) if is_new else None
-    return await _end(work, machine, replace(target, copy=""), kept, report)
+    return await _end(work, machine, replace(target, copy="", reported=report.os_version), kept, report)
 
 
 def _as_reported(work: Work, machine: Machine, disk: OSDisk, report: Report) -> OSDisk:
@@ -242,6 +244,8 @@ async def _end(
         Key.LAST: json.dumps([work.operation.id, *(failure or ("", ""))]),
         Key.ID: machine.config.get(UUID, ""),
     }
+    if machine.phase in SWAPPED or machine.config.get(Key.SAVED):
+        changes[Key.BASE] = machine.config.get(BASE_IMAGE, "")
     if disk:
         changes[Key.TARGET] = ""
     if report:

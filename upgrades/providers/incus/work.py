@@ -15,6 +15,8 @@ from upgrades.providers.incus.turns import Turns
 MAX_FAILURES = 4  # of Incus in one phase; then the operation fails
 RETRY_SECONDS = 1.0
 BUSY_SECONDS = 0.3
+# What Incus says while it could not start a network or a pool. It tries again each minute, so that is no failure of what was asked.
+STARTING, STARTING_SECONDS = "unavailable on this server", 5.0
 
 
 class Pause(Exception):
@@ -69,6 +71,8 @@ class Work:
         except IncusError as error:
             self.memory.pop("incus", None)
             await self._wait_for_others()
+            if STARTING in error.message:
+                raise Pause(STARTING_SECONDS, f"{what}: {error.message}") from None
             self._count(what, error)
             raise Pause(RETRY_SECONDS * self.memory["failures"], f"{what}: {error.message}") from None
         if result is None:

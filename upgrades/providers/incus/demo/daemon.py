@@ -25,6 +25,7 @@ HOW_TO = (
 )
 DIR = "dir"
 ID_RANGE = "root:1000000:1000000000\n"
+UNAVAILABLE = "Unavailable"
 START_SECONDS = END_SECONDS = 60.0
 LOOK_SECONDS = 0.02
 
@@ -77,6 +78,9 @@ class Daemon:
                 start_new_session=True,
             )
         _wait_until(self._is_ready, f"incusd, see {self.log}: ready")
+        if self._has_bridge() and self.ask("GET", f"/1.0/networks/{self.bridge}")["status"] == UNAVAILABLE:
+            # A container that ends while its network is started makes that fail, and Incus tries it again after a minute only.
+            self.restart()
 
     def set_up(self) -> None:
         """Once: storage, network and profile."""

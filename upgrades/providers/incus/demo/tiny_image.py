@@ -25,7 +25,7 @@ templates:
     when: [create]
     template: user-data.tpl
 """
-OS_RELEASE = "VERSION={version}\nKIND={kind}\n"
+OS_RELEASE = "VERSION={version}\nIMAGE_VERSION={version}\nKIND={kind}\n"
 DHCP = """\
 #!/bin/sh
 case "$1" in bound | renew) ip addr flush dev $interface; ip addr add $ip/${mask:-24} dev $interface ;; esac
