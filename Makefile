@@ -24,7 +24,7 @@ UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hash
 TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-compute==37.2.0 azure-mgmt-compute==39.0.0 \
 	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0
 
-.PHONY: help run run-vms run-incus install install-clients install-libvirt test test-fast test-machines test-fleet check lint soak fuzz bench vm-image screenshots texts lock azure-types
+.PHONY: help run run-vms run-incus install install-clients install-libvirt test test-fast test-machines test-incus-pools test-fleet check lint soak fuzz bench vm-image screenshots texts lock azure-types
 .DEFAULT_GOAL := help
 
 help: ## list these targets
