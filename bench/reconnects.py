@@ -23,8 +23,9 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench._listeners import Client, Heard, connected, listens, request_to
 from bench._running import ROOT, cpu_of, free_port, machine, rollgrid
-from bench.feed import Client, a_machine, request_to, written
+from bench.feed import a_machine, written
 
 CLIENTS = 10_000
 SERVERS = 4
@@ -56,7 +57,7 @@ class Resuming(Client):
 class Fleet:
     def __init__(self, ports: list[int], cookie: str) -> None:
         self.ports, self.cookie = ports, cookie
-        self.sent: dict[int, float] = {}
+        self.heard = Heard()
         self.clients: list[Resuming] = []
         self.returning: list[asyncio.Future[None]] = []
         self.is_over = False
@@ -66,16 +67,14 @@ class Fleet:
         request = request_to(port, f"/ws/feed/?sets={SET}{since}", self.cookie)
 
         def made() -> Resuming:
-            client = Resuming(request, self.sent, [])
+            client = Resuming(request, Heard(self.heard.sent))
             client.fleet = self
             if before:
                 client.seen, client.resets = before.seen, before.resets
                 client.stream, client.seq = before.stream, before.seq
             return client
 
-        _, client = await asyncio.get_running_loop().create_connection(made, "127.0.0.1", port)
-        await asyncio.wait_for(client.ready, SECONDS)
-        return client
+        return await connected(port, made)
 
     async def open_all(self, clients: int) -> None:
         for first in range(0, clients, AT_ONCE):
@@ -107,7 +106,7 @@ async def measure(clients: int, servers: list[subprocess.Popen[bytes]], fleet: F
     async def publish() -> None:
         nonlocal number
         while True:
-            fleet.sent[number] = time.perf_counter()
+            fleet.heard.sent[number] = time.perf_counter()
             await asyncio.to_thread(change, number)
             number += 1
             await asyncio.sleep(1)
@@ -185,20 +184,10 @@ def main(clients: int) -> None:
 
             async def run() -> None:
                 for port in ports:
-                    await _listens(port)
+                    await listens(port, "a web server", 30)
                 await measure(clients, servers, fleet, written)
 
             uvloop.run(run())
-
-
-async def _listens(port: int) -> None:
-    for _ in range(600):
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
-            return
-        await asyncio.sleep(0.05)
-    sys.exit("a web server does not listen")
 
 
 if __name__ == "__main__":
