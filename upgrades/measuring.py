@@ -10,6 +10,8 @@ prometheus_client has files for several processes too. It is not used here, beca
 every restart, and the numbers of a process that was killed must be kept in its file for ever or counters go back. It would also be loaded
 into the prober, the worker and the providers. It reads these files and writes the answer of /metrics (dashboard/metrics/).
 
+What a transaction does is counted after its commit (`Writer.count_later`): one that is rolled back is mostly done again.
+
 A process that `up` did not start measures nothing.
 """
 

@@ -1,13 +1,18 @@
 """Results of instances and what is waited for after them are one transaction and one event, wherever nothing else follows from them."""
 
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from tests.orchestrator.conftest import MakeFleet
 from tests.orchestrator.fleet import Fleet
+from upgrades import measures, measuring
 from upgrades.core.steps import Why
+from upgrades.measuring import Measure, Page
 from upgrades.models import Event, InstanceUpgrade
 from upgrades.orchestrator import reconcile
 
@@ -54,6 +59,47 @@ def test_a_result_is_recorded_even_where_the_reasons_cannot_be_said(
     assert sorted(members(verified).values()) == ["succeeded", "verifying"]
     verified.reconcile()
     assert verified.row.decision["code"] == Why.VERIFYING
+
+
+@pytest.fixture
+def worker_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
+    """This process is a worker that `up` has started."""
+    measuring.make_folder(tmp_path)
+    page = Page(measuring.file_of(tmp_path, "worker"))
+    monkeypatch.setattr(measuring, "_ours", lambda: page)
+    return page
+
+
+def counted(folder: Path, measure: Measure) -> float:
+    """How many observations of a histogram there are."""
+    (worker,) = measuring.read(folder)
+    return sum(sum(cells[:-1]) for _, cells in measure.read(worker.cells))
+
+
+@pytest.mark.usefixtures("worker_page")
+def test_a_result_is_counted_after_its_commit(
+    verified: Fleet, tmp_path: Path, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    with django_capture_on_commit_callbacks() as callbacks:
+        verified.reconcile()
+    assert counted(tmp_path, measures.BOOT_SECONDS) == 0
+    for callback in callbacks:
+        callback()
+    assert counted(tmp_path, measures.BOOT_SECONDS) == 1
+
+
+@pytest.mark.usefixtures("worker_page")
+def test_outcomes_that_are_written_again_after_a_rollback_are_counted_once(
+    make_fleet: MakeFleet, tmp_path: Path, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    fleet = make_fleet(2)
+    created = fleet.reconcile()
+    with django_capture_on_commit_callbacks(execute=True):
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            fleet.work(created)
+            raise ZeroDivisionError
+        fleet.work(created)
+    assert counted(tmp_path, measures.OPERATION_SECONDS) == 2
 
 
 def test_a_result_on_old_facts_is_not_recorded(verified: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:

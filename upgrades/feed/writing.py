@@ -9,9 +9,10 @@ It is one transaction, with one event per scale set. The rows of the scale sets 
 deadlocked (measured). Events are numbered by the counter on that row: readers that follow an auto-increment id miss events (measured).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
@@ -47,6 +48,7 @@ class Writer:
     def __init__(self, now: datetime, scale_sets: list[ScaleSet]) -> None:
         self.now = now
         self.changes = {row.pk: Changes(row) for row in scale_sets}
+        self.counts: list[Callable[[], None]] = []
 
     @property
     def scale_set(self) -> ScaleSet:
@@ -81,6 +83,15 @@ class Writer:
         for row in rows:
             self.changes[row.scale_set_id].removed.append(row.number)
 
+    def count_later(self, count: Callable[..., None], *values: float | str) -> None:
+        """Count after the commit what this transaction does: one that is rolled back is mostly done again, and would count twice."""
+        self.counts.append(partial(count, *values))
+
+    def count(self) -> None:
+        """To be called after the commit."""
+        for count in self.counts:
+            count()
+
     def wake(self, *rows: ScaleSet, at: datetime | None = None) -> None:
         """Have these scale sets reconciled at `at`, or else at once. Without `rows`: all scale sets of this transaction."""
         for row in rows or self.scale_sets:
@@ -99,6 +110,8 @@ def writing(now: datetime, *scale_set_ids: int) -> Iterator[Writer]:
         for changes in writer.changes.values():
             _number(changes)
         heads = {changes.scale_set.pk: _flush(changes, now) for changes in writer.changes.values() if changes}
+        if writer.counts:
+            transaction.on_commit(writer.count)
         if heads:
             transaction.on_commit(lambda: HINTS.publish(heads))
 

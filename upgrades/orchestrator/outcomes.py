@@ -140,6 +140,7 @@ def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: dat
             Instance.objects.filter(pk__in=[row.pk for row in gone]).delete()
         left = [row for row in rows if row not in gone]
         for row in left:
+            _measure(row, outcomes[str(row.operation_id)], writer)
             _end_operation(row, outcomes[str(row.operation_id)], now)
         _save(writer, left)
         awaits_verdicts = not gone and all(_awaits_a_verdict(row) for row in left)
@@ -179,7 +180,6 @@ def _is_deleted(row: Instance, outcome: Outcome) -> bool:
 
 def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     """Change the instance, and its instance upgrade, as the outcome of its operation says. Saves nothing."""
-    _measure(row, outcome, now)
     if outcome.progress is Progress.FAILED:
         log.warning("%s of %s failed: %s: %s", row.operation_kind, row.name, outcome.code, outcome.message)
     if row.operation_kind == OperationKind.DELETE:
@@ -200,11 +200,13 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     _clear_operation(row)
 
 
-def _measure(row: Instance, outcome: Outcome, now: datetime) -> None:
+def _measure(row: Instance, outcome: Outcome, writer: Writer) -> None:
+    """To be called before the operation is taken off the instance."""
     if row.operation_at is not None:
-        measures.OPERATION_SECONDS.observe((now - row.operation_at).total_seconds(), row.operation_kind)
+        seconds = (writer.now - row.operation_at).total_seconds()
+        writer.count_later(measures.OPERATION_SECONDS.observe, seconds, row.operation_kind)
     if outcome.progress is Progress.FAILED:
-        measures.FAILED_OPERATIONS.add(1, row.operation_kind)
+        writer.count_later(measures.FAILED_OPERATIONS.add, 1, row.operation_kind)
 
 
 def _note_gone(row: Instance, now: datetime) -> None:

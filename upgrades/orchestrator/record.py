@@ -203,7 +203,7 @@ def _settle(step: Settle, writer: Writer) -> None:
     }
     rows = find_instances(writer, states)
     for row in rows:
-        _settle_member(row, states[row.number], writer.now)
+        _settle_member(row, states[row.number], writer)
         if upgrade.kind == UpgradeKind.IMAGE:
             _note_result(row, upgrade)
     bulk.update([row.member for row in rows if row.member], "state", "ended_at", "error_code", "error_message")
@@ -214,13 +214,13 @@ def _settle(step: Settle, writer: Writer) -> None:
     quarantine_failing(writer, rows)
 
 
-def _settle_member(row: Instance, state: InstanceUpgradeState, now: datetime) -> None:
+def _settle_member(row: Instance, state: InstanceUpgradeState, writer: Writer) -> None:
     member = row.member
     if member is None or member.state != InstanceUpgradeState.VERIFYING:
         raise Outdated
-    member.ended_at, member.state = now, state
+    member.ended_at, member.state = writer.now, state
     if state is InstanceUpgradeState.SUCCEEDED and member.swapped_at is not None:
-        measures.BOOT_SECONDS.observe((now - member.swapped_at).total_seconds())
+        writer.count_later(measures.BOOT_SECONDS.observe, (writer.now - member.swapped_at).total_seconds())
     if state is InstanceUpgradeState.FAILED:
         member.error_code, member.error_message = HEALTH_ERROR, HEALTH_MESSAGE
 
@@ -286,7 +286,7 @@ def _finish_batch(step: FinishBatch, writer: Writer) -> None:
     for batch in upgrade.batches.filter(number=step.number):
         batch.finished_at = writer.now
         batch.save(update_fields=["finished_at"])
-        measures.BATCH_SECONDS.observe((writer.now - batch.started_at).total_seconds())
+        writer.count_later(measures.BATCH_SECONDS.observe, (writer.now - batch.started_at).total_seconds())
     upgrade.wait_began_at = writer.now
     upgrade.save(update_fields=["wait_began_at"])
     writer.changed(upgrade, note=f"Batch {step.number} finished.")
@@ -326,7 +326,7 @@ def _end(writer: Writer, status: UpgradeStatus, *, note: str, breach: Breach | N
     # A breach in the last batch ends the batch too.
     upgrade.batches.filter(finished_at=None).update(finished_at=writer.now)
     writer.changed(upgrade, note=note)
-    measures.ENDED_UPGRADES.add(1, status)
+    writer.count_later(measures.ENDED_UPGRADES.add, 1, status)
     _end_opt_outs_of_this_upgrade(upgrade, writer)
 
 
