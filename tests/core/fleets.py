@@ -6,7 +6,7 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from tests.core.test_decide import MINUTE, NEW, NOW, OLD
+from tests.core.deciding import MINUTE, NEW, NOW, OLD
 from tests.core.world import image
 from upgrades.core.facts import Batch, Facts, Hold, InstanceFacts, InstanceUpgradeFacts, MissingMachine, Upgrade
 from upgrades.core.policy import Policy

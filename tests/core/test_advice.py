@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.test_decide import NEW, NOW, OLD, fleet, upgrading, verifying, with_instance
+from tests.core.deciding import NEW, NOW, OLD, fleet, upgrading, verifying, with_instance
 from tests.core.test_reasons import HOLD, codes, the
 from tests.core.test_rules import STOP, USER, stopped
 from tests.core.world import image

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from hypothesis import given
 
+from tests.core.deciding import MINUTE, NEW, NOW, fleet, upgrading, verifying, with_instance
 from tests.core.fleets import fleets
-from tests.core.test_decide import MINUTE, NEW, NOW, fleet, upgrading, verifying, with_instance
 from tests.core.test_preview import PACE
 from tests.core.test_reasons import HOLD
 from tests.core.test_rules import STOP

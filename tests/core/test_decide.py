@@ -1,72 +1,30 @@
 """Each rule of decide on its own: facts in, one step out. Whole upgrades are in tests/scenarios."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.core.deciding import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, verifying, why, with_instance
 from tests.core.world import image
 from upgrades.core import batches, decide, health
-from upgrades.core.facts import Attempt, Batch, Facts, Hold, InstanceFacts, InstanceUpgradeFacts, Upgrade
+from upgrades.core.facts import Attempt, Facts, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, StartedBy, UpgradeStatus
 from upgrades.core.steps import (
-    WORK_POLL_INTERVAL,
-    AddInstances,
     Cancel,
     Complete,
     Fault,
     FinishBatch,
-    RemoveInstances,
     RollBack,
     Settle,
     StartBatch,
     StartUpgrade,
-    Step,
     Wait,
     Why,
 )
-
-NOW = datetime(2018, 9, 25, 12, 0, tzinfo=UTC)
-OLD, NEW = "16.04.1", "16.04.2"
-MINUTE = timedelta(minutes=1)
-
-
-def fleet(count: int, *, sick: int = 0, version: str = OLD, **changes: Any) -> Facts:
-    """`count` instances, the last `sick` of them unhealthy, with a newer image published and fresh news of health."""
-    states = [Health.HEALTHY] * (count - sick) + [Health.UNHEALTHY] * sick
-    instances = tuple(InstanceFacts(id, version, state) for id, state in enumerate(states))
-    return replace(Facts(count, instances, image(NEW), health_complete_at=NOW), **changes)
-
-
-def upgrading(facts: Facts, *members: InstanceUpgradeFacts, finished: bool = False, **changes: Any) -> Facts:
-    """The same fleet with an upgrade, and these members in its only batch."""
-    made = (Batch(1, members, NOW if finished else None),) if members else ()
-    upgrade = replace(Upgrade(image(NEW), StartedBy.PLATFORM, batches=made), **changes)
-    return replace(facts, upgrade=upgrade)
-
-
-def with_instance(facts: Facts, id: int, **changes: Any) -> Facts:
-    instances = tuple(replace(instance, **changes) if instance.id == id else instance for instance in facts.instances)
-    return replace(facts, instances=instances)
-
-
-def verifying(id: int, since: timedelta = timedelta(0)) -> InstanceUpgradeFacts:
-    return InstanceUpgradeFacts(id, InstanceUpgradeState.VERIFYING, NOW - since)
-
-
-def step(facts: Facts) -> Step:
-    return decide.decide(facts, NOW)
-
-
-def why(facts: Facts) -> Why:
-    answer = step(facts)
-    assert isinstance(answer, Wait), answer
-    return answer.why
-
 
 # --- the document's point 2: the size of a batch ---
 
@@ -331,45 +289,7 @@ def test_an_attempt_stopped_at_the_gate_is_repeated_when_the_gate_opens() -> Non
     assert isinstance(step(fleet(10, sick=2, last_attempt=stopped)), StartUpgrade)
 
 
-# --- capacity ---
-
-
-def test_missing_instances_are_added_on_the_newest_image() -> None:
-    assert step(replace(fleet(3), capacity=5)) == AddInstances(2, image(NEW))
-    assert why(replace(fleet(3, latest=None), capacity=5)) is Why.NO_IMAGE
-
-
-def test_surplus_instances_are_removed_from_the_end() -> None:
-    assert step(replace(fleet(5), capacity=3)) == RemoveInstances((3, 4))
-    protected = with_instance(with_instance(fleet(5), 4, opt_out=Hold("ada", "debugging")), 3, is_busy=True)
-    assert step(replace(protected, capacity=4)) == RemoveInstances((2,))
-    assert step(replace(fleet(2), capacity=0)) == RemoveInstances((0, 1))
-
-
-def test_instances_being_deleted_are_not_surplus_again() -> None:
-    """Scaling in by two removed two, and while these went the next two, and so on to the last."""
-    facts = replace(fleet(5), capacity=3)
-    for id in (3, 4):
-        facts = with_instance(facts, id, is_busy=True, is_being_deleted=True)
-    assert step(replace(facts, automatic=False)) == Wait(
-        NOW + WORK_POLL_INTERVAL, Why.CREATING, "Removing 2 instances."
-    )
-    assert step(replace(facts, capacity=5)) == AddInstances(2, image(NEW))
-
-
-def test_machines_that_are_being_created_are_asked_about_soon() -> None:
-    facts = with_instance(replace(fleet(5), automatic=False), 2, is_busy=True)
-    assert step(facts) == Wait(NOW + WORK_POLL_INTERVAL, Why.CREATING, "Changing 1 instance.")
-
-
-def test_instances_being_deleted_count_for_no_limit() -> None:
-    """Neither do the healthy among them make the sick fewer, nor the sick the healthy."""
-    facts = upgrading(replace(fleet(4, sick=1), capacity=4))
-    leaving = tuple(InstanceFacts(id, OLD, is_busy=True, is_being_deleted=True) for id in range(4, 10))
-    assert isinstance(step(replace(facts, instances=(*facts.instances, *leaving))), Fault)
-    sick = tuple(replace(instance, health=Health.UNHEALTHY) for instance in leaving)
-    calm = upgrading(fleet(4))
-    assert step(replace(calm, instances=(*calm.instances, *sick))) == StartBatch(1, (0,))
+# --- the wait for health, limits and opt-outs ---
 
 
 def test_the_wait_for_health_begins_anew_after_a_gap_in_probing() -> None:
@@ -384,11 +304,6 @@ def test_a_swap_in_the_future_was_dated_by_a_clock_that_has_been_set_back() -> N
     facts = upgrading(with_instance(fleet(5), 0, health=Health.INITIALIZING), verifying(0, -60 * MINUTE))
     assert why(replace(facts, probed_without_gap_since=NOW - MINUTE)) is Why.VERIFYING
     assert step(replace(facts, probed_without_gap_since=NOW - 5 * MINUTE)) == Settle((), (0,))
-
-
-def test_an_instance_in_flight_is_not_removed() -> None:
-    facts = upgrading(replace(fleet(5), capacity=4), verifying(4), verifying(3))
-    assert step(facts) == RemoveInstances((2,))
 
 
 @given(st.integers(0, 1000), st.integers(1, 1000), st.integers(0, 100))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, verifying, why, with_instance
+from tests.core.deciding import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, verifying, why, with_instance
 from tests.core.test_reasons import HOLD, codes, the
 from tests.core.test_rules import STOP, chosen, stopped
 from tests.core.world import image

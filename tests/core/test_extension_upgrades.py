@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.test_decide import NEW, NOW, OLD, fleet, step, verifying, with_instance
+from tests.core.deciding import NEW, NOW, OLD, fleet, step, verifying, with_instance
 from tests.core.test_rules import STOP
 from tests.core.world import image
 from upgrades.core import batches

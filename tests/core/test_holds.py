@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.test_decide import MINUTE, NEW, NOW, fleet, step, upgrading, why, with_instance
+from tests.core.deciding import MINUTE, NEW, NOW, fleet, step, upgrading, why, with_instance
 from tests.core.test_rules import STOP, USER, chosen
 from upgrades.core.facts import Facts, InstanceUpgradeFacts
 from upgrades.core.policy import Policy

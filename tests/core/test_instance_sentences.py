@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from hypothesis import given
 
+from tests.core.deciding import NEW, NOW, OLD, fleet, upgrading, with_instance
 from tests.core.fleets import fleets
 from tests.core.test_board import board
-from tests.core.test_decide import NEW, NOW, OLD, fleet, upgrading, with_instance
 from tests.core.test_extension_upgrades import extending
 from tests.core.test_surges import member, surging
 from upgrades.core.catalogue import messages_in

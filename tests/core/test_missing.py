@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.test_decide import NEW, NOW, fleet, step
+from tests.core.deciding import NEW, NOW, fleet, step
 from tests.core.world import image
 from upgrades.core import backoff, batches, health, missing
 from upgrades.core.decide import decide

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, upgrading, with_instance
+from tests.core.deciding import MINUTE, NEW, NOW, OLD, fleet, upgrading, with_instance
 from tests.core.test_rules import STOP, stopped, zonal
 from tests.core.world import World
 from upgrades.core import what_if

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, upgrading, verifying, with_instance
+from tests.core.deciding import MINUTE, NEW, NOW, OLD, fleet, upgrading, verifying, with_instance
 from tests.core.test_rules import STOP, USER, stopped
 from upgrades.core.decide import decide
 from upgrades.core.facts import Attempt, Facts, Hold, InstanceUpgradeFacts

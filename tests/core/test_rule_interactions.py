@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, verifying, why, with_instance
+from tests.core.deciding import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, verifying, why, with_instance
 from tests.core.test_reasons import HOLD, codes, the
 from tests.core.test_rules import STOP, USER, chosen, stopped
 from upgrades.core.facts import Attempt, Breach, Hold, InstanceUpgradeFacts

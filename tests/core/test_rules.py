@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, verifying, why, with_instance
+from tests.core.deciding import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, verifying, why, with_instance
 from upgrades.core import decide
 from upgrades.core.facts import Attempt, Breach, Facts, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.test_decide import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, why, with_instance
+from tests.core.deciding import MINUTE, NEW, NOW, OLD, fleet, step, upgrading, why, with_instance
 from tests.core.test_extension_upgrades import extending
 from tests.core.test_preview import instances, plan
 from tests.core.test_rules import zonal

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.core.test_decide import fleet
+from tests.core.deciding import fleet
 from tests.management.terminal import complains, run
 from tests.stories import NOW, a_batch, a_scale_set, document, edited, nothing_changes, publish
 from upgrades import plans
