@@ -76,34 +76,50 @@ def _of_scale_sets(board: Any) -> Any:
     return board.with_variable(_choice("scale_set", "Scale set", query, several=True))
 
 
+def _with_panels(board: Any, *panels: Any) -> Any:
+    for panel in panels:
+        board = board.with_panel(panel)
+    return board
+
+
 def fleet() -> Any:
     board = _of_scale_sets(_dashboard("fleet", "Fleet", "How the instances are, and how old their images."))
-    figures = (
-        ("Instances", "All instances.", "short", f"sum(rollgrid_instances{{{OF_SETS}}})"),
-        (
+    return _with_panels(board, *_fleet_figures(), *_fleet_graphs())
+
+
+def _fleet_figures() -> tuple[Any, ...]:
+    return (
+        figure("Instances", "All instances.", "short", f"sum(rollgrid_instances{{{OF_SETS}}})"),
+        figure(
             "Behind",
             "Not on the wanted version, and not opted out.",
             "short",
             f"sum(rollgrid_instances_behind{{{OF_SETS}}})",
         ),
-        ("Unhealthy", "As the gate counts them.", "short", f"sum(rollgrid_unhealthy_instances{{{OF_SETS}}})"),
-        (
+        figure("Unhealthy", "As the gate counts them.", "short", f"sum(rollgrid_unhealthy_instances{{{OF_SETS}}})"),
+        figure(
             "Over the limit",
             "Scale sets in which no batch begins.",
             "short",
             f"sum(rollgrid_unhealthy_over_limit{{{OF_SETS}}})",
         ),
-        ("Oldest image", "That an instance runs.", "s", f"max(rollgrid_oldest_running_image_age_seconds{{{OF_SETS}}})"),
-        (
+        figure(
+            "Oldest image",
+            "That an instance runs.",
+            "s",
+            f"max(rollgrid_oldest_running_image_age_seconds{{{OF_SETS}}})",
+        ),
+        figure(
             "Fleet stopped",
             "1 while all automatic upgrades are stopped.",
             "short",
             f"max(rollgrid_fleet_stopped{{{OF_JOB}}})",
         ),
     )
-    for values in figures:
-        board = board.with_panel(figure(*values))
-    graphs = (
+
+
+def _fleet_graphs() -> tuple[Any, ...]:
+    return (
         graph(
             "Instances by state",
             "As pages show them.",
@@ -151,107 +167,104 @@ def fleet() -> Any:
             (f"rollgrid_health_age_seconds{{{OF_SETS}}}", "{{scale_set}}"),
         ),
     )
-    for panel in graphs:
-        board = board.with_panel(panel)
-    return board
 
 
 def upgrades() -> Any:
     board = _of_scale_sets(
         _dashboard("upgrades", "Upgrades", "How rolling upgrades go on, and how long their parts take.")
     )
-    board = board.with_panel(
+    return _with_panels(board, *_upgrade_graphs(), *_durations())
+
+
+def _upgrade_graphs() -> tuple[Any, ...]:
+    return (
         graph(
             "Running upgrades",
             "By where they are.",
             "short",
             THIRD,
             (f"sum by (phase) (rollgrid_upgrades_running{{{OF_JOB}}})", "{{phase}}"),
-        )
-    )
-    board = board.with_panel(
+        ),
         graph(
             "Progress",
             "Share of instances that are up to date.",
             "percentunit",
             THIRD,
             (f"rollgrid_upgrade_progress_ratio{{{OF_SETS}}}", "{{scale_set}}"),
-        )
-    )
-    board = board.with_panel(
+        ),
         graph(
             "At the present step since",
             "A long time at one step may mean that it is stuck.",
             "s",
             THIRD,
             (f"rollgrid_upgrade_step_age_seconds{{{OF_SETS}}}", "{{scale_set}} {{phase}}"),
-        )
-    )
-    board = board.with_panel(
+        ),
         graph(
             "Ended upgrades",
             "In an hour, by how they ended.",
             "short",
             THIRD,
             (f"sum by (status) (increase(rollgrid_upgrades_ended_total{{{OF_JOB}}}[1h]))", "{{status}}"),
-        )
-    )
-    board = board.with_panel(
+        ),
         graph(
             "Duration of upgrades that run",
             "From their start.",
             "s",
             THIRD,
             (f"rollgrid_upgrade_age_seconds{{{OF_SETS}}}", "{{scale_set}}"),
-        )
-    )
-    board = board.with_panel(
+        ),
         graph(
             "Failed operations",
             "A second, by what was done to the machine.",
             "ops",
             THIRD,
             (f"sum by (kind) (rate(rollgrid_operations_failed_total{{{OF_JOB}}}[$__rate_interval]))", "{{kind}}"),
-        )
+        ),
     )
-    board = board.with_panel(
+
+
+def _durations() -> tuple[Any, ...]:
+    return (
         graph(
             "Batches", "How long those took that finished.", "s", THIRD, *_quantiles("rollgrid_batch_duration_seconds")
-        )
-    )
-    board = board.with_panel(
-        graph("Boots", "From the new OS disk until healthy.", "s", THIRD, *_quantiles("rollgrid_boot_duration_seconds"))
-    )
-    return board.with_panel(
+        ),
+        graph(
+            "Boots", "From the new OS disk until healthy.", "s", THIRD, *_quantiles("rollgrid_boot_duration_seconds")
+        ),
         graph(
             "Operations", "How long they took.", "s", THIRD, *_quantiles("rollgrid_operation_duration_seconds", "kind")
-        )
+        ),
     )
 
 
 def engine() -> Any:
     board = _dashboard("engine", "Engine", "Whether Rollgrid itself is well.")
-    figures = (
-        ("Engine", "1 while upgrades can go on.", "short", f"min(rollgrid_engine_up{{{OF_JOB}}})"),
-        ("Database", "1 while it takes writes.", "short", f"min(rollgrid_database_up{{{OF_JOB}}})"),
-        ("Broker", "1 while it answers.", "short", f"min(rollgrid_broker_up{{{OF_JOB}}})"),
-        (
+    return _with_panels(board, *_engine_figures(), *_work_graphs(), *_probe_provider_and_feed_graphs())
+
+
+def _engine_figures() -> tuple[Any, ...]:
+    return (
+        figure("Engine", "1 while upgrades can go on.", "short", f"min(rollgrid_engine_up{{{OF_JOB}}})"),
+        figure("Database", "1 while it takes writes.", "short", f"min(rollgrid_database_up{{{OF_JOB}}})"),
+        figure("Broker", "1 while it answers.", "short", f"min(rollgrid_broker_up{{{OF_JOB}}})"),
+        figure(
             "Locations away",
             "Whose provider gives no answer.",
             "short",
             f"count(rollgrid_location_up{{{OF_JOB}}} == 0) or vector(0)",
         ),
-        ("Feed clients", "Pages, wallboards and programs.", "short", f"sum(rollgrid_feed_clients{{{OF_JOB}}})"),
-        (
+        figure("Feed clients", "Pages, wallboards and programs.", "short", f"sum(rollgrid_feed_clients{{{OF_JOB}}})"),
+        figure(
             "Certificate ends in",
             "It is renewed by itself, unless it is yours.",
             "s",
             f"min(rollgrid_tls_certificate_expiry_timestamp_seconds{{{OF_JOB}}}) - time()",
         ),
     )
-    for values in figures:
-        board = board.with_panel(figure(*values))
-    graphs = (
+
+
+def _work_graphs() -> tuple[Any, ...]:
+    return (
         graph(
             "Last work of each part",
             "Ticks are those that a worker did.",
@@ -283,6 +296,11 @@ def engine() -> Any:
             (f"rollgrid_database_check_duration_seconds{{{OF_JOB}}}", "database"),
             (f"rollgrid_broker_check_duration_seconds{{{OF_JOB}}}", "broker"),
         ),
+    )
+
+
+def _probe_provider_and_feed_graphs() -> tuple[Any, ...]:
+    return (
         graph(
             "Probes",
             "A second, by their result.",
@@ -323,9 +341,6 @@ def engine() -> Any:
             (f"sum(rate(rollgrid_feed_frames_sent_total{{{OF_JOB}}}[$__rate_interval]))", "frames"),
         ),
     )
-    for panel in graphs:
-        board = board.with_panel(panel)
-    return board
 
 
 def texts() -> dict[str, str]:
