@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dashboard import environment
+from dashboard import environment, variables
 from dashboard.supervisor.forks import Forks
 from dashboard.supervisor.program import Program
 from dashboard.supervisor.tls import WILDCARDS, Files
@@ -90,7 +90,7 @@ def _prepare_options(options: Options) -> list[str]:
 
 def _hosts(host: str) -> dict[str, str]:
     """Whoever says `--host` means to be reached there, unless the allowed hosts are given too."""
-    if environment.text("ROLLGRID_ALLOWED_HOSTS") or host in WILDCARDS:
+    if variables.text("ROLLGRID_ALLOWED_HOSTS") or host in WILDCARDS:
         return {}
     shown = f"[{host}]" if ":" in host else host
     return {"ROLLGRID_ALLOWED_HOSTS": ",".join(dict.fromkeys([*environment.allowed_hosts(), shown]))}
