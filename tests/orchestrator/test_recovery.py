@@ -362,7 +362,7 @@ def slow_swaps(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return begun
 
 
-def test_a_task_stays_with_its_work_while_nobody_waits_for_its_thread(
+def test_a_task_stays_with_its_work_while_threads_are_free(
     upgrading: tuple[Fleet, list[WorkClaim]], slow_swaps: list[list[str]]
 ) -> None:
     fleet, (claim,) = upgrading
@@ -396,7 +396,7 @@ def test_a_task_does_not_go_on_with_work_that_another_has_taken(
     assert left.attempts == 1
 
 
-def test_what_was_refused_for_now_is_begun_again_by_another_task(
+def test_operations_refused_for_now_are_begun_again_by_another_task(
     upgrading: tuple[Fleet, list[WorkClaim]], slow_swaps: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fleet, (claim,) = upgrading

@@ -9,7 +9,7 @@ class ThreadUse:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._in_use = 0
-        self._most = 0
+        self._maximum = 0
 
     def __enter__(self) -> None:
         with self._lock:
@@ -19,9 +19,9 @@ class ThreadUse:
         with self._lock:
             self._in_use -= 1
 
-    def allow(self, most: int) -> None:
+    def allow(self, maximum: int) -> None:
         """Let threads go on while at most so many are in use. 0: none, as when the process ends. Safe in a signal handler."""
-        self._most = most
+        self._maximum = maximum
 
     def may_go_on(self) -> bool:
-        return self._in_use <= self._most
+        return self._in_use <= self._maximum
