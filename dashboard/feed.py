@@ -105,13 +105,16 @@ def heads(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 
 @for_viewers
 def snapshot(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """GET /feed/snapshot?set=rg/name: all that is visible of a scale set, with the position in the feed that it belongs to."""
+    """GET /feed/snapshot?set=rg/name: all that is visible of a scale set, with the position in the feed that it belongs to.
+
+    `&without=disks` leaves out the disks of the instances.
+    """
     key = request.GET.get("set", "").lower()
     head = read.head(key) if viewer.scope.sees(key) else None
     if head is None:
         return error(404, "ResourceNotFound", f"there is no scale set {key[:200]!r}")
     try:
-        revision, body = SNAPSHOTS.get(head.id, head.revision)
+        revision, body = SNAPSHOTS.get(head.id, head.revision, with_disks=request.GET.get("without") != "disks")
     except ScaleSet.DoesNotExist:
         return error(404, "ResourceNotFound", f"there is no scale set {key[:200]!r} any more")
     return _compressed(request, revision, body)

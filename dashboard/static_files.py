@@ -30,7 +30,7 @@ from upgrades import atomic_files
 log = logging.getLogger(__name__)
 
 MARK = ".made-of"
-OUR_SCRIPTS = "js/"  # Django's own are elsewhere
+OUR_SCRIPTS, OUR_STYLES = "js/", "css/"  # Django's own are elsewhere
 # Files of other versions of htmx than the one that is used, and hidden files.
 LEFT_OUT = ("ext", "htmax*", "htmx-4*", ".*")
 # `import ... from "./dom.js";` and `export ... from`. The semicolon tells a statement from the `@import` of a type, which stands in a
@@ -60,15 +60,27 @@ class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
         return stored
 
     def post_process(self, paths: dict[str, tuple[Any, str]], dry_run: bool = False, **options: Any) -> Iterator[Any]:
-        """As it is, with each page's script put together first. `paths`: name -> (storage, path) of its source."""
-        modules = {name: _text(*paths[name]) for name in paths if name.startswith(OUR_SCRIPTS) and name.endswith(".js")}
-        for name in bundles.entries(modules):
-            (Path(settings.STATIC_ROOT) / name).write_text(bundles.bundle(name, modules.__getitem__))
-        put_together = {name: (self, name) for name in bundles.entries(modules)}
-        yield from super().post_process({**paths, **put_together}, dry_run, **options)
+        """As it is, with the files of each page put together first. `paths`: name -> (storage, path) of its source."""
+        made = {**_scripts(paths), **_style_sheets(paths)}
+        for name, text in made.items():
+            (Path(settings.STATIC_ROOT) / name).write_text(text)
+        yield from super().post_process({**paths, **{name: (self, name) for name in made}}, dry_run, **options)
 
     def add_stats_to_manifest(self) -> None:
         """Do nothing: our server reads sizes and dates from the files themselves."""
+
+
+def _scripts(paths: dict[str, tuple[Any, str]]) -> dict[str, str]:
+    modules = {name: _text(*paths[name]) for name in paths if name.startswith(OUR_SCRIPTS) and name.endswith(".js")}
+    return {
+        name: bundles.bundle(name, modules.__getitem__, is_shared=bundles.later_of(name) in modules)
+        for name in bundles.entries(modules)
+    }
+
+
+def _style_sheets(paths: dict[str, tuple[Any, str]]) -> dict[str, str]:
+    sheets = {name: _text(*paths[name]) for name in paths if name.startswith(OUR_STYLES) and name.endswith(".css")}
+    return {name: bundles.style_sheet(name, sheets.__getitem__) for name in bundles.style_entries(sheets)}
 
 
 def _text(storage: FileSystemStorage, path: str) -> str:

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from upgrades import catalog, history
@@ -42,6 +43,7 @@ FIGURES = (
 
 
 @require_safe
+@gzip_page
 @login_required
 def fleet(request: HttpRequest) -> HttpResponse:
     """All scale sets. This renders which there are; the page's script fills in what changes."""
@@ -57,6 +59,7 @@ def fleet(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@gzip_page
 @login_required
 def scale_set(request: HttpRequest, group: str, name: str) -> HttpResponse:
     return render(request, "scale_set.html", {"page": "scale set", "scale_set": _scale_set(group, name)})
@@ -73,6 +76,7 @@ def instance_history(request: HttpRequest, group: str, name: str, number: int) -
 
 
 @require_safe
+@gzip_page
 @login_required
 def images(request: HttpRequest) -> HttpResponse:
     """The catalogue: SKUs, their versions, and how many instances run each."""

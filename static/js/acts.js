@@ -4,6 +4,7 @@ import { t } from "./catalogue.js";
 import { $, find, html, mark, show } from "./dom.js";
 import { inZone } from "./sentences.js";
 import { drop, refusal, toast } from "./toast.js";
+import "./texts-dialogs.js";
 
 /**
  * What htmx is about to send.

@@ -4,6 +4,7 @@ import { t } from "./catalogue.js";
 import { html, mark } from "./dom.js";
 import { addressOf } from "./new-row.js";
 import { reasonsIn } from "./reasons.js";
+import "./texts-fleet.js";
 
 /**
  * @import { Board } from "./board.js"

@@ -2,17 +2,15 @@
 
 import { batchesOf } from "./batches.js";
 import { instanceOf } from "./board.js";
-import { t } from "./catalogue.js";
-import { $, find, html, painter, show, word } from "./dom.js";
+import { $, find, painter, show, word } from "./dom.js";
 import { freeze, heldTime, isFrozen } from "./frozen.js";
 import { paintHeader } from "./header.js";
 import { gauges, rail, reasons, statusOf, steps } from "./instruments.js";
-import { legend, matching, paintSelection } from "./legend.js";
+import { empty, legend, matching } from "./legend.js";
 import { paintLine } from "./line.js";
-import { say } from "./shell.js";
-import { paintTable, rowsOf } from "./table.js";
+import { say } from "./speaking.js";
 import { tick } from "./ticking.js";
-import { GROUPS } from "./view.js";
+import { GROUPS, matches } from "./view.js";
 import { reasonsOf } from "./why.js";
 
 /**
@@ -22,6 +20,10 @@ import { reasonsOf } from "./why.js";
  * @import { Grid } from "./grid.js"
  * @import { Panel } from "./panel.js"
  * @import { View } from "./view.js"
+ *
+ * What is not there from the beginning (scale-set-later.js).
+ * @typedef {{ panel: Panel, paintTable: typeof import("./table.js").paintTable,
+ *   paintSelection: typeof import("./selection.js").paintSelection }} LaterParts
  */
 
 const INSTRUMENTS_EVERY = 500; // ms: they are read, not watched; every change of a text lays the page out anew
@@ -52,12 +54,14 @@ export class BoardPainter {
   touched = new Set();
 
   /**
-   * `now`: the server's time in ms.
-   * @param {{ grid: Grid, panel: Panel, view: View, now: () => number }} parts
+   * `now`: the server's time in ms; `appeared` is called once there is something to see.
+   * @param {{ grid: Grid, view: View, now: () => number, appeared: () => void }} parts
    */
-  constructor({ grid, panel, view, now }) {
+  constructor({ grid, view, now, appeared }) {
     this.grid = grid;
-    this.panel = panel;
+    this.appeared = appeared;
+    /** @type {LaterParts | null} */
+    this.later = null;
     this.view = view;
     this.now = now;
     /** @type {Filtering | null} */
@@ -84,6 +88,12 @@ export class BoardPainter {
     this.board = board;
     this.askCells();
     this.askInstruments();
+  }
+
+  /** @param {LaterParts} parts what is painted too from now on */
+  add(parts) {
+    this.later = parts;
+    this.ask();
   }
 
   /** The scale set is gone. */
@@ -129,6 +139,7 @@ export class BoardPainter {
     $("#main").classList.remove("loading");
     this.paintInstruments();
     this.grid.fit({ again: true });
+    this.appeared();
   }
 
   paintInstruments() {
@@ -136,7 +147,8 @@ export class BoardPainter {
     if (!shown) return;
     const now = heldTime(this.now()),
       why = reasonsOf(shown);
-    paintEmpty(shown);
+    $("#empty").hidden = shown.instances.length > 0;
+    show($("#empty"), empty(shown));
     show($("#status"), word(statusOf(shown)));
     paintLine(shown);
     paintHeader(shown);
@@ -146,7 +158,7 @@ export class BoardPainter {
     this.grid.count();
     show($("#why"), reasons(why, view.filter.reason));
     this.paintFilter(shown);
-    if (view.table) paintTable($("#table"), shown, view, now);
+    if (view.table) this.later?.paintTable($("#table"), shown, view, now);
     this.paintPanel(shown, now);
     tick(now);
     if (isFrozen()) freeze();
@@ -157,9 +169,10 @@ export class BoardPainter {
   paintFilter(shown) {
     const { instances } = shown,
       { view } = this;
+    const count = instances.filter((each) => matches(each, view.filter, view.by)).length;
     show($("#legend"), legend(shown, view));
-    show($("#matching"), matching(rowsOf(instances, view).length, instances.length, view));
-    paintSelection($("#selection"), this.grid);
+    show($("#matching"), matching(count, instances.length, view));
+    this.later?.paintSelection($("#selection"), this.grid);
   }
 
   /**
@@ -170,7 +183,7 @@ export class BoardPainter {
     const instance = instanceOf(shown, this.view.open);
     const hadFocus = $("#panel").contains(document.activeElement);
     $("#work").classList.toggle("open", Boolean(instance));
-    this.panel.paint(instance, shown, now);
+    this.later?.panel.paint(instance, shown, now);
     if (!instance && hadFocus) this.focusOn(this.grid.focused);
   }
 
@@ -184,17 +197,4 @@ export class BoardPainter {
     const row = find(`#table [data-act="open"][data-key="${CSS.escape(id ?? "")}"]`);
     (row ?? find("#table .scroll"))?.focus();
   }
-
-  /** The ids of all that the filter shows, in the order in which they stand. */
-  inSight() {
-    const { shown, view, grid } = this;
-    return view.table && shown ? rowsOf(shown.instances, view).map(({ id }) => id) : grid.shown;
-  }
-}
-
-/** @param {Board} board */
-function paintEmpty({ instances, scale_set: { capacity } }) {
-  $("#empty").hidden = instances.length > 0;
-  const why = capacity ? t("empty.creating") : t("empty.capacity_0");
-  show($("#empty"), html`<div class="empty"><p>${why}</p></div>`);
 }

@@ -7,6 +7,7 @@ import { zoneName } from "./format.js";
 import { changesOf } from "./image-changes.js";
 import { textOf } from "./sentences.js";
 import { span } from "./spans.js";
+import "./texts-dialogs.js";
 
 const MAX_ANSWER_MS = 30000; // ms
 const ASKING_AT_MOST = 10000; // ms

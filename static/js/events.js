@@ -15,6 +15,8 @@ export const elementOf = (event) =>
     ? /** @type {HTMLElement} */ (event.target)
     : null;
 
+const TYPES = ["click", "input", "change", "submit"];
+
 /**
  * The one delegated listener: data-act names the handler, for click, input, change and submit (data-on).
  * @param {Record<string, Handler>} acts
@@ -27,7 +29,39 @@ export function listen(acts) {
     if (event.type === "submit") event.preventDefault();
     act(element, event);
   };
-  for (const type of ["click", "input", "change", "submit"]) document.addEventListener(type, run);
+  for (const type of TYPES) document.addEventListener(type, run);
+}
+
+/**
+ * Holds what happens before there are handlers; `release()` has it happen again.
+ * @returns {{ release: () => void }}
+ */
+export function holdEvents() {
+  /** @type {Event[]} */
+  const held = [];
+  const hold = (/** @type {Event} */ event) => {
+    const element = elementOf(event)?.closest("[data-act], button[hx-post]");
+    if (!(element instanceof HTMLElement) || (element.dataset.on ?? "click") !== event.type) return;
+    if (event.type === "submit") event.preventDefault();
+    event.stopImmediatePropagation();
+    held.push(event);
+  };
+  for (const type of TYPES) document.addEventListener(type, hold, { capture: true });
+  return {
+    release() {
+      for (const type of TYPES) document.removeEventListener(type, hold, { capture: true });
+      for (const event of held) repeat(event);
+    },
+  };
+}
+
+/**
+ * Only what data-act or htmx answers: a click on nothing else, so that nothing is ticked twice.
+ * @param {Event} event
+ */
+function repeat(event) {
+  const Kind = /** @type {typeof MouseEvent} */ (event.constructor);
+  event.target?.dispatchEvent(new Kind(event.type, event));
 }
 
 /**

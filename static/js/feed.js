@@ -23,6 +23,7 @@ export class Feed {
   waiting = new Map();
   /** Where a board was when a heartbeat was ahead of it. @type {Map<string, string | undefined>} */
   behind = new Map();
+  disks = false; // are those of instances asked for too? They are most of a snapshot, and few screens show them
 
   /**
    * `sets`: keys to follow, null for all; `known`: those of them that the page was made with, to be heard of if they are gone.
@@ -47,10 +48,8 @@ export class Feed {
     });
   }
 
-  /** Now, by the server's clock, in ms. */
-  now() {
-    return this.link.clock.now();
-  }
+  /** By the server's clock, in ms. */
+  now = () => this.link.clock.now();
 
   /** @param {Message} message */
   take(message) {
@@ -142,7 +141,8 @@ export class Feed {
    * @param {string} key
    */
   async ask(key) {
-    const address = underWith("feed/snapshot", { set: key, token: this.token });
+    const without = this.disks ? "" : "disks";
+    const address = underWith("feed/snapshot", { set: key, without, token: this.token });
     /** @type {Snapshot | null} */
     const body = await this.get(address);
     return body && fromSnapshot(key, inViewersZone(body), this.now());

@@ -8,6 +8,7 @@ import { loadGlyphs } from "./glyph-paths.js";
 import { MapCanvas } from "./map-canvas.js";
 import { besides } from "./map-cells.js";
 import { addressOf } from "./new-row.js";
+import "./texts-fleet.js";
 
 /** @import { Board } from "./board.js" */
 

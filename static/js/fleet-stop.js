@@ -1,14 +1,11 @@
-// The fleet stop: all automatic upgrades stopped at once. The button of every page, and the banner while it is so.
+// The fleet stop: all automatic upgrades stopped at once. The banner while it is so.
 
 import { t, tPieces } from "./catalogue.js";
-import { consider } from "./confirm.js";
-import { $, field, find, html, show, turn } from "./dom.js";
+import { $, find, html, show, turn } from "./dom.js";
 import { zoneName } from "./format.js";
-import { showTip } from "./tips.js";
 
 /** @import { Board, EmptyBoard } from "./board.js" */
 
-const USUALLY = 864e5; // ms: a day, never silently for ever
 const ALREADY = t("fleet_stop.already");
 /** @typedef {NonNullable<Feed.ScaleSet["fleet_stop"]>} FleetStop */
 
@@ -47,28 +44,3 @@ function words({ owner, reason, created_at: at, until }) {
   const stopped = html`<b>${t("fleet_stop.stopped")}</b>`;
   return html`${tPieces("fleet_stop.by", { stopped, owner, at, until, zone: zoneName(), reason })}`;
 }
-
-/** @param {HTMLElement} button */
-export function openFleetStop(button) {
-  if (button.getAttribute("aria-disabled") === "true") return showTip(button.closest(".why-off"));
-  const dialog = $("#stop-fleet"),
-    form = $("form", dialog);
-  form.reset();
-  const until = field(form, "until_local");
-  until.value = local(Date.now() + USUALLY);
-  until.min = local(Date.now());
-  $(".zone", form).textContent = `, ${zoneName()}`;
-  $(".problem", form).hidden = true;
-  dialog.showModal();
-}
-
-/**
- * As an input of a local time has it, to the minute.
- * @param {number} at
- */
-const local = (at) =>
-  new Date(at - new Date(at).getTimezoneOffset() * 6e4).toISOString().slice(0, 16);
-
-/** @param {HTMLElement} button */
-export const endFleetStop = (button) =>
-  consider(`${document.body.dataset.endFleetStop}would/`, button);

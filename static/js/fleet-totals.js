@@ -7,6 +7,7 @@ import { FILLS } from "./faces.js";
 import { byName, number, percentText, zoneName } from "./format.js";
 import { since } from "./spans.js";
 import { totalsOf } from "./summary.js";
+import "./texts-fleet.js";
 
 /** @import { Counted } from "./fleet-counts.js" */
 

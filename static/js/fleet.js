@@ -12,7 +12,9 @@ import { hearStop } from "./fleet-stop.js";
 import { paintChoice, paintNeeds, paintTotals } from "./fleet-totals.js";
 import { heldTime, isFrozen } from "./frozen.js";
 import { Minis } from "./mini.js";
-import { openShell, say, standing } from "./shell.js";
+import { openShell } from "./shell.js";
+import { say } from "./speaking.js";
+import { standing } from "./standing.js";
 import { pickedIn } from "./summary.js";
 
 /**

@@ -5,7 +5,7 @@ import { t, templateOf } from "./catalogue.js";
 import { CONTROLS, controlsOf, mainOf } from "./controls.js";
 import { $, html, show, turn } from "./dom.js";
 import { percentText } from "./format.js";
-import { may } from "./shell.js";
+import { may } from "./rights.js";
 import { span } from "./spans.js";
 import { policyOf } from "./board.js";
 import { versionsIn } from "./summary.js";

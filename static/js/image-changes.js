@@ -3,6 +3,7 @@
 import { t } from "./catalogue.js";
 import { html } from "./dom.js";
 import { textOf } from "./sentences.js";
+import "./texts-dialogs.js";
 
 /**
  * @import { Sentence } from "./sentences.js"

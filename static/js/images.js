@@ -6,7 +6,8 @@ import { Feed } from "./feed.js";
 import { hearStop } from "./fleet-stop.js";
 import { dayAt, fullMomentAt } from "./format.js";
 import * as publishing from "./publishing.js";
-import { openShell, standing } from "./shell.js";
+import { openShell } from "./shell.js";
+import { standing } from "./standing.js";
 import { countsBySku, imageOf, paintSku } from "./sku-counts.js";
 
 /**

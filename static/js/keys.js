@@ -2,6 +2,7 @@
 
 import { t, tPieces } from "./catalogue.js";
 import { $, html, show } from "./dom.js";
+import "./texts-dialogs.js";
 
 /** @import { Grid } from "./grid.js" */
 

@@ -8,6 +8,7 @@ import { faceOfReason } from "./reason-faces.js";
 import { briefly, keyOf, reasonsIn, sentence } from "./reasons.js";
 import { names } from "./spans.js";
 import { whyStopped } from "./why.js";
+import "./texts-fleet.js";
 
 /**
  * @import { Board } from "./board.js"

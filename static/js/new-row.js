@@ -2,7 +2,8 @@
 
 import { t } from "./catalogue.js";
 import { $, html } from "./dom.js";
-import { may, whyNot } from "./shell.js";
+import { may, whyNot } from "./rights.js";
+import "./texts-fleet.js";
 
 /** @import { Board } from "./board.js" */
 

@@ -5,8 +5,9 @@ import { t } from "./catalogue.js";
 import { $, field, html, show } from "./dom.js";
 import { whyNotNow } from "./controls.js";
 import { versionOf } from "./extensions.js";
-import { may, whyNot } from "./shell.js";
+import { may, whyNot } from "./rights.js";
 import { refusal } from "./toast.js";
+import "./texts-dialogs.js";
 
 /** @import { Board, Instance } from "./board.js" */
 

@@ -3,7 +3,8 @@
 import { awaitedOf, isApprovedAhead } from "./approval.js";
 import { t } from "./catalogue.js";
 import { glyph, html } from "./dom.js";
-import { may, off, whyNot } from "./shell.js";
+import { may, off, whyNot } from "./rights.js";
+import "./texts-panel.js";
 
 /**
  * @import { Board, Instance } from "./board.js"

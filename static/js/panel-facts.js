@@ -9,6 +9,7 @@ import { momentAt } from "./format.js";
 import { since } from "./spans.js";
 import { batchOf } from "./table.js";
 import { elapsed } from "./ticking.js";
+import "./texts-panel.js";
 
 /**
  * @import { Board, Instance } from "./board.js"
@@ -110,7 +111,7 @@ function health(instance, now) {
  * @param {Instance} instance
  * @param {Board} board
  */
-function disks({ os_disk, data_disks }, board) {
+function disks({ os_disk, data_disks = [] }, board) {
   const fate = policyOf(board).max_surge ? t("fact.disk_goes") : t("fact.disk_kept");
   /** @type {Pair[]} */
   const list = data_disks.map(({ lun }) => [t("fact.data_disk", { lun }), fate]);

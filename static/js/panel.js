@@ -8,7 +8,8 @@ import { reason } from "./instruments.js";
 import { actionsOf } from "./panel-actions.js";
 import { factsOf } from "./panel-facts.js";
 import { inZone } from "./sentences.js";
-import { whyInstance, whyNotNow } from "./why.js";
+import { whyInstance, whyNotNow } from "./why-instance.js";
+import "./texts-panel.js";
 
 /** @import { Board, Instance } from "./board.js" */
 

@@ -4,6 +4,7 @@ import { problem } from "./acts.js";
 import { t, tPieces } from "./catalogue.js";
 import { consider } from "./confirm.js";
 import { $, $$, field, html, show, write } from "./dom.js";
+import "./texts-fleet.js";
 
 /**
  * Opens the dialog that publishes a version of this SKU.

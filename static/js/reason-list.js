@@ -3,7 +3,7 @@
 import { t, tPieces } from "./catalogue.js";
 import { html, mark } from "./dom.js";
 import { momentAt } from "./format.js";
-import { may, off, whyNot } from "./shell.js";
+import { may, off, whyNot } from "./rights.js";
 import { elapsed, remaining } from "./ticking.js";
 
 /** @import { ReasonAct, Story } from "./reasons.js" */

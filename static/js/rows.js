@@ -10,6 +10,7 @@ import { ahead, span } from "./spans.js";
 import { statusOf } from "./status.js";
 import { countsOf } from "./steps.js";
 import { inWords, versionsIn } from "./summary.js";
+import "./texts-fleet.js";
 
 /**
  * @import { Batch } from "./batches.js"

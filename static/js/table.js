@@ -5,6 +5,7 @@ import { $$, html, show, word } from "./dom.js";
 import { faceOf, WORST_FIRST } from "./faces.js";
 import { byName, momentAt, zoneName } from "./format.js";
 import { matches } from "./view.js";
+import "./texts-panel.js";
 
 /**
  * @import { Board, Instance } from "./board.js"

@@ -1,13 +1,16 @@
-// The texts of the fleet page and of the images page in English, by key: a part of texts.js.
+// The texts of the fleet page and of the images page in English, by key: beside those of texts.js where their modules are.
 
-/** @type {Record<string, string>} */
-export const FLEET = {
+import { addTexts } from "./texts.js";
+
+addTexts({
   "attention.act_of": "{act} of {name}",
   "attention.automatic_off":
     "{count, plural, one {# scale set} other {# scale sets}} with automatic upgrades off",
   "attention.count": "{count, plural, one {# {singular}} other {# {plural}}}",
   "attention.expected": "Expected: {list}",
-  "names.more": "{names} and {count, count} more",
+  "map.cell": "{name}: {state}, in {set}",
+  "map.label":
+    "{count, plural, one {# instance} other {# instances}} of {sets, plural, one {# scale set} other {# scale sets}}, each a cell",
   "needs.failed":
     "{count, plural, one {# instance} other {# instances}} {version, select, none {could not be created or changed} other {did not become healthy on {version}}}: {names}.",
   "needs.unhealthy_now": "Now {share} are unhealthy ({count, count} of {of, count}).",
@@ -30,15 +33,9 @@ export const FLEET = {
   "row.policy": "Batch {size}{pause, select, none {} other {, pause {pause}}}",
   "row.since": "since {when}",
   "row.starting": "{word, select, none {Starting} other {{word}, starting}}",
-  "summary.in_state": "{count, count} {state}",
-  "summary.instances":
-    "{count, plural, one {# instance} other {# instances}}{states, select, none {} other {: {states}}}",
-  "summary.none_published": "none published",
-  "summary.versions":
-    "{version}{others, plural, =0 {} other { and # more}}{target, select, none {} other { → {target}}}",
   "totals.all_shown": "{all, count}, active and needing attention first. Times are in {zone}.",
   "totals.calm": "Nothing needs attention.",
   "totals.calm_then": "Nothing needed attention at the last update.",
   "totals.needs": "{count, plural, one {# scale set needs} other {# scale sets need}} attention.",
   "totals.shown": "{shown, count} of {all, count} shown. Times are in {zone}.",
-};
+});

@@ -1,10 +1,8 @@
-// The texts of the wall and of the fleet map in English, by key: a part of texts.js.
+// The texts of the wall in English, by key: beside those of texts.js where their modules are.
 
-/** @type {Record<string, string>} */
-export const WALL = {
-  "map.cell": "{name}: {state}, in {set}",
-  "map.label":
-    "{count, plural, one {# instance} other {# instances}} of {sets, plural, one {# scale set} other {# scale sets}}, each a cell",
+import { addTexts } from "./texts.js";
+
+addTexts({
   "wall.active": "In progress",
   "wall.all_done": "All {count, plural, one {# instance is} other {# instances are}} up to date.",
   "wall.attention": "Attention",
@@ -55,4 +53,4 @@ export const WALL = {
   "wall.twin_state": "State",
   "wall.unknown_end": "not known yet",
   "wall.waiting": "Waiting",
-};
+});

@@ -1,14 +1,10 @@
 // The texts of the pages in English, by key. A template is written as in messages.js; another language has the same keys (docs/texts.md).
 
-import { FLEET } from "./texts-fleet.js";
 import { SCALE_SET } from "./texts-scale-set.js";
-import { WALL } from "./texts-wall.js";
 
 /** @type {Record<string, string>} */
 export const TEXTS = {
-  ...FLEET,
   ...SCALE_SET,
-  ...WALL,
   "act.approve": "Approve",
   "act.end_fleet_stop": "Resume automatic upgrades",
   "act.next_batch_now": "Next batch now",
@@ -22,29 +18,7 @@ export const TEXTS = {
   "act.undo_opt_in": "Keep opted out",
   "act.with_count": "{act} {count, count}",
   "act.withdraw_approval": "Withdraw approval",
-  "acts.answered":
-    "The server answered {status}. Check whether the change was made, then try again.",
-  "acts.no_answer": "The server did not answer. Check whether the change was made, then try again.",
-  "acts.signed_in_since":
-    "This page was opened before you signed in. Nothing was changed; reload and try again.",
-  "acts.undo": "Undo",
-  "confirm.after": "After",
-  "confirm.batch": "Batch {number}:",
   "confirm.batches": "{count, plural, one {# more batch} other {# more batches}}",
-  "confirm.before": "Before",
-  "confirm.cancel": "Cancel",
-  "confirm.lasts": "Expected to take {time}.",
-  "confirm.more": "And {count, count} more.",
-  "confirm.no_answer": "No answer came from the server. Nothing was changed; try again.",
-  "confirm.no_end": "with no end",
-  "confirm.opted_out": ", opted out by {owner} {end}: {reason}",
-  "confirm.package": "Package",
-  "confirm.packages": "Packages that change",
-  "confirm.range": "{low} to {high}",
-  "confirm.size": "{count, plural, one {# instance} other {# instances}}",
-  "confirm.until": "until {until, instant} {zone}",
-  "confirm.until_upgrade": "until the upgrade is complete",
-  "confirm.zone": ", zone {zones}",
   "connection.connecting": "Connecting",
   "connection.live": "Live, lag {seconds} s",
   "connection.live_again": "Live again.",
@@ -71,43 +45,7 @@ export const TEXTS = {
   "health.unhealthy": "Unhealthy",
   "health.unknown": "Unknown",
   "instance.unseen": "Not looked at yet.",
-  "keys.anywhere": "{keys} work anywhere on the page.",
-  "keys.close": "Close, then clear selection and filter",
-  "keys.details": "Details",
-  "keys.done": "Close",
-  "keys.ends": "First or last of the group",
-  "keys.filter": "Filter",
-  "keys.groups": "Group before or after",
-  "keys.move": "Move between instances",
-  "keys.number": "Go to the instance with this number",
-  "keys.off": "Off: only when an instance has the focus.",
-  "keys.opt_out": "Opt out",
-  "keys.select": "Select",
-  "keys.select_all": "Select all that are shown",
-  "keys.select_between": "Select all between",
-  "keys.sheet": "This sheet",
-  "keys.table": "Table or grid",
-  "keys.title": "Keys",
-  "opting_out.keeps": "{count, plural, one {It keeps its image} other {They keep their image}}.",
-  "opting_out.limits": "Limits and batch size still use all {count, count}.",
-  "opting_out.none_left": "No instance is left for an upgrade then.",
-  "opting_out.progress":
-    "Excluded from progress ({count, plural, one {# instance remains} other {# instances remain}}).",
-  "opting_out.replaces": "{count, plural, one {# opt-out is} other {# opt-outs are}} replaced:",
-  "opting_out.title": "Opt {name} out",
-  "opting_out.title_many": "Opt {count, plural, one {# instance} other {# instances}} out",
-  "opting_out.until_upgrade":
-    "An upgrade to {version, select, none {this version} other {{version}}} is complete",
-  "opting_out.whose": "By {owner}: {reason}",
-  "selection.approve": "Approve",
-  "selection.clear": "Clear",
-  "selection.none_opted_out": "None of them is opted out.",
-  "selection.none_quarantined": "None of them is in quarantine.",
-  "selection.none_waiting": "None of them is waiting for approval.",
-  "selection.opt_in": "Opt in",
-  "selection.opt_out": "Opt out…",
-  "selection.release": "Release",
-  "selection.selected": "{count, plural, one {# instance} other {# instances}} selected",
+  "names.more": "{names} and {count, count} more",
   "span.days": "{days} d {hours} h",
   "span.hours": "{hours} h {minutes} m",
   "span.minutes": "{minutes} m {seconds} s",
@@ -139,8 +77,22 @@ export const TEXTS = {
   "status.never": "Never upgraded",
   "status.rolling_back": "Rolling back",
   "status.rolling_forward": "Rolling forward",
+  "summary.in_state": "{count, count} {state}",
+  "summary.instances":
+    "{count, plural, one {# instance} other {# instances}}{states, select, none {} other {: {states}}}",
+  "summary.none_published": "none published",
+  "summary.versions":
+    "{version}{others, plural, =0 {} other { and # more}}{target, select, none {} other { → {target}}}",
   "time.about": "about {time}",
   "time.after": "after {time}",
   "time.range": "{low}–{high}",
   "toast.dismiss": "Dismiss",
 };
+
+/**
+ * Adds texts that not every page has from the beginning. A module imports the file that has those which it asks for.
+ * @param {Record<string, string>} more
+ */
+export function addTexts(more) {
+  Object.assign(TEXTS, more);
+}

@@ -2,6 +2,7 @@
 
 import { sortBy, sync } from "./choices.js";
 import { $ } from "./dom.js";
+import { rowsOf } from "./table.js";
 import { recall, remember, view } from "./viewer.js";
 
 /**
@@ -62,6 +63,14 @@ export class Viewing {
     view.group = /** @type {Grouping} */ (by);
     remember();
     this.painter.ask();
+  }
+
+  /** The ids of all that the filter shows, in the order in which they stand. */
+  inSight() {
+    const { shown } = this.painter;
+    return view.table && shown
+      ? rowsOf(shown.instances, view).map(({ id }) => id)
+      : this.grid.shown;
   }
 
   /** @param {string} column */

@@ -2,6 +2,7 @@
 
 import { t } from "./catalogue.js";
 import { exactTimeAt, zoneName } from "./format.js";
+import "./texts-wall.js";
 
 /**
  * @import { Kind, Details } from "./link.js"

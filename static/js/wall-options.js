@@ -1,6 +1,7 @@
 // What the address of a wall asks for (docs/wallboards.md). What it does not understand it says, and does without. Pure.
 
 import { t } from "./catalogue.js";
+import "./texts-wall.js";
 
 /**
  * `sets`: null for all; `fit`: percent of the screen that is used; `rotate`: seconds for each scale set, 0 for never.

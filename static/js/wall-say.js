@@ -7,6 +7,7 @@ import { ahead } from "./spans.js";
 import { statusOf } from "./status.js";
 import { totalsOf } from "./summary.js";
 import { reasonsOf } from "./why.js";
+import "./texts-wall.js";
 
 /**
  * @import { Counted } from "./fleet-counts.js"

@@ -6,6 +6,7 @@ import { STATES } from "./faces.js";
 import { number } from "./format.js";
 import { names } from "./spans.js";
 import { COUNTED, setSays } from "./wall-say.js";
+import "./texts-wall.js";
 
 /** @import { Counted } from "./fleet-counts.js" */
 

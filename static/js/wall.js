@@ -15,6 +15,7 @@ import { driftNow, paintFrame } from "./wall-frame.js";
 import { paintTwin, speak } from "./wall-twin.js";
 import { endOf, fleetSays, setSays } from "./wall-say.js";
 import { nextTurn, worstFirst } from "./wall-shown.js";
+import "./texts-wall.js";
 
 /**
  * @import { Board, EmptyBoard } from "./board.js"

@@ -15,8 +15,6 @@ import { names } from "./spans.js";
  * @import { ReasonAct, Story } from "./reasons.js"
  */
 
-export { whyInstance, whyNotNow } from "./why-instance.js";
-
 /**
  * All that is to be said of a board. What was decided last comes first, then the story of a stop, the other reasons in their order,
  * what else is not well.

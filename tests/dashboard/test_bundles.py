@@ -90,6 +90,41 @@ def test_names_of_different_modules_are_kept_apart() -> None:
     assert run(bundle).split() == ["2", "1"]
 
 
+def test_modules_of_a_page_are_not_in_its_later_script(tmp_path: Path) -> None:
+    """Each module runs once, and what is in the page's script is not in the later one."""
+    modules = {
+        "page.js": 'import { list } from "./list.js";\nlist.push("page");\nexport const first = list[0];\nimport(later);\n',
+        "page-later.js": """import { first } from "./page.js";
+import { list } from "./list.js";
+import { add } from "./add.js";
+add("later");
+console.log(first, list.join());
+""",
+        "list.js": 'export const list = [];\nlist.push("list");\n',
+        "add.js": 'import { list } from "./list.js";\nexport const add = (name) => list.push(name);\n',
+    }
+    assert bundles.entries(modules) == ["page-later.js", "page.js"]
+    page = bundles.bundle("page.js", modules.__getitem__, is_shared=True)
+    later = bundles.bundle("page-later.js", modules.__getitem__)
+    assert 'push("list")' not in later and later.startswith("import { module0, module1 } from ")
+    (tmp_path / "page.js").write_text(page.replace("import(later)", 'import("./page-later.js")'))
+    (tmp_path / "page-later.js").write_text(later)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    assert run(f'import "{(tmp_path / "page.js").as_uri()}";').strip() == "list list,page,later"
+
+
+def test_imported_style_sheets_are_put_in_their_places() -> None:
+    sheets = {
+        "css/page.css": '/* The page. */\n\n@import "one.css";\n@import "two.css";\np { margin: 0; }\n',
+        "css/one.css": "/* Of two\n   lines. */\na { color: red; } /* kept */\n",
+        "css/two.css": '@import "one.css";\nb { background: url("../img/x.svg"); }\n',
+    }
+    link = "a { color: red; } /* kept */\n"
+    whole = f'\n{link}{link}b {{ background: url("../img/x.svg"); }}\np {{ margin: 0; }}\n'
+    assert bundles.style_entries(sheets) == ["css/page.css", "css/two.css"]
+    assert bundles.style_sheet("css/page.css", sheets.__getitem__) == whole
+
+
 @pytest.mark.parametrize(
     "line", ['import one from "./one.js";', "export default 1;", "export let many = 1;", 'export * from "./one.js";']
 )

@@ -30,6 +30,17 @@ def test_a_snapshot_holds_all_that_is_visible(ada: Client) -> None:
     assert gzip.decompress(packed.content) == answer.content
 
 
+def test_a_snapshot_without_disks_has_all_but_these(ada: Client) -> None:
+    a_scale_set(instances=3)
+    whole = ada.get("/feed/snapshot?set=fleet/web").json()
+    answer = ada.get("/feed/snapshot?set=fleet/web&without=disks").json()
+    for number, instance in whole["instances"].items():
+        disks = {name: instance.pop(name) for name in ("os_disk", "data_disks")}
+        assert len(disks) == 2 and not disks.keys() & answer["instances"][number].keys()
+    assert answer == whole
+    assert "os_disk" in ada.get("/feed/snapshot?set=fleet/web").json()["instances"]["0"], "both are kept"
+
+
 def test_a_snapshot_is_sent_again_only_after_a_change(ada: Client) -> None:
     a_scale_set(instances=2)
     tag = ada.get("/feed/snapshot?set=fleet/web")["ETag"]

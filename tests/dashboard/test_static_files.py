@@ -80,7 +80,7 @@ def test_every_file_of_a_page_is_cached_for_ever(client: Client) -> None:
     client.force_login(User.objects.create_superuser("ada"))
     addresses = of_the_pages(client)
     scripts = {address.rsplit("/", 1)[1].split(".")[0] for address in addresses if address.startswith("/static/js/")}
-    assert scripts == {"admin", "audit", "fleet", "images", "scale-set", "theme"}
+    assert scripts == {"admin", "audit", "fleet", "images", "scale-set", "scale-set-later", "theme"}
     assert any("/img/cells/" in address for address in addresses)
     for address in addresses:
         answer = get(address)

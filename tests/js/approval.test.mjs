@@ -8,7 +8,8 @@ import { statusOf } from "../../static/js/instruments.js";
 import { needsOf } from "../../static/js/needs.js";
 import { briefly } from "../../static/js/reasons.js";
 import { summaryOf } from "../../static/js/summary.js";
-import { reasonsOf, whyInstance, whyNotNow } from "../../static/js/why.js";
+import { whyInstance, whyNotNow } from "../../static/js/why-instance.js";
+import { reasonsOf } from "../../static/js/why.js";
 import { aBoard, aDecision, anUpgrade, aReason, aSentence, AT, figuresOf, NEW } from "./boards.mjs";
 
 const waits = (...ids) =>

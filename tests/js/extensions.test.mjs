@@ -5,7 +5,8 @@ import { test } from "node:test";
 
 import { needsOf } from "../../static/js/needs.js";
 import { summaryOf } from "../../static/js/summary.js";
-import { reasonsOf, whyInstance } from "../../static/js/why.js";
+import { whyInstance } from "../../static/js/why-instance.js";
+import { reasonsOf } from "../../static/js/why.js";
 import {
   aBoard,
   aBreach,

@@ -160,7 +160,7 @@ test("where sockets are blocked only what changed is fetched, and a scale set th
   assert.deepEqual(heard, [1, 4]);
   assert.deepEqual(
     browser.asked.filter((url) => url !== "/feed/heads"),
-    ["/feed/snapshot?set=fleet%2Fnew"],
+    ["/feed/snapshot?set=fleet%2Fnew&without=disks"],
   );
   heads = { "fleet/new": "s.4" };
   await blocked(6);

@@ -13,6 +13,7 @@ const SCRIPTS = new URL("../../static/js/", import.meta.url);
 const ENGINE = new URL("../../upgrades/core/catalogue/en.json", import.meta.url);
 const FILES = readdirSync(SCRIPTS).filter((name) => name.endsWith(".js"));
 const isCatalogue = (file) => /^texts\b/.test(file);
+for (const file of FILES.filter(isCatalogue)) await import(new URL(file, SCRIPTS));
 const sourceOf = (file) => readFileSync(new URL(file, SCRIPTS), "utf8");
 
 /** Functions whose arguments nobody reads: keys, selectors, names of attributes and events, and what is said to developers. */
@@ -106,6 +107,19 @@ test("every key that a script asks for is in the catalogue, and none is left ove
   for (const file of FILES.filter((name) => !isCatalogue(name)))
     for (const [, key] of sourceOf(file).matchAll(/\b(?:t|tPieces|templateOf)\(\s*"([^"]+)"/g))
       assert.ok(Object.hasOwn(TEXTS, key), `${file} asks for ${key}`);
+});
+
+test("a script imports the file that has the texts that it asks for", () => {
+  const everywhere = /\bTEXTS\b|\bSCALE_SET\b/;
+  for (const catalogue of FILES.filter(isCatalogue)) {
+    const texts = sourceOf(catalogue);
+    if (everywhere.test(texts)) continue;
+    const keys = [...texts.matchAll(/^ {2}"([^"]+)":/gm)].map(([, key]) => `"${key}"`);
+    assert.ok(keys.length, catalogue);
+    for (const file of FILES.filter((name) => !isCatalogue(name)))
+      if (keys.some((key) => sourceOf(file).includes(key)))
+        assert.ok(sourceOf(file).includes(`import "./${catalogue}";`), `${file}: ${catalogue}`);
+  }
 });
 
 test("no key is one of the engine's, which stand beside them in another language", () => {

@@ -132,7 +132,7 @@ test("after a gap it asks for a snapshot, once, and drops nothing that comes mea
   browser.socket.says(aDelta({ since: 4, seq: 5 }));
   browser.socket.says(aDelta({ since: 5, seq: 6 }));
   await browser.passes(0);
-  assert.deepEqual(browser.asked, ["/feed/snapshot?set=fleet%2Fweb"]);
+  assert.deepEqual(browser.asked, ["/feed/snapshot?set=fleet%2Fweb&without=disks"]);
   assert.equal(boards.at(-1).seq, 6);
 });
 

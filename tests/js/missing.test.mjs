@@ -6,7 +6,8 @@ import { test } from "node:test";
 import { needsOf } from "../../static/js/needs.js";
 import { briefly } from "../../static/js/reasons.js";
 import { inWords, summaryOf } from "../../static/js/summary.js";
-import { reasonsOf, whyInstance } from "../../static/js/why.js";
+import { whyInstance } from "../../static/js/why-instance.js";
+import { reasonsOf } from "../../static/js/why.js";
 import { aBoard, aReason, anInstance, aSentence, AT, figuresOf } from "./boards.mjs";
 
 const none = {

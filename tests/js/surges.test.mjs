@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { whyInstance } from "../../static/js/why.js";
+import { whyInstance } from "../../static/js/why-instance.js";
 import { aBoard, aMember, anInstance, anUpgrade, aSaying, figuresOf } from "./boards.mjs";
 
 test("each of the two names the other one", () => {

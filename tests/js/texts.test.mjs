@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { batchesOf } from "../../static/js/batches.js";
 import { momentAt } from "../../static/js/format.js";
 import { gauges, rail, statusOf, steps } from "../../static/js/instruments.js";
-import { whyInstance } from "../../static/js/why.js";
+import { whyInstance } from "../../static/js/why-instance.js";
 import {
   aBatch,
   aBoard,

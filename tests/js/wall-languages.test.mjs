@@ -8,6 +8,8 @@ import { format } from "../../static/js/messages.js";
 import { TEXTS } from "../../static/js/texts.js";
 
 const SCRIPTS = new URL("../../static/js/", import.meta.url);
+for (const file of readdirSync(SCRIPTS).filter((name) => name.startsWith("texts")))
+  await import(new URL(file, SCRIPTS));
 const LANGUAGES = new URL("../../static/texts/", import.meta.url);
 
 /** The keys of all texts that are named in the modules which wall.js loads. */

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { briefly, idsOf, keyOf } from "../../static/js/reasons.js";
-import { reasonsOf, whyInstance, whyNotNow } from "../../static/js/why.js";
+import { whyInstance, whyNotNow } from "../../static/js/why-instance.js";
+import { reasonsOf } from "../../static/js/why.js";
 import {
   aBatch,
   aBoard,

@@ -1,0 +1,56 @@
+// The texts of dialogs, of keys and of what the server answers in English, by key: beside those of texts.js where their modules are.
+
+import { addTexts } from "./texts.js";
+
+addTexts({
+  "acts.answered":
+    "The server answered {status}. Check whether the change was made, then try again.",
+  "acts.no_answer": "The server did not answer. Check whether the change was made, then try again.",
+  "acts.signed_in_since":
+    "This page was opened before you signed in. Nothing was changed; reload and try again.",
+  "acts.undo": "Undo",
+  "confirm.after": "After",
+  "confirm.batch": "Batch {number}:",
+  "confirm.before": "Before",
+  "confirm.cancel": "Cancel",
+  "confirm.lasts": "Expected to take {time}.",
+  "confirm.more": "And {count, count} more.",
+  "confirm.no_answer": "No answer came from the server. Nothing was changed; try again.",
+  "confirm.no_end": "with no end",
+  "confirm.opted_out": ", opted out by {owner} {end}: {reason}",
+  "confirm.package": "Package",
+  "confirm.packages": "Packages that change",
+  "confirm.range": "{low} to {high}",
+  "confirm.size": "{count, plural, one {# instance} other {# instances}}",
+  "confirm.until": "until {until, instant} {zone}",
+  "confirm.until_upgrade": "until the upgrade is complete",
+  "confirm.zone": ", zone {zones}",
+  "keys.anywhere": "{keys} work anywhere on the page.",
+  "keys.close": "Close, then clear selection and filter",
+  "keys.details": "Details",
+  "keys.done": "Close",
+  "keys.ends": "First or last of the group",
+  "keys.filter": "Filter",
+  "keys.groups": "Group before or after",
+  "keys.move": "Move between instances",
+  "keys.number": "Go to the instance with this number",
+  "keys.off": "Off: only when an instance has the focus.",
+  "keys.opt_out": "Opt out",
+  "keys.select": "Select",
+  "keys.select_all": "Select all that are shown",
+  "keys.select_between": "Select all between",
+  "keys.sheet": "This sheet",
+  "keys.table": "Table or grid",
+  "keys.title": "Keys",
+  "opting_out.keeps": "{count, plural, one {It keeps its image} other {They keep their image}}.",
+  "opting_out.limits": "Limits and batch size still use all {count, count}.",
+  "opting_out.none_left": "No instance is left for an upgrade then.",
+  "opting_out.progress":
+    "Excluded from progress ({count, plural, one {# instance remains} other {# instances remain}}).",
+  "opting_out.replaces": "{count, plural, one {# opt-out is} other {# opt-outs are}} replaced:",
+  "opting_out.title": "Opt {name} out",
+  "opting_out.title_many": "Opt {count, plural, one {# instance} other {# instances}} out",
+  "opting_out.until_upgrade":
+    "An upgrade to {version, select, none {this version} other {{version}}} is complete",
+  "opting_out.whose": "By {owner}: {reason}",
+});
