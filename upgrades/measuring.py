@@ -85,8 +85,7 @@ class Measure:
         """Count a number in a histogram. Negative ones, after a clock was set back, count as 0."""
         if page := _ours():
             place, number = self._place(values), max(number, 0.0)
-            page.add(place + bisect_left(self.bounds, number), 1.0)
-            page.add(place + self.cells_of_one - 1, number)
+            page.count(place + bisect_left(self.bounds, number), place + len(self.bounds) + 1, number)
 
     def read(self, cells: Sequence[float]) -> Iterator[tuple[tuple[str, ...], Sequence[float]]]:
         """(values of the labels, its cells) of each combination."""
@@ -156,6 +155,12 @@ class Page:
     def add(self, place: int, amount: float) -> None:
         with self._lock:
             self._cells[place] += amount
+
+    def count(self, bucket: int, total: int, amount: float) -> None:
+        """Add 1 to one cell, and the amount to another."""
+        with self._lock:
+            self._cells[bucket] += 1.0
+            self._cells[total] += amount
 
     def set(self, place: int, number: float) -> None:
         self._cells[place] = number

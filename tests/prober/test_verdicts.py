@@ -53,6 +53,30 @@ def test_a_flap_within_one_write_makes_no_event() -> None:
     assert counts.take_unwritten() == {}
 
 
+def test_good_news_waits_a_little_for_more_while_others_are_operated_on() -> None:
+    """Each write costs a transaction, an event and a reconcile; but where all are operated on no more, or one is ill, a step may follow."""
+    clock = [0.0]
+    row = a_probed_set(threshold=1)
+    busy, *_ = Instance.objects.filter(scale_set=row).order_by("-number")
+    Instance.objects.filter(scale_set=row).update(health="initializing")
+    Instance.objects.filter(pk=busy.pk).update(operation_id=uuid.uuid4(), operation_kind="reimage")
+    counts, known = ProbeCounts(lambda: clock[0]), probed(row)
+    counts.know(known)
+    answer(counts, known, 0, True)
+    assert counts.take_unwritten(0.06) == {}
+    clock[0] = 0.05
+    answer(counts, known, 1, True)
+    clock[0] = 0.07
+    assert [verdict.of.number for verdict in counts.take_unwritten(0.06)[row.pk]] == [0, 1]
+    assert counts.take_unwritten(0.06) == {}
+    answer(counts, known, 0, False)
+    assert len(counts.take_unwritten(0.06)[row.pk]) == 1, "bad news waits for nothing"
+    Instance.objects.filter(pk=busy.pk).update(operation_id=None, operation_kind="")
+    counts.know(probed(row))
+    answer(counts, probed(row), busy.number, True)
+    assert len(counts.take_unwritten(0.06)[row.pk]) == 1, "nothing else is to come"
+
+
 def test_an_instance_is_unhealthy_since_its_failure_not_since_its_upgrade() -> None:
     row, fell_ill = a_probed_set(threshold=1), NOW + timedelta(minutes=19)
     (known,) = [asked for asked in probed(row).instances.values() if asked.number == 0]

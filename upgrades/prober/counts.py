@@ -26,6 +26,7 @@ class ProbeCounts:
         self._counts: dict[int, Count] = {}
         self._began: dict[int, float] = {}  # when each count began, by the clock
         self._unwritten: dict[int, dict[int, Verdict]] = {}
+        self._unwritten_since: dict[int, float] = {}  # by the clock, for each scale set that has some
         self._unsettled: dict[int, dict[int, int]] = {}
 
     def know(self, probed: ProbedSet) -> None:
@@ -70,20 +71,22 @@ class ProbeCounts:
                 self._set_of.pop(pk, None)
         if keep is None:
             self._unwritten.pop(scale_set_id, None)
+            self._unwritten_since.pop(scale_set_id, None)
             self._unsettled.pop(scale_set_id, None)
 
     def take_result(self, result: Result) -> None:
         """Count the result of one probe. Results about other OS disks, or instances that are not known (any more), are ignored."""
-        pk, settings = result.target.key, result.target.settings
+        target, health, detail, _ = result
+        pk, settings = target.key, target.settings
         instance = self._instance(pk)
-        if instance is None or result.target.generation != instance.generation:
+        if instance is None or target.generation != instance.generation:
             return
-        count = judge(self._counts[pk], instance.generation, result.health, settings)
+        count = judge(self._counts[pk], instance.generation, health, settings)
         if settings.is_rich and count.state is Health.INITIALIZING:
             count = after_grace(count, self._clock() - self._began[pk], settings)
         self._counts[pk] = count
         self._count_answer(self._set_of[pk], pk, settings.threshold)
-        self._note(instance, *_with_extensions(instance, count.state, result.detail))
+        self._note(instance, *_with_extensions(instance, count.state, detail))
 
     def take_views(self, probed: ProbedSet, views: Mapping[str, InstanceView]) -> None:
         """Take the state of the machines as their health (S-31, S-32). Absent machines are left to absence.py.
@@ -106,22 +109,43 @@ class ProbeCounts:
             elif instance.pk in without_port:
                 self._note(instance, health, f"the machine cannot be probed at port {probed.probe_port}")
 
-    def take_unwritten(self) -> dict[int, list[Verdict]]:
-        """{scale set id: verdicts} since the last call."""
-        taken, self._unwritten = self._unwritten, {}
-        return {scale_set_id: list(verdicts.values()) for scale_set_id, verdicts in taken.items() if verdicts}
+    def take_unwritten(self, patience: float = 0.0) -> dict[int, list[Verdict]]:
+        """{scale set id: verdicts} since the last call, but not those that may wait for others and have not waited `patience` seconds."""
+        due = self._clock() - patience
+        taken = [pk for pk, since in self._unwritten_since.items() if since <= due or not self._may_wait(pk)]
+        for pk in taken:
+            del self._unwritten_since[pk]
+        return {pk: list(self._unwritten.pop(pk).values()) for pk in taken}
+
+    def _may_wait(self, scale_set_id: int) -> bool:
+        """Whether no step can follow the verdicts but that they are noted: good news, while others are still being operated on.
+
+        More are likely to follow. Each write costs a transaction, an event and a reconcile, however many verdicts it has.
+        """
+        probed, verdicts = self._sets.get(scale_set_id), self._unwritten[scale_set_id].values()
+        is_good = all(verdict.health is Health.HEALTHY for verdict in verdicts)
+        return probed is not None and probed.has_operations and is_good
 
     def put_back(self, scale_set_id: int, verdicts: Iterable[Verdict]) -> None:
         """Keep verdicts that could not be written, except where there is a newer verdict by now."""
         if scale_set_id not in self._sets:
             return
-        unwritten = self._unwritten.setdefault(scale_set_id, {})
         for verdict in verdicts:
-            unwritten.setdefault(verdict.of.pk, verdict)
+            if verdict.of.pk not in self._unwritten.get(scale_set_id, ()):
+                self._keep(scale_set_id, verdict)
+
+    def _keep(self, scale_set_id: int, verdict: Verdict) -> None:
+        self._unwritten.setdefault(scale_set_id, {})[verdict.of.pk] = verdict
+        self._unwritten_since.setdefault(scale_set_id, self._clock())
+
+    def _drop(self, scale_set_id: int, pk: int) -> None:
+        unwritten = self._unwritten.get(scale_set_id)
+        if unwritten and unwritten.pop(pk, None) and not unwritten:
+            del self._unwritten[scale_set_id], self._unwritten_since[scale_set_id]
 
     def _count_answer(self, scale_set_id: int, pk: int, threshold: int) -> None:
-        unsettled = self._unsettled.get(scale_set_id, {})
-        if pk in unsettled:
+        unsettled = self._unsettled.get(scale_set_id)
+        if unsettled and pk in unsettled:
             unsettled[pk] += 1
             if unsettled[pk] >= threshold:
                 del unsettled[pk]
@@ -135,13 +159,13 @@ class ProbeCounts:
 
         Another detail for the same health makes no difference, unless it changes whether extensions are the reason.
         """
-        unwritten = self._unwritten.setdefault(self._set_of[instance.pk], {})
+        scale_set_id = self._set_of[instance.pk]
         if health != instance.health or detail.startswith(NOT_PROVISIONED) != instance.detail.startswith(
             NOT_PROVISIONED
         ):
-            unwritten[instance.pk] = Verdict(instance, health, detail)
+            self._keep(scale_set_id, Verdict(instance, health, detail))
         else:
-            unwritten.pop(instance.pk, None)
+            self._drop(scale_set_id, instance.pk)
 
 
 def _with_extensions(instance: Probed, health: Health, detail: str) -> tuple[Health, str]:

@@ -53,6 +53,12 @@ class ProbedSet:
     probe: ProbeSettings | None
     probe_port: int
     instances: Mapping[int, Probed]
+    capacity: int = 0
+
+    @property
+    def has_operations(self) -> bool:
+        """Whether operations seem to run on some instances: fewer are here than there should be."""
+        return len(self.instances) < self.capacity
 
     @property
     def is_settling(self) -> bool:
@@ -102,6 +108,7 @@ SET_COLUMNS = (
     "probe_threshold",
     "probe_is_rich",
     "probe_grace_seconds",
+    "capacity",
 )
 _ROW = Prepared(lambda pk: ScaleSet.objects.filter(pk=pk).values_list(*SET_COLUMNS))
 
@@ -123,6 +130,7 @@ class _SetRow(NamedTuple):
     threshold: int
     is_rich: bool
     grace_seconds: int
+    capacity: int
 
 
 def _row(scale_set_id: int) -> _SetRow | None:
@@ -178,6 +186,7 @@ def _set_of(row: _SetRow, probed: Iterable[Probed]) -> ProbedSet:
         probe=_probe(row),
         probe_port=row.port,
         instances={instance.pk: instance for instance in probed},
+        capacity=row.capacity,
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from django.db import DatabaseError
 
@@ -28,7 +29,7 @@ from upgrades.prober.absence import Absences
 from upgrades.prober.contacts import write_contacts
 from upgrades.prober.counts import ProbeCounts
 from upgrades.prober.machines import Machines
-from upgrades.prober.probe_targets import ProbedSet
+from upgrades.prober.probe_targets import Probed, ProbedSet
 from upgrades.prober.write_back import Verdict
 from upgrades.probes.engine import Engine
 from upgrades.probes.targets import Target
@@ -36,6 +37,8 @@ from upgrades.probes.targets import Target
 CLAIM_SECONDS = 0.5  # a dead prober's leases lapse after three seconds: its scale sets are taken over soon after
 POLL_HEADS_SECONDS = 0.5  # how often each scale set's seq is read where no hint comes
 WRITE_SECONDS = 0.04  # shorter than the wait from an outcome to reconciling, so that the verdict is there by then
+# How long good news of a scale set waits for more, while operations run on others of its instances: 0.1 s with the pause above.
+VERDICT_GATHER_SECONDS = 0.06
 PROBED_AT_SECONDS = 2.0
 VIEW_SECONDS = 2.0  # how often providers are asked where health is the machines' own state (new machines: at once) ...
 SLOW_VIEW_SECONDS = 10.0  # ... and where a probe gives the health: for extensions, and for what people see
@@ -80,6 +83,8 @@ class Prober:
         self._absences = Absences()
         # Instances of each scale set that have an address, but not for the port of the probe.
         self._unprobed: dict[int, set[int]] = {}
+        # Of each scale set: what else its targets are made of, and {pk: (the instance, its target)}.
+        self._last_targets: dict[int, tuple[Any, dict[int, tuple[Probed, Target]]]] = {}
         self._locations_with_errors: set[int] = set()  # that this process has found
         # Scale sets with a failed probe: does the machine still exist at the provider?
         self._failing: set[int] = set()
@@ -197,10 +202,23 @@ class Prober:
             self._counts.take_unreachable(probed, self._unprobed[scale_set_id])
 
     def _targets(self, probed: ProbedSet) -> list[Target]:
+        """What is to be probed. Of instances that are the same as the last time it is the same."""
         assert probed.probe is not None
-        ends = [(instance, self._machines.endpoint(probed, instance)) for instance in probed.instances.values()]
-        self._unprobed[probed.pk] = {instance.pk for instance, end in ends if instance.address and end is None}
-        return [Target(instance.pk, *end, instance.generation, probed.probe) for instance, end in ends if end]
+        source = (probed.probe, probed.probe_port, probed.provider, probed.provider_settings)
+        last_source, last = self._last_targets.get(probed.pk, (None, {}))
+        kept = last if last_source == source else {}
+        found: dict[int, tuple[Probed, Target]] = {}
+        for pk, instance in probed.instances.items():
+            known = kept.get(pk)
+            if known is not None and known[0] is instance:
+                found[pk] = known
+            elif (end := self._machines.endpoint(probed, instance)) is not None:
+                found[pk] = instance, Target(pk, *end, instance.generation, probed.probe)
+        self._last_targets[probed.pk] = source, found
+        self._unprobed[probed.pk] = {
+            pk for pk, instance in probed.instances.items() if instance.address and pk not in found
+        }
+        return [target for _, target in found.values()]
 
     def _forget(self, scale_set_id: int) -> None:
         self._sets.pop(scale_set_id, None)
@@ -209,6 +227,7 @@ class Prober:
         self._engine.forget(scale_set_id)
         self._snapshots.pop(scale_set_id, None)
         self._unprobed.pop(scale_set_id, None)
+        self._last_targets.pop(scale_set_id, None)
         self._machines.forget(scale_set_id)
         self._absences.forget(scale_set_id)
         self._failing.discard(scale_set_id)
@@ -218,18 +237,18 @@ class Prober:
 
     async def _write_changes(self) -> None:
         """Write verdicts. Where the health of a scale set that was taken over is known now, write `probed_at` too: upgrades wait for it."""
-        await self._write_verdicts()
+        await self._write_verdicts(VERDICT_GATHER_SECONDS)
         new = [probed for pk, probed in self._sets.items() if pk not in self._with_probed_at]
         if any(self._known_as_of(probed) is not None for probed in new):
             await self._write_probed_at()
 
-    async def _write_verdicts(self) -> None:
-        """Write all verdicts; those that cannot be written are kept.
+    async def _write_verdicts(self, patience: float = 0.0) -> None:
+        """Write all verdicts, but those that may wait for others not before `patience` seconds; those that cannot be written are kept.
 
-        Only one call runs at a time, so after a call no verdict that was found before it is unwritten.
+        Only one call runs at a time, so after a call without patience no verdict that was found before it is unwritten.
         """
         async with self._writing:
-            waiting = self._counts.take_unwritten()
+            waiting = self._counts.take_unwritten(patience)
             try:
                 for scale_set_id in list(waiting):
                     await self._write_verdicts_of(scale_set_id, waiting[scale_set_id])

@@ -130,7 +130,7 @@ class Engine:
         entry = group.entries.get(target.key)
         if entry is None:
             entry = group.entries[target.key] = self._entries[target.key] = Entry(group, target)
-        elif entry.target == target:
+        elif entry.target is target or entry.target == target:
             return
         else:
             if entry.answered_at is not None and entry.target.generation != target.generation:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from upgrades.core.states import Health
 
@@ -70,8 +71,7 @@ class Target:
             raise ValueError(f"a probe's port must be 1 to 65535, it is {self.port}")
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What one probe found: healthy, unhealthy or unknown. `detail` is for people ("HTTP 503", "connection refused"); `seconds` is how
     long it took."""
 
