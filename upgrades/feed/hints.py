@@ -46,9 +46,14 @@ class Hints:
             log.info("the broker takes hints again")
 
     def _send(self, heads: Mapping[int, int]) -> None:
-        messages = self._connected().pipeline(transaction=False)
-        for scale_set_id, seq in heads.items():
-            messages.publish(CHANNEL, json.dumps({"scale_set": scale_set_id, "seq": seq}))
+        hints = [json.dumps({"scale_set": scale_set_id, "seq": seq}) for scale_set_id, seq in heads.items()]
+        client = self._connected()
+        if len(hints) == 1:
+            client.publish(CHANNEL, hints[0])  # cheaper than a pipeline, and mostly there is one
+            return
+        messages = client.pipeline(transaction=False)
+        for hint in hints:
+            messages.publish(CHANNEL, hint)
         messages.execute()
 
     def _connected(self) -> "redis.Redis":

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -22,6 +22,7 @@ HEALTH_DETAIL_OF = {
     OperationKind.REIMAGE: "its OS disk is being replaced",
     OperationKind.EXTENSIONS: "its extensions are being run",
 }
+UPGRADING_KINDS = (*HEALTH_DETAIL_OF, OperationKind.CREATE)
 # Both count as in progress, so that no count changes while an instance goes from one to the other.
 IN_PROGRESS = (InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING)
 # How long outcomes that need verdicts first wait to be reconciled. Mostly the verdicts come sooner and cause a reconcile; if not, people
@@ -49,33 +50,45 @@ def mark_begun(work_item: WorkItem, now: datetime) -> None:
     instance is deleted.
     """
     kinds_and_states = set(_KINDS_AND_STATES.rows(work_item.pk))
-    upgrading_kinds = (*HEALTH_DETAIL_OF, OperationKind.CREATE)
     if work_item.attempts == 1 and any(kind == OperationKind.RESTORE for kind, _ in kinds_and_states):
         _skip_rollbacks(work_item, now)
     if work_item.attempts == 1 and any(kind == OperationKind.DELETE for kind, _ in kinds_and_states):
         _keep_replaced(work_item, now)
-    if not any(kind in upgrading_kinds and state == InstanceUpgradeState.QUEUED for kind, state in kinds_and_states):
+    if not any(kind in UPGRADING_KINDS and state == InstanceUpgradeState.QUEUED for kind, state in kinds_and_states):
         return
-    queued = Instance.objects.filter(
-        work_item=work_item, member__state=InstanceUpgradeState.QUEUED, operation_kind__in=upgrading_kinds
-    )
     with writing(now, work_item.scale_set_id) as writer:
-        rows = list(queued.select_related(*PAIR).order_by("number"))
-        members = {row: row.member for row in rows if row.member}
-        upgraded = [member.instance_id for member in members.values()]
-        opted_out = set(in_force(now).filter(instance__in=upgraded).values_list("instance_id", flat=True))
-        skipped = [row for row, member in members.items() if member.instance_id in opted_out]
-        for row in rows:
-            if row in skipped:
-                _finish_member(row, InstanceUpgradeState.SKIPPED, now)
-                _clear_operation(row)
-            else:
-                _set_member_state(row, InstanceUpgradeState.UPGRADING)
-                _void_health(row, now, HEALTH_DETAIL_OF.get(OperationKind(row.operation_kind), "it is being made"))
-        _save(writer, rows)
+        rows = _QUEUED.rows(work_item.pk)
+        upgraded = [row.member.instance_id for row in rows if row.member and row.member.instance_id]
+        opted_out = set(_OPTED_OUT.rows(now, upgraded)) if upgraded else set()
+        skipped = [row for row in rows if row.member and row.member.instance_id in opted_out]
+        for row in skipped:
+            _finish_member(row, InstanceUpgradeState.SKIPPED, now)
+            _clear_operation(row)
+        _save(writer, skipped)
+        _mark_upgrading(writer, [row for row in rows if not row.member or row.member.instance_id not in opted_out])
         writer.wake()
 
 
+def _mark_upgrading(writer: Writer, rows: Sequence[Instance]) -> None:
+    """Mark these instances as being upgraded, and save that."""
+    for row in rows:
+        _set_member_state(row, InstanceUpgradeState.UPGRADING)
+        _void_health(row, writer.now, HEALTH_DETAIL_OF.get(OperationKind(row.operation_kind), "it is being made"))
+    bulk.update([row.member for row in rows if row.member], "state")
+    bulk.update(rows, "health", "health_since", "health_detail")
+    writer.changed(*rows, *(other for row in rows for other in _other_of_pair(row)), counts=False)
+
+
+_QUEUED = Prepared(
+    lambda pk: (
+        Instance.objects.filter(
+            work_item=pk, member__state=InstanceUpgradeState.QUEUED, operation_kind__in=UPGRADING_KINDS
+        )
+        .select_related(*PAIR)
+        .order_by("number")
+    )
+)
+_OPTED_OUT = Prepared(lambda now, pks: in_force(now).filter(instance__in=pks).values_list("instance_id", flat=True))
 _KINDS_AND_STATES = Prepared(
     lambda pk: Instance.objects.filter(work_item=pk).values_list("operation_kind", "member__state")
 )
