@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-INSTALL_SECONDS = 240
+INSTALL_SECONDS = 120
 
 
 class CannotBeHad(Exception):
@@ -16,11 +16,10 @@ class CannotBeHad(Exception):
 
 def node(locked: Path) -> Path:
     """The folder with `node_modules` of the packages that `package-lock.json` in this folder pins. Raises CannotBeHad."""
-    folder = _folder_of(locked.name, locked / "package-lock.json")
+    folder, npm = _folder_of(locked.name, locked / "package-lock.json"), shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        raise CannotBeHad("node and npm are not installed")
     if not folder.exists():
-        npm = shutil.which("npm")
-        if npm is None or shutil.which("node") is None:
-            raise CannotBeHad("node and npm are not installed")
         with tempfile.TemporaryDirectory(dir=folder.parent) as new:
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(locked / name, new)
