@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-LOCKS := requirements.lock requirements-mqtt.lock requirements-postgres.lock requirements-test.lock
+LOCKS := requirements.lock requirements-mqtt.lock requirements-postgres.lock requirements-uvicorn.lock requirements-test.lock
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 # Checks and tests never look at the state folder of an `up` that runs from this checkout.
 ELSEWHERE := DATABASE_URL= REDIS_URL= ROLLGRID_HOME=$(CURDIR)/$(VENV)/state
@@ -17,6 +17,8 @@ VERSIONS := 1.0.0 1.1.0 1.2.0:sick 1.3.0:dead
 SOAK = $(shell awk 'BEGIN { left = ($(MINUTES) - 8) / 4; print (left > 0.5 ? left : 0.5) }')
 SOAKED := tests/crash tests/orchestrator/test_model.py
 JAVASCRIPT := tests/clients/javascript
+# The tests that start a web server and are about it.
+SERVED := tests/end_to_end --ignore=tests/end_to_end/test_uvicorn.py tests/supervisor tests/browser/test_proxies.py tests/browser/test_wall.py
 NOT_FAST := browser or virtual_machines or containers or real_clients or slow
 UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate pyproject.toml
@@ -24,7 +26,7 @@ UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hash
 TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-compute==37.2.0 azure-mgmt-compute==39.0.0 \
 	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0
 
-.PHONY: help run run-vms run-incus install install-clients install-libvirt test test-fast test-machines test-incus-pools test-fleet check lint soak fuzz bench vm-image screenshots texts lock azure-types
+.PHONY: help run run-vms run-incus install install-clients install-libvirt test test-fast test-uvicorn test-machines test-incus-pools test-fleet check lint soak fuzz bench vm-image screenshots texts lock azure-types
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -57,6 +59,9 @@ test-incus-pools: $(VENV)/test.stamp ## all tests with real containers on a stor
 
 test-fleet: $(VENV)/test.stamp ## 200 real containers are upgraded while workers and Incus are killed 30 times: half an hour
 	$(ELSEWHERE) $(BIN)/python -m pytest -s tests/containers/test_large_fleet.py
+
+test-uvicorn: $(VENV)/test.stamp ## the tests that start a web server, on uvicorn in Daphne's place: a quarter of an hour
+	ROLLGRID_SERVER=uvicorn $(ELSEWHERE) $(BIN)/python -m pytest $(SERVED)
 
 test-fast: lint ## all checks, and the tests that are quick: no browser, no real machines, no real clients, no kills
 	$(ELSEWHERE) $(BIN)/python -m pytest -m "not ($(NOT_FAST))"
@@ -116,6 +121,7 @@ lock: $(VENV)/made.stamp ## renew the lock files; LOCK=--upgrade takes newer ver
 	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) -o requirements.lock; \
 	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) --extra postgres -c requirements.lock -o requirements-postgres.lock; \
 	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) --extra mqtt -c requirements.lock -o requirements-mqtt.lock; \
+	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) --extra uvicorn -c requirements.lock -o requirements-uvicorn.lock; \
 	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) --extra test -c requirements-postgres.lock -o requirements-test.lock; \
 	if grep -nE 'index-url|find-links|file:|@ |/opt/|/home/' $(LOCKS); then echo 'make: an address got into a lock file' >&2; exit 1; fi
 
@@ -144,7 +150,7 @@ $(VENV)/runtime.stamp: requirements.lock $(VENV)/made.stamp
 	$(PIP) -r requirements.lock
 	@touch $@
 
-# The test lock holds all of the other three.
+# The test lock holds all of the others.
 $(VENV)/test.stamp: requirements-test.lock $(VENV)/made.stamp
 	$(PIP) -r requirements-test.lock
 	@touch $(VENV)/runtime.stamp $@

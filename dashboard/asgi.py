@@ -1,4 +1,4 @@
-"""The ASGI application that Daphne serves."""
+"""The ASGI application that the web server serves."""
 
 import django
 from channels.routing import ProtocolTypeRouter, URLRouter

@@ -5,7 +5,6 @@ Daphne itself would take in the whole body, on disk where it is large, before th
 
 import asyncio
 import logging
-import struct
 from io import BytesIO
 from typing import Any
 
@@ -16,20 +15,12 @@ from twisted.protocols.basic import LineReceiver
 from twisted.web.http import HTTPChannel
 
 from dashboard import limits
+from dashboard.limits import BUFFERED
+from dashboard.websocket_frames import FRAMED
 from upgrades.log_pacing import PacedLogger
 
 log = logging.getLogger(__name__)
 paced_log = PacedLogger(log)
-
-
-class BufferedBytes:
-    """How many bytes of request bodies are in memory now, over all connections."""
-
-    def __init__(self) -> None:
-        self.bytes = 0
-
-
-BUFFERED = BufferedBytes()
 
 
 class Flow:
@@ -133,11 +124,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def takes(self, size: int, more: int) -> bool:
         """Whether a body of `size` bytes may be taken, of which `more` are not in memory yet. Refuses the request if not."""
-        largest = self._route.largest
-        if not self._is_refused and size > largest:
-            self.refuse(413, f"at most {limits.spelled(largest)} are taken here" if largest else "none is taken here")
-        elif not self._is_refused and BUFFERED.bytes + more > limits.MAX_BUFFERED:
-            self.refuse(503)
+        if not self._is_refused and (refusal := self._route.refusal(size, more)):
+            self.refuse(*refusal)
         return not self._is_refused
 
     def refuse(self, status: int, more: str = "") -> None:
@@ -211,34 +199,6 @@ class Factory(HTTPFactory):  # type: ignore[misc]
 
     def acceptableProtocols(self) -> list[bytes]:
         return [b"http/1.1"]
-
-
-class Framed:
-    """The websocket frame of the text that was sent last, as bytes: the relay sends each text to all of its clients."""
-
-    def __init__(self) -> None:
-        self._text: str | None = None
-        self._frame = b""
-
-    def of(self, text: str) -> bytes:
-        if text is not self._text:
-            self._text, self._frame = text, _framed(text.encode())
-        return self._frame
-
-
-def _framed(payload: bytes) -> bytes:
-    """A whole text message in one frame that is not masked (RFC 6455, 5.2)."""
-    size = len(payload)
-    if size < 126:
-        head = struct.pack("!BB", 0x81, size)
-    elif size < 0x10000:
-        head = struct.pack("!BBH", 0x81, 126, size)
-    else:
-        head = struct.pack("!BBQ", 0x81, 127, size)
-    return head + payload
-
-
-FRAMED = Framed()
 
 
 class Socket(WebSocketProtocol):  # type: ignore[misc]

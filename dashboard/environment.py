@@ -28,6 +28,7 @@ BROKER_SCHEMES = ("redis", "rediss", "unix")
 MQTT_SCHEMES = ("mqtt", "mqtts")
 MQTT_PREFIX = re.compile(r"/?|/[A-Za-z0-9_-]{1,40}/?")
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
+SERVERS = ("daphne", "uvicorn")
 QUEUE = re.compile(installation.QUEUE)
 MIN_TOKEN_LENGTH = 16
 MAX_DAYS = 100 * 365  # the limit for settings in days
@@ -67,6 +68,7 @@ NAMES = (
     "ROLLGRID_QUEUE",
     "ROLLGRID_RETRY_SECONDS",
     "ROLLGRID_SECRET_KEY",
+    "ROLLGRID_SERVER",
     "ROLLGRID_TLS_CERT",
     "ROLLGRID_TLS_KEY",
     "ROLLGRID_TRUSTED_PROXIES",
@@ -215,6 +217,15 @@ def upgrade_timeout_seconds() -> int:
 def hang_seconds() -> int:
     """How long a child of `up` may leave no heartbeat before it is restarted."""
     return whole_number("ROLLGRID_HANG_SECONDS", 60, minimum=5)
+
+
+@setting
+def server() -> str:
+    """The web server that `up` runs: one of SERVERS."""
+    given = text("ROLLGRID_SERVER", SERVERS[0])
+    if given not in SERVERS:
+        raise BadEnvironment(f"ROLLGRID_SERVER is {' or '.join(SERVERS)}, not {given[:40]!r}")
+    return given
 
 
 @setting

@@ -26,7 +26,7 @@ from dashboard.listener import Listener
 from dashboard.viewers import BadTokens, NotLetIn, Viewer
 
 PATH = "/feed/events"
-FLOW = "rollgrid.flow"  # the extension with which our server says whether the client reads (dashboard/channel.py)
+FLOW = "rollgrid.flow"  # the extension with which our server says whether the client reads (dashboard/channel.py, uvicorn_channel.py)
 MAX_ID_BYTES = 8_000  # browsers send it back in a header, and all headers together have 16 KB
 RETRY_MS = 2000
 HEADERS = (

@@ -1,7 +1,7 @@
 """How large and how slow a request may be, and the shape of its refusal, for each address. Imports no Django.
 
-The server applies these limits before a byte of a body is read (dashboard/channel.py). Django's own limit and the API's message use them
-too.
+The server applies these limits before a byte of a body is read (dashboard/channel.py, dashboard/uvicorn_channel.py). Django's own limit
+and the API's message use them too.
 """
 
 import json
@@ -35,6 +35,16 @@ class Shape(StrEnum):
     PAGE = "page"
 
 
+class BufferedBytes:
+    """How many bytes of request bodies are in memory now, over all connections."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
+BUFFERED = BufferedBytes()
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """The limits of the addresses that match `pattern`."""
@@ -42,6 +52,12 @@ class Route:
     pattern: re.Pattern[str]
     largest: int  # bytes of a body
     shape: Shape
+
+    def refusal(self, size: int, more: int) -> tuple[int, str] | None:
+        """Why a body of `size` bytes, of which `more` are not in memory yet, is refused: (status, what is accepted). None if it is not."""
+        if size > self.largest:
+            return 413, f"at most {spelled(self.largest)} are taken here" if self.largest else "none is taken here"
+        return (503, "") if BUFFERED.bytes + more > MAX_BUFFERED else None
 
 
 def _route(pattern: str, largest: int, shape: Shape) -> Route:

@@ -1,6 +1,6 @@
 """One client of the feed: which scale sets it wants, its position in each, and how much it may still be sent.
 
-Under Daphne a send never blocks: a client that did not read made the server buffer 200 MB in 0.2 s (measured). So clients answer each
+A send never blocks: a client that did not read made the server buffer 200 MB in 0.2 s (measured). So clients answer each
 heartbeat with {"ack": n}. A client that is two heartbeats or 2 MB behind is sent heartbeats only, until it acknowledges again; then it is
 served from where it stopped. A client that stays behind for half a minute is closed with 4408.
 """
@@ -100,6 +100,11 @@ class Listener:
             return
         self._is_behind = self._is_behind or unanswered >= MAX_UNACKNOWLEDGED_BEATS
         await self._send(text)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it is sent heartbeats only, until it has acknowledged the last one."""
+        return self._is_behind
 
     def acknowledge(self, number: int) -> bool:
         """Take an acknowledgement. True where the client was behind and is no longer: then the caller must serve it.

@@ -1,12 +1,13 @@
 """Log filters: errors that are none are left out, and what any client can provoke is kept short."""
 
 import logging
+from asyncio import CancelledError
 
 from upgrades.log_pacing import RateLimit
 from upgrades.outages import is_database_away
 
 NOT_READY_PATHS = ("/readyz", "/healthz/engine")
-REFUSAL_LOGGERS = ("django.security.", "django.request", "daphne.server")
+REFUSAL_LOGGERS = ("django.security.", "django.request", "daphne.server", "uvicorn.error")
 MAX_LINE = 200  # characters
 
 
@@ -15,6 +16,13 @@ class DropNotReady(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         return getattr(getattr(record, "request", None), "path", None) not in NOT_READY_PATHS
+
+
+class DropCancelled(logging.Filter):
+    """Drops uvicorn's errors about applications that it has cancelled itself, when it was to stop."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], CancelledError))
 
 
 class ShortenRefusals(logging.Filter):
@@ -43,7 +51,7 @@ class ShortenRefusals(logging.Filter):
         if error is not None and is_database_away(error):
             record.msg, record.args = "%s (%s)", (record.getMessage(), str(error).partition("\n")[0])
             return True
-        if record.name == "daphne.server":
+        if record.name in ("daphne.server", "uvicorn.error"):
             return record.levelno == logging.WARNING  # invalid handshakes and frames
         return record.name.startswith("django.security.") or getattr(record, "status_code", 500) < 500
 

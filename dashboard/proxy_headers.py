@@ -58,7 +58,7 @@ class RestoredRequests:
             "path": self._prefix + self._inner(scope["path"]),
             # Whether any proxy had it, believed or not: dashboard/metrics/access.py asks.
             "was_forwarded": any(_is_proxy_header(name) or name == b"via" for name, _ in scope["headers"]),
-            "root_path": self._prefix,  # never that of Daphne: it takes it from a header, so any client could set it
+            "root_path": self._prefix,  # never the web server's: Daphne takes it from a header, so any client could set it
         }
 
     def _inner(self, path: str) -> str:

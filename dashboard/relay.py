@@ -145,7 +145,7 @@ class Relay:
     # --- running ---
 
     def _start(self) -> None:
-        """Start the loops, with the first client: Daphne has no lifespan protocol."""
+        """Start the loops, with the first client: Daphne has no lifespan protocol, and uvicorn is not asked for its."""
         if not self._tasks:
             loops = (self._follow, self._ask_heads, self._beat, self._dismiss, self._count, lambda: listen(self._hear))
             self._tasks = [asyncio.create_task(self._supervised(loop)) for loop in loops]

@@ -8,15 +8,12 @@ import asyncio
 from typing import Any
 
 from daphne import server as daphne
-from django.urls import get_resolver
 
 # First asgi, which sets Django up, and takes other programs' variables out of the environment before models read it. Where a loader forks
 # this program, that has been done.
-from dashboard import asgi, channel, environment, event_stream, limits, start_gate, static_files
+from dashboard import asgi, channel, event_stream, limits, serving
 from dashboard.relay import MAX_DELTA_BYTES
-from upgrades import measures
 
-BACKLOG = 1024  # after a restart many browsers reconnect in the same second; the default is 50
 MAX_MESSAGE_BYTES = 2 * MAX_DELTA_BYTES  # for messages that we send: Daphne silently drops larger ones
 CLOSE_SECONDS = 5
 
@@ -30,7 +27,7 @@ def quoted(value: str) -> str:
 
 def endpoints(options: argparse.Namespace) -> list[str]:
     """What to listen on, as Twisted's endpoint strings. Without an http port there is no plain http."""
-    where = f"interface={quoted(options.host)}:backlog={BACKLOG}"
+    where = f"interface={quoted(options.host)}:backlog={serving.BACKLOG}"
     found = [f"tcp:{options.http_port}:{where}"] if options.http_port else []
     if options.https_port:
         files = f"certKey={quoted(options.certificate)}:privateKey={quoted(options.key)}"
@@ -59,19 +56,8 @@ class Server(daphne.Server):  # type: ignore[misc]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="dashboard.server")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--http-port", type=int, default=0)
-    parser.add_argument("--https-port", type=int, default=0)
-    for name in ("--certificate", "--key", "--chain"):
-        parser.add_argument(name, default="")
-    listen_on = endpoints(parser.parse_args())
-    _ = get_resolver().url_patterns  # loads every view now, not at the first request
-    static_files.collect()  # meanwhile `prepare` works on the database
-    start_gate.wait()
-    measures.begin()
-    external = environment.external_url()
-    channel.Factory.prefix = external.path if external else ""
+    listen_on = endpoints(serving.options("dashboard.server"))
+    channel.Factory.prefix = serving.load()
     # Daphne has no option for our own channels, so its classes are replaced.
     daphne.HTTPFactory, daphne.WebSocketFactory = channel.Factory, channel.SocketFactory
     Server(

@@ -175,6 +175,7 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
+        "cancelled": {"()": "dashboard.log_filters.DropCancelled"},
         "not ready": {"()": "dashboard.log_filters.DropNotReady"},
         "once a minute": {"()": "upgrades.outages.OnceAMinute"},
         "short": {"()": "dashboard.log_filters.ShortenRefusals"},
@@ -191,6 +192,10 @@ LOGGING: dict[str, Any] = {
         "django.request": {"filters": ["not ready"]},
         # These log every request, task and connection, and every late tick.
         "daphne": {"level": "WARNING"},
+        "uvicorn.error": {
+            "level": "ERROR",
+            "filters": ["cancelled"],
+        },  # its warnings are about what is refused, which is said by ourselves
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.worker.request": {"level": "WARNING"},

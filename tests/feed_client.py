@@ -1,6 +1,7 @@
 """A client of the feed as docs/feed.md describes it: another program, over http and a websocket, that shares no code with the server."""
 
 import asyncio
+import email.message
 import json
 import re
 import threading
@@ -52,7 +53,7 @@ class _Stay(HTTPRedirectHandler):
 @dataclass(frozen=True)
 class Answer:
     status: int
-    headers: Mapping[str, str]
+    headers: "email.message.Message[str, str]"  # their names in upper or lower case, as the web server likes
     body: bytes
 
 
@@ -90,10 +91,10 @@ class Session:
     def _ask(self, request: Request) -> Answer:
         try:
             with self._opener.open(request, timeout=HTTP_SECONDS) as answer:
-                return Answer(answer.status, dict(answer.headers), answer.read())
+                return Answer(answer.status, answer.headers, answer.read())
         except HTTPError as answer:
             with answer:
-                return Answer(answer.code, dict(answer.headers), answer.read())
+                return Answer(answer.code, answer.headers, answer.read())
 
 
 # --- the feed ---------------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ ON_SQLITE_ONLY = (
     "tests/end_to_end/test_bodies.py",
     "tests/end_to_end/test_fuzz_sockets.py",
     "tests/end_to_end/test_slow_reader.py",
+    "tests/end_to_end/test_uvicorn.py",
 )
 KILLS = ("tests/crash", "tests/orchestrator/test_model.py")
 # With a run of their own: real machines want a computer that is not busy.

@@ -25,6 +25,7 @@ class Part(StrEnum):
     BROKER = "broker"
     SIMULATOR = "simulator"
     DAPHNE = "daphne"
+    UVICORN = "uvicorn"  # in Daphne's place, where it is chosen
     PROBER = "prober"
     WORKER = "worker"
     BEAT = "beat"

@@ -9,7 +9,8 @@ LATE = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 3600
 # Providers of other packages are counted together, so that the number of series is bounded.
 PROVIDERS = ("incus", "libvirt", "qemu", "remote", "simulated", OTHER)
 CALLS = ("begin", "poll", "views", "quota", "image")
-WORKER, PROBER, DAPHNE = "worker", "prober", "daphne"
+WORKER, PROBER = "worker", "prober"
+WEB_SERVERS = ("daphne", "uvicorn")  # one of them runs
 ENDED = tuple(status.value for status in (UpgradeStatus.COMPLETED, UpgradeStatus.CANCELLED, UpgradeStatus.FAULTED))
 
 
@@ -66,13 +67,15 @@ PROVIDER_ERRORS = _counter(
     kind=("timeout", "temporary", "permanent", "fault"),
 )
 
-FEED_CLIENTS = _gauge("feed_clients", "Clients of the live feed that are connected.", DAPHNE)
-FEED_FRAMES = _counter("feed_frames_sent", "Frames with changes that were sent to clients of the live feed.", DAPHNE)
+FEED_CLIENTS = _gauge("feed_clients", "Clients of the live feed that are connected.", *WEB_SERVERS)
+FEED_FRAMES = _counter(
+    "feed_frames_sent", "Frames with changes that were sent to clients of the live feed.", *WEB_SERVERS
+)
 FEED_LAG = _histogram(
     "feed_lag_seconds",
     "From when a change was written until it was sent to the clients of the live feed.",
     SOON,
-    DAPHNE,
+    *WEB_SERVERS,
 )
 
 ALL = tuple(TABLE.measures)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from dashboard.supervisor.problems import CannotStart
@@ -91,6 +92,16 @@ def _unwritable(home: Path, error: OSError) -> CannotStart:
     return CannotStart(
         f"cannot write in the state folder {home}: {error.strerror}. Name another one with ROLLGRID_HOME"
     )
+
+
+def installed(server: str) -> None:
+    """Raises CannotStart where this web server, or what it needs, is not installed."""
+    needed = {"uvicorn": ("uvicorn", "websockets")}.get(server, ())
+    if missing := [package for package in needed if find_spec(package) is None]:
+        raise CannotStart(
+            f"the web server {server} needs what is not installed here ({', '.join(missing)}): pip install 'rollgrid[{server}]', "
+            f"or in a checkout pip install --require-hashes -r requirements-{server}.lock"
+        )
 
 
 def free_port(option: str, host: str, port: int) -> None:

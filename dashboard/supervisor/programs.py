@@ -13,6 +13,7 @@ from upgrades import heartbeats, measuring
 from upgrades.installation import WORKER_COMMAND
 
 MANAGE = (sys.executable, "-m", "dashboard")
+WEB_SERVERS = {"daphne": "dashboard.server", "uvicorn": "dashboard.uvicorn_server"}
 CELERY = (sys.executable, "-m", "celery", "-q", "-A", "dashboard.celery:app", "--skip-checks")
 
 
@@ -22,7 +23,7 @@ class Options:
 
     `secrets` are variables that every child is given. `new_secret_key`: the key has just been made anew, on purpose.
     `machines`: the provider of the demonstration on real machines, "" for none. `heartbeats` is the handle of the file in which they
-    leave theirs.
+    leave theirs. `server`: the web server, one of WEB_SERVERS.
     """
 
     host: str
@@ -34,6 +35,7 @@ class Options:
     machines: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     heartbeats: int = -1
+    server: str = "daphne"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,9 @@ def standard(options: Options, lock: int, gate: int) -> Programs:
         return Program(name, command, environment=measured(name, gated), keep_open=(*kept, gate), is_forked=True)
 
     def web(files: Files) -> Program:
-        command = (sys.executable, "-m", "dashboard.server", *_listeners(options, files))
-        own = measured("daphne", gated)
-        return Program("daphne", command, environment=own, keep_open=(*kept, gate), is_forked=True)
+        command = (sys.executable, "-m", WEB_SERVERS[options.server], *_listeners(options, files))
+        own = measured(options.server, gated)
+        return Program(options.server, command, environment=own, keep_open=(*kept, gate), is_forked=True)
 
     return Programs(
         prepare=manage("prepare", *_prepare_options(options)),

@@ -81,10 +81,11 @@ class Stack:
     def _watch(self) -> Watch:
         """Over all children that there are now; those that only answer are asked."""
         plain = self._options.http_port
-        ask_daphne = partial(readiness.answers, self._options.host, plain or self._options.https_port, not plain)
+        ask_server = partial(readiness.answers, self._options.host, plain or self._options.https_port, not plain)
         ask_simulator = partial(readiness.simulator_answers, self._options.home)
         questions: dict[Part, Question] = {
-            Part.DAPHNE: ask_daphne,
+            Part.DAPHNE: ask_server,
+            Part.UVICORN: ask_server,
             Part.SIMULATOR: ask_simulator,
             Part.BROKER: broker.answers,
         }
@@ -184,7 +185,7 @@ class Stack:
         sys.stdout.flush()
 
     async def _look_after_certificate(self) -> None:
-        """Ours is renewed in time, the operator's is read again when it has changed; either way Daphne starts anew."""
+        """Ours is renewed in time, the operator's is read again when it has changed; either way the web server starts anew."""
         while True:
             await asyncio.sleep(LOOK_AT_CERTIFICATE_SECONDS)
             try:
@@ -195,7 +196,7 @@ class Stack:
                 continue
             if contents != self._contents:
                 self._contents = contents
-                self._output.say("the certificate is a new one: daphne starts again with it")
+                self._output.say(f"the certificate is a new one: {self._options.server} starts again with it")
                 self._web.renew()
 
     def _stop_or_kill(self) -> None:

@@ -1,4 +1,4 @@
-"""Which certificate Daphne shows: the operator's own, or one from a certificate authority that lives in the state folder."""
+"""Which certificate the web server shows: the operator's own, or one from a certificate authority that lives in the state folder."""
 
 import re
 import ssl

@@ -58,6 +58,12 @@ def read(arguments: Sequence[str]) -> Options:
         default="",
         help="a demonstration on real machines of this host",
     )
+    parser.add_argument(
+        "--server",
+        choices=environment.SERVERS,
+        default=environment.server(),
+        help="the web server (%(default)s); uvicorn is an optional extra",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     parser.add_argument("--http-port", type=_port, default=8000, help="%(default)s; not used with ROLLGRID_HTTPS_ONLY")
     parser.add_argument("--https-port", type=_port, default=8443, help="%(default)s")
@@ -73,7 +79,14 @@ def read(arguments: Sequence[str]) -> Options:
     http_port = 0 if environment.https_only() and not environment.external_url() else given.http_port
     home = environment.home()
     return Options(
-        given.host.strip("[]"), http_port, given.https_port, given.demo, home, given.new_secret_key, given.machines
+        given.host.strip("[]"),
+        http_port,
+        given.https_port,
+        given.demo,
+        home,
+        given.new_secret_key,
+        given.machines,
+        server=given.server,
     )
 
 
@@ -85,6 +98,7 @@ def _port(text: str) -> int:
 
 def check(options: Options) -> None:
     """Raises CannotStart for whatever can be known before anything is started."""
+    preflight.installed(options.server)
     if options.http_port:
         preflight.free_port("--http-port", options.host, options.http_port)
     preflight.free_port("--https-port", options.host, options.https_port)

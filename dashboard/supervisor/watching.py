@@ -130,12 +130,14 @@ class Watch:
 _NO_WORK = {
     Part.TICKS: "no tick was done",
     Part.DAPHNE: "daphne has answered nothing",
+    Part.UVICORN: "uvicorn has answered nothing",
     Part.SIMULATOR: "the simulator has answered nothing",
     Part.BROKER: "the broker has answered nothing",
 }
 _WORDS = {
     Part.TICKS: "ticks are done",
     Part.DAPHNE: "daphne answers",
+    Part.UVICORN: "uvicorn answers",
     Part.SIMULATOR: "the simulator answers",
     Part.BROKER: "the broker answers",
     Part.WORKER: "the worker works",

@@ -230,7 +230,7 @@ def test_a_printed_page_holds_every_row_and_every_cell_with_its_sign(up: Install
 def test_a_page_without_events_says_so_and_does_nothing(up: Installation, sign_in: SignIn) -> None:
     page = live(sign_in(SET_PAGE))
     stop = box(page, "#fleet-stop-control")
-    daphne = up.children()["daphne"]
+    daphne = up.children()[up.server]
     daphne.suspend()
     try:
         expect(page.locator("#feed")).to_contain_text("Stale since")

@@ -186,7 +186,7 @@ def test_the_server_restarts_in_mid_upgrade_and_nothing_is_missing(up: Installat
     publish(up, next_version())
     expect(page.locator("#rail .is-now")).to_be_visible()
 
-    up.kill("daphne")
+    up.kill(up.server)
 
     expect(page.locator("#feed")).not_to_have_attribute("data-feed", "live")
     expect(page.locator("#grid .cell")).to_have_count(20)  # never cleared
@@ -290,7 +290,7 @@ def test_the_table_goes_out_as_csv(ten: str, sign_in: SignIn) -> None:
 def test_a_server_that_halts_makes_the_board_stale(up: Installation, ten: str, sign_in: SignIn) -> None:
     page = sign_in(address(ten))
     expect(page.locator("#feed")).to_have_attribute("data-feed", "live")
-    daphne = up.children()["daphne"]
+    daphne = up.children()[up.server]
     daphne.suspend()
     try:
         expect(page.locator("body")).to_have_class("stale")

@@ -95,7 +95,7 @@ def test_a_wall_beside_an_upgrade(up: Installation, wall_path: str, walls: list[
         expect(page.locator("#twin tbody tr")).to_have_count(2)
     _says_nothing_in_english(walls[-1], wall_path)
     walls[-1].goto(wall_path)
-    with halted(up.children()["daphne"]):
+    with halted(up.children()[up.server]):
         for page in walls:
             expect(page.locator("body.stale")).to_be_visible(timeout=STALE_MS)
             expect(page.locator("h1")).to_contain_text("No news since")

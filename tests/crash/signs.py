@@ -17,13 +17,14 @@ from redis import Redis, RedisError
 
 from dashboard import environment
 from tests.end_to_end.installation import LIVE, Installation
+from tests.supervisor.starting import SERVER
 from upgrades import heartbeats
 from upgrades.heartbeats import Part
 from upgrades.models import ScaleSet
 from upgrades.providers.base import ProviderError
 from upgrades.providers.simulated.control import read_control
 
-KINDS = ("worker", "prober", "beat", "daphne", "simulator", "broker")
+KINDS = ("worker", "prober", "beat", SERVER, "simulator", "broker")
 STALE_SECONDS = 0.5  # what beat said just before it was killed may be done so much later
 PROBED_MACHINES = 3  # of each scale set
 
@@ -115,8 +116,8 @@ def _answers(address: str) -> bool:
         return False
 
 
-def _daphne(signs: Signs) -> bool:
-    signs.since("daphne")
+def _web_server(signs: Signs) -> bool:
+    signs.since(SERVER)
     return signs.up.ask("/healthz")[0] == 200
 
 
@@ -128,7 +129,7 @@ SIGNS: dict[str, Callable[[Signs], bool]] = {
     "worker": _worker,
     "prober": _prober,
     "beat": _beat,
-    "daphne": _daphne,
+    SERVER: _web_server,
     "simulator": _simulator,
     "broker": _broker,
     "up": _everything,

@@ -12,6 +12,7 @@ from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
 from dashboard import channel
+from dashboard.websocket_frames import FRAMED, Framed
 
 SMALL_BUFFER = 4096
 
@@ -39,7 +40,7 @@ def _received(end: socket.socket) -> bytes:
 def test_a_reader_of_frames_gets_the_text(size: int) -> None:
     text = "å" * (size // 2) + "x" * (size % 2)
     reader = StreamReader()
-    reader.feed_data(channel.FRAMED.of(text))
+    reader.feed_data(FRAMED.of(text))
     reader.feed_eof()
     parsing = Frame.parse(reader.read_exact, mask=False)
     with pytest.raises(StopIteration) as end:
@@ -50,13 +51,13 @@ def test_a_reader_of_frames_gets_the_text(size: int) -> None:
 
 
 def test_an_empty_text_has_a_frame_though_it_is_the_first() -> None:
-    assert channel.Framed().of("") == b"\x81\x00"
+    assert Framed().of("") == b"\x81\x00"
 
 
 def test_a_text_for_many_is_framed_once() -> None:
     text = "x" * 1000
-    assert channel.FRAMED.of(text) is channel.FRAMED.of(text)
-    assert channel.FRAMED.of("y") != channel.FRAMED.of("z")
+    assert FRAMED.of(text) is FRAMED.of(text)
+    assert FRAMED.of("y") != FRAMED.of("z")
 
 
 def test_data_goes_out_without_waiting_for_the_loop(ends: Any) -> None:

@@ -17,7 +17,7 @@ from django.db import DatabaseError, connections
 from tests import databases
 from tests.end_to_end.terminal import Terminal, terminal
 from tests.feed_client import Session
-from tests.supervisor.starting import Up, environment
+from tests.supervisor.starting import SERVER, Up, environment
 from tests.waiting import wait_until
 from upgrades.core.machines import InstanceView
 from upgrades.core.states import IN_FLIGHT, Health
@@ -98,10 +98,10 @@ class Installation(Up):
 
 
 @contextmanager
-def installation(home: Path, **more: str) -> Iterator[Installation]:
+def installation(home: Path, server: str = SERVER, **more: str) -> Iterator[Installation]:
     """Starts it on the kind of database that the tests run on, waits until it is ready, ends it."""
     with databases.one_for(home) as url:
-        up = Installation(home, more={"DATABASE_URL": url, **more} if url else more)
+        up = Installation(home, more={"DATABASE_URL": url, **more} if url else more, server=server)
         try:
             up.ready()
             with _connected(home, url), terminal(environment(home, **up.more)) as up.terminal:

@@ -171,7 +171,7 @@ def _disks(call: Caller, v: str) -> dict[str, tuple[str, str]]:
 
 def _check_restart(up: Installation, call: Caller, v: str) -> None:
     """The token outlives the web server."""
-    up.kill("daphne")
+    up.kill(up.server)
     wait_until(lambda: up.ask("/healthz")[0] == 200, seconds=30, what="the web server is back")
     assert call("GET", f"{v}?{VERSION}")[0] == 200
 

@@ -36,7 +36,7 @@ class Cost:
 @contextmanager
 def cost_of(up: Installation) -> Iterator[Cost]:
     """What the web server takes more of, at its most, while something happens: bytes of memory, and files that were deleted when made."""
-    server = up.children()["daphne"]
+    server = up.children()[up.server]
     cost, before, stop = Cost(), server.memory_info().rss, threading.Event()
 
     def look() -> None:

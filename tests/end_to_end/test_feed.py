@@ -375,7 +375,7 @@ def test_a_client_holds_all_through_an_upgrade_and_a_death_of_the_web_server(fle
         _wait_for_batch(version, 3)
         wait_until(lambda: client.connections == 2, seconds=30, what="the client is back")
         assert {reason for _, reason in client.resets} == {"new"}, "a lost connection is gone on with, without a reset"
-        fleet.kill("daphne")
+        fleet.kill(fleet.server)
         wait_until(lambda: have_ended(FLEET, version), seconds=120, what="the upgrades' end")
         wait_until(lambda: client.connections >= 3, seconds=30, what="the client is back")
         for path in FLEET:

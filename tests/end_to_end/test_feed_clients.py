@@ -149,7 +149,7 @@ def test_a_copy_outlives_restarts_gaps_and_streams(fleet: Installation, site: st
             await reader.until(reader.equals_snapshot)
         async with reading(copy) as reader:
             await reader.until(lambda: _is(not copy.is_stale))
-            await asyncio.to_thread(fleet.kill, "daphne")
+            await asyncio.to_thread(fleet.kill, fleet.server)
             await reader.until(lambda: _is(copy._tries > 0))
             assert WEB in copy.sets
             await reader.until(lambda: _is(copy._tries == 0))
@@ -169,7 +169,7 @@ def test_a_copy_outlives_restarts_gaps_and_streams(fleet: Installation, site: st
 def _change_unseen(up: Installation) -> None:
     """While there is no server, so that the next one has no delta of it."""
     up.manage("opt_out", WEB, "3", "--reason", "a story")
-    up.kill("daphne")
+    up.kill(up.server)
     wait_until(lambda: _answers(up), seconds=SECONDS, what="the server answers again")
 
 
@@ -297,7 +297,7 @@ def test_a_page_of_another_site_embeds_a_live_grid(fleet: Installation, site: st
             cell = page.locator('rollgrid-grid i[title^="5: "]')
             fleet.manage("opt_out", WEB, "5", "--reason", "a story")
             expect(cell).to_have_attribute("data-state", "opted-out", timeout=20_000)
-            fleet.kill("daphne")
+            fleet.kill(fleet.server)
             fleet.manage("opt_in", WEB, "5")
             expect(cell).to_have_attribute("data-state", "done", timeout=30_000)
             expect(page.get_by_role("status")).to_have_text("", timeout=20_000)

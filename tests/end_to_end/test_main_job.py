@@ -216,5 +216,5 @@ def test_metrics_of_a_running_installation_are_whole_and_valid(up: Installation)
     told = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
     assert told == {listed.name for listed in names.everything()}
     assert samples(text)["rollgrid_engine_up"] == {(): 1.0}
-    assert samples(text)["rollgrid_feed_frames_sent_total"] == {(("program", "daphne"),): 0.0}
+    assert samples(text)["rollgrid_feed_frames_sent_total"] == {(("program", up.server),): 0.0}
     assert samples(text)["rollgrid_reconcile_duration_seconds_count"][(("program", "worker"),)] > 0

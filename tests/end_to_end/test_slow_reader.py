@@ -1,4 +1,4 @@
-"""Clients of the feed that stop reading: under Daphne a send never waits, so that each of them could cost the server all its memory."""
+"""Clients of the feed that stop reading: a send never waits, so that each of them could cost the server all its memory."""
 
 import base64
 import json
@@ -95,14 +95,14 @@ class Storm:
         return bool(state and state["seq"] >= seq)
 
 
-def highest(daphne: psutil.Process, storm: Storm) -> int:
+def highest(server: psutil.Process, storm: Storm) -> int:
     """Bytes of memory of its own that the server had at the most during a storm."""
-    return max(daphne.memory_full_info().uss for _ in storm.blow())
+    return max(server.memory_full_info().uss for _ in storm.blow())
 
 
-def connected(daphne: psutil.Process, clients: list[NeverReads]) -> set[int]:
+def connected(server: psutil.Process, clients: list[NeverReads]) -> set[int]:
     """Which of them the server still has a connection with."""
-    theirs = {connection.raddr.port for connection in daphne.net_connections("tcp") if connection.raddr}
+    theirs = {connection.raddr.port for connection in server.net_connections("tcp") if connection.raddr}
     return theirs & {client.port for client in clients}
 
 
@@ -110,18 +110,18 @@ def connected(daphne: psutil.Process, clients: list[NeverReads]) -> set[int]:
 def test_a_client_that_stops_reading_costs_little_and_is_thrown_out(up: Installation) -> None:
     put_fleets(up, {PATH: INSTANCES})
     session = up.signed_in()
-    daphne = up.children()["daphne"]
+    server = up.children()[up.server]
     with FeedClient(session, [PATH]) as reader, ExitStack() as stack:
         wait_until(lambda: reader.holding(PATH), seconds=30, what="a snapshot")
         storm = Storm(up, reader)
-        usual = max(highest(daphne, storm), highest(daphne, storm))
+        usual = max(highest(server, storm), highest(server, storm))
         kinds = [number % 2 == 0 for number in range(CLIENTS)]
         deaf = [stack.enter_context(NeverReads(session, up.http_port, stream=stream)) for stream in kinds]
         storm.sent = 0
-        with_them = highest(daphne, storm)
+        with_them = highest(server, storm)
         each = (with_them - usual) / CLIENTS
         assert storm.sent > 1.5 * MAX_BYTES, "too little was said to say anything"
         assert each < MAX_BYTES, f"{each / 1e6:.1f} MB each; {usual / 1e6:.0f} MB without them"
         print(f"a client that does not read: {each / 1e6:.2f} MB; without: {usual / 1e6:.0f} MB")  # noqa: T201
-        wait_until(lambda: not connected(daphne, deaf), seconds=60, what="they are all thrown out")
+        wait_until(lambda: not connected(server, deaf), seconds=60, what="they are all thrown out")
     assert reader.faults == []

@@ -22,11 +22,13 @@ import psutil
 from django.test import override_settings
 
 from dashboard import static_files
-from dashboard.environment import CHECKOUT, home
+from dashboard.environment import CHECKOUT, SERVERS, home
 from tests.waiting import wait_until
 
 PATIENCE = 30
 FORKED = "rollgrid-"  # the names of forked processes begin so, and have 15 characters at most
+# The web server on which tests run that do not choose one.
+SERVER = os.environ.get("ROLLGRID_SERVER") or SERVERS[0]
 PORTS = (10_000, 20_000)  # from 20,000 on the simulator's machines listen
 
 
@@ -62,12 +64,13 @@ def collected() -> Path:
 
 @dataclass
 class Up:
-    """One `up`. `without` names the programs that are left out."""
+    """One `up`. `without` names the programs that are left out; `server` is its web server."""
 
     home: Path
     without: str = "prober,simulator"
     more: dict[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
+    server: str = SERVER
     http_port: int = field(default_factory=free_port)
     https_port: int = field(default_factory=free_port)
 
@@ -95,7 +98,7 @@ class Up:
             )
 
     def environment(self) -> dict[str, str]:
-        return environment(self.home, PYTHONPATH=str(CHECKOUT), **self.more)
+        return environment(self.home, PYTHONPATH=str(CHECKOUT), **{"ROLLGRID_SERVER": self.server, **self.more})
 
     def ready(self) -> str:
         """Waits for the line that says so."""
@@ -185,6 +188,7 @@ def _name(process: psutil.Process) -> str | None:
     marks: dict[str, Callable[[list[str]], Any]] = {
         "broker": lambda words: "valkey-server" in words[0] or "redis-server" in words[0],
         "daphne": lambda words: "dashboard.server" in words,
+        "uvicorn": lambda words: "dashboard.uvicorn_server" in words,
         **{name: partial(_has, name) for name in ("worker", "beat", "prepare", "prober", "simulator")},
     }
     try:

@@ -154,7 +154,10 @@ def test_a_program_with_code_that_cannot_be_loaded_starts_by_itself(tmp_path: Pa
 
 
 @pytest.mark.end_to_end
-@pytest.mark.parametrize("module", ["dashboard.server", "dashboard.beat", "dashboard.celery", "dashboard.loader"])
+@pytest.mark.parametrize(
+    "module",
+    ["dashboard.server", "dashboard.uvicorn_server", "dashboard.beat", "dashboard.celery", "dashboard.loader"],
+)
 def test_a_program_can_be_started_without_a_loader(module: str, tmp_path: Path) -> None:
     """A loader has set Django up for it; by itself it has to do so, before it imports what needs the models."""
     environment = {**os.environ, "ROLLGRID_HOME": str(tmp_path), "DJANGO_SETTINGS_MODULE": "dashboard.settings"}

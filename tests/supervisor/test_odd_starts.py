@@ -96,6 +96,6 @@ def test_secrets_that_are_lost_while_it_runs_stop_nothing(start: Starter, tmp_pa
     for name in ("broker-password", "secret-key"):
         os.unlink(tmp_path / "home" / name)
     up.kill("worker")
-    up.kill("daphne")
+    up.kill(up.server)
     up.wait_until_ready()
     assert up.ask("/login/")[0] == 200

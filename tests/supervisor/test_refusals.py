@@ -127,6 +127,32 @@ def test_no_broker_at_all(tmp_path: Path) -> None:
     assert result.stderr.startswith("rollgrid: no broker: `make install`")
 
 
+def test_a_web_server_that_is_not_installed(tmp_path: Path) -> None:
+    code = """if True:
+        import sys
+        from dashboard.supervisor import preflight, up
+
+        preflight.find_spec = lambda name: None
+        sys.exit(up.main(sys.argv[1:]))
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", code, "--server", "uvicorn"],
+        cwd=CHECKOUT,
+        env=environment(tmp_path / "home"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 1
+    assert "(uvicorn, websockets): pip install 'rollgrid[uvicorn]'" in result.stderr
+
+
+def test_a_web_server_that_there_is_not(tmp_path: Path) -> None:
+    assert "ROLLGRID_SERVER is daphne or uvicorn, not 'gunicorn'" in refused(
+        tmp_path / "home", ROLLGRID_SERVER="gunicorn"
+    )
+
+
 def test_tls_files_that_do_not_fit(tmp_path: Path) -> None:
     certificate, key = tmp_path / "a.pem", tmp_path / "b.key"
     assert "cannot be read" in refused(tmp_path / "home", ROLLGRID_TLS_CERT=str(certificate), ROLLGRID_TLS_KEY=str(key))

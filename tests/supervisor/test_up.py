@@ -14,11 +14,11 @@ import pytest
 from cryptography import x509
 
 from dashboard.supervisor import authority
-from tests.supervisor.starting import PATIENCE, Up
+from tests.supervisor.starting import PATIENCE, SERVER, Up
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.end_to_end
-EVERYTHING = {"broker", "simulator", "daphne", "prober", "worker", "beat"}
+EVERYTHING = {"broker", "simulator", SERVER, "prober", "worker", "beat"}
 HEALED_SECONDS = 12  # 5 on an idle machine; these tests share theirs with others
 
 
@@ -44,7 +44,7 @@ def test_up_starts_serves_heals_and_stops(up: Up) -> None:
     for name in EVERYTHING:
         up.kill(name)
         wait_until(up.is_ready, seconds=HEALED_SECONDS, what=f"ready after kill -9 of {name}")
-    assert "daphne was ended by SIGKILL: starting it again at once" in up.said()
+    assert f"{SERVER} was ended by SIGKILL: starting it again at once" in up.said()
     began_with = "sign in as admin with "
     password = (up.home / "admin-password").read_text().strip()
     assert up.said().count(began_with + password) == 1
@@ -119,7 +119,7 @@ def test_up_can_be_stopped_while_it_starts(up: Up) -> None:
 
 def test_a_second_interrupt_kills_processes_that_do_not_stop(up: Up) -> None:
     up.ready()
-    stubborn = up.children()["daphne"]
+    stubborn = up.children()[SERVER]
     stubborn.suspend()
     up.process.send_signal(signal.SIGINT)
     wait_until(lambda: "once more to kill at once" in up.said())
@@ -173,6 +173,6 @@ def an_old_certificate_is_renewed(up: Up) -> None:
     first = shown_certificate(up)
     authority.ensure(up.home / "tls", ["localhost"], datetime.now(UTC) - timedelta(days=380))  # noqa: TID251  OpenSSL's clock
     wait_until(lambda: shown_certificate(up) not in {first, None}, seconds=HEALED_SECONDS, what="a new certificate")
-    assert "daphne starts again with it" in up.said()
+    assert f"{SERVER} starts again with it" in up.said()
     now = x509.load_der_x509_certificate(shown_certificate(up) or b"")
     assert now.not_valid_after_utc - now.not_valid_before_utc == timedelta(days=authority.SERVER_DAYS)

@@ -158,7 +158,7 @@ def halted(up: Up, name: str) -> psutil.Process:
 def test_a_hanging_child_is_found_and_started_again(up: Up) -> None:
     """All six of them at once; and the engine's state is told meanwhile, and good again in the end."""
     wait_until(lambda: up.ask("/healthz/engine")[0] == 200, seconds=PATIENCE, what="the engine works")
-    before = {name: halted(up, name).pid for name in ("broker", "simulator", "daphne", "prober", "worker", "beat")}
+    before = {name: halted(up, name).pid for name in ("broker", "simulator", up.server, "prober", "worker", "beat")}
 
     def others() -> bool:
         now = {name: process.pid for name, process in up.children().items()}
