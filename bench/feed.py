@@ -3,11 +3,12 @@
 usage: python bench/feed.py [clients, default 1000]
 
 Ten times a second something changes, and each of the clients gets one frame of about 900 bytes. For Rollgrid that is a real instance's
-row, written through the product's own transaction into a whole running Rollgrid, announced on its broker, read by Daphne's relay, sent;
-latency is counted from before the transaction. The peers get the text ready-made from the same broker: Channels' group_send with its two
-Redis layers on Daphne, and `websockets.broadcast`, which is about the limit of what Python can do. Dashboards get it in their own ways, and
-show it as their own pages would (_node_red.py). Each client is a bare protocol. A peer that is not installed is left out (`pip install
-channels-redis websockets`); dashboards are installed for the occasion, each in an environment of its own.
+row, written through the product's own transaction into a whole running Rollgrid, announced on its broker, read by the relay, sent, on each
+of the web servers that Rollgrid runs on; latency is counted from before the transaction. The peers get the text ready-made from the same
+broker: Channels' group_send with its two Redis layers on Daphne, and `websockets.broadcast`, which is about the limit of what Python can
+do. Dashboards get it in their own ways, and show it as their own pages would (_node_red.py). Each client is a bare protocol. What is not
+installed is left out (`pip install channels-redis uvicorn websockets`); dashboards are installed for the occasion, each in an environment
+of its own.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,7 @@ from bench._listeners import (
     request_to,
     text_of,
 )
-from bench._running import Running, free_port, machine, rollgrid
+from bench._running import ROOT, free_port, machine, rollgrid
 
 CLIENTS = 1000
 SET = "bench/feed"
@@ -81,13 +83,30 @@ def written(number: int) -> None:
         writer.changed(instance)
 
 
-def ours(clients: int, running: Running) -> dict[str, float]:
-    request = request_to(running.port, f"/ws/feed/?sets={SET}", a_machine())
+OURS = {
+    "Rollgrid's relay on Daphne": ("dashboard.server", "daphne"),
+    "Rollgrid's relay on uvicorn": ("dashboard.uvicorn_server", "uvicorn"),
+}
+
+
+def ours(module: str, clients: int, cookie: str) -> dict[str, float]:
+    """A web server of its own on the running Rollgrid, so that no other has clients meanwhile."""
+    port = free_port()
+    server = subprocess.Popen([sys.executable, "-m", module, "--http-port", str(port)], cwd=ROOT)
+    request = request_to(port, f"/ws/feed/?sets={SET}", cookie)
 
     async def publish(number: int) -> None:
         await asyncio.to_thread(written, number)
 
-    return uvloop.run(measure(clients, running.pid_of("daphne"), websocket(running.port, request), publish))
+    async def run() -> dict[str, float]:
+        await listens(port, "the web server")
+        return await measure(clients, server.pid, websocket(port, request), publish)
+
+    try:
+        return uvloop.run(run())
+    finally:
+        server.kill()
+        server.wait()
 
 
 def websocket(port: int, request: bytes) -> Join:
@@ -207,14 +226,16 @@ def peer(kind: str, clients: int) -> dict[str, float]:
 
 def compare(clients: int) -> None:
     print(machine())
-    with rollgrid() as running:
+    with rollgrid():
         from dashboard import environment
 
         os.environ["BENCH_BROKER"] = environment.redis_url()
-        rows = {"Rollgrid's relay on Daphne": ours(clients, running)}
-        for kind, (label, package) in PEERS.items():
+        rows, cookie = {}, a_machine()
+        ways = {label: (partial(ours, module, clients, cookie), package) for label, (module, package) in OURS.items()}
+        ways |= {label: (partial(peer, kind, clients), package) for kind, (label, package) in PEERS.items()}
+        for label, (way, package) in ways.items():
             if find_spec(package):
-                rows[label] = peer(kind, clients)
+                rows[label] = way()
             else:
                 print(f"{label}: left out, {package} is not installed")
         rows |= dashboards(clients)
