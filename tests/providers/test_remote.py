@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 from aiohttp import web
 
+from tests.probes.certificates import pair
 from tests.providers.contract import FURNISHED, ProviderContract, create, done, play, reimage
 from tests.providers.extensions import ExtensionsContract
 from tests.providers.restores import RestoreContract
@@ -29,7 +30,12 @@ from upgrades.providers.base import (
     ScaleSetReference,
 )
 from upgrades.providers.remote.http_client import RemoteHttpClient
-from upgrades.providers.remote.provider import RemoteProvider, capabilities_from_json, capabilities_to_json
+from upgrades.providers.remote.provider import (
+    RemoteProvider,
+    ServerSettings,
+    capabilities_from_json,
+    capabilities_to_json,
+)
 from upgrades.providers.remote.wire import batch_from_json, batch_to_json, outcome_from_json, outcome_to_json
 from upgrades.providers.simulated.control import read_control
 
@@ -164,6 +170,19 @@ def test_wrong_settings_are_named_and_no_secret_is_shown(settings: dict[str, obj
         load("remote", Path(), settings)
     assert says in caught.value.message
     assert "secret" not in caught.value.message
+
+
+def test_a_certificate_file_is_read_anew_only_where_it_has_changed(tmp_path: Path) -> None:
+    """A connection is kept for one context only, and a new authority counts at once."""
+    (tmp_path / "token").write_text("secret")
+    authority = tmp_path / "ca.pem"
+    settings = {"url": "https://agent", "token_file": str(tmp_path / "token"), "ca_file": str(authority)}
+    found = ServerSettings(settings)
+    authority.write_bytes(pair())
+    first = found.server()
+    assert found.server() == first
+    authority.write_bytes(pair("of RSA"))
+    assert found.server().tls is not first.tls
 
 
 def test_a_token_that_cannot_be_read_is_said(tmp_path: Path) -> None:

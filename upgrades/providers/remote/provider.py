@@ -45,7 +45,7 @@ class RemoteProvider:
     capabilities = Capabilities(poll_seconds=0)
 
     def __init__(self, home: Path, settings: Mapping[str, object]) -> None:
-        found = _Settings(settings)
+        found = ServerSettings(settings)
         self._http = RemoteHttpClient(found.server, UNAVAILABLE)
         self._learned_at = float("-inf")  # by time.monotonic
         self._last_views: dict[str, LastAnswer] = {}
@@ -138,7 +138,7 @@ class RemoteProvider:
             raise ProviderError(UNAVAILABLE, message, permanent=False) from error
 
 
-class _Settings:
+class ServerSettings:
     """The location's settings: `url`, `token_file`, and `ca_file` where its certificate is of an authority of one's own."""
 
     def __init__(self, settings: Mapping[str, object]) -> None:
@@ -160,6 +160,7 @@ class _Settings:
             raise _wrong("url must begin with https:// unless the server is on this computer: the token goes over it")
         if not isinstance(self._token_file, str) or not self._token_file:
             raise _wrong("token_file must name a file with the server's token")
+        self._trusted: tuple[bytes, ssl.SSLContext] | None = None  # the content of ca_file, and what was made of it
 
     def server(self) -> Server:
         """Reads the files anew, so that a new token or certificate counts at once. Raises ProviderError."""
@@ -167,10 +168,17 @@ class _Settings:
             token = Path(str(self._token_file)).read_text().strip()
             if not token or not token.isprintable() or not token.isascii():
                 raise _wrong(f"token_file {self._token_file} must hold one line, the token")
-            tls = ssl.create_default_context(cafile=str(self._ca_file)) if self._ca_file else None
+            tls = self._tls(Path(str(self._ca_file))) if self._ca_file else None
         except (OSError, ssl.SSLError, UnicodeDecodeError) as error:
             raise _wrong(f"token_file or ca_file cannot be read: {error}") from error
         return Server(self._url, token, "the remote provider", tls)
+
+    def _tls(self, ca_file: Path) -> ssl.SSLContext:
+        """The same object while the file is the same: a connection is kept for one context only."""
+        content = ca_file.read_bytes()
+        if self._trusted is None or self._trusted[0] != content:
+            self._trusted = content, ssl.create_default_context(cafile=str(ca_file))
+        return self._trusted[1]
 
 
 def capabilities_from_json(body: Mapping[str, Any]) -> dict[str, Any]:
