@@ -13,6 +13,7 @@ from upgrades.models import ScaleSet
 from upgrades.orchestrator import reconcile
 from upgrades.orchestrator.leases import Lease
 from upgrades.orchestrator.observe import Observation, observe
+from upgrades.orchestrator.reconcile import WorkClaim
 
 MakeFleet = Callable[..., Fleet]
 
@@ -22,6 +23,17 @@ def make_fleet(db: None, shared_simulator: Simulator, settings: Settings) -> Mak
     """Makes scale sets on a real simulator: make_fleet(instances, **tags)."""
     settings.ROLLGRID_HOME = shared_simulator.home
     return lambda instances, **tags: Fleet(shared_simulator.home, instances, **tags)
+
+
+@pytest.fixture
+def upgrading(make_fleet: MakeFleet) -> tuple[Fleet, list[WorkClaim]]:
+    """Ten instances; the first batch is recorded and handed out, and nothing is begun."""
+    fleet = make_fleet(10)
+    fleet.go_on()
+    fleet.publish("16.04.1")
+    handed = fleet.reconcile()
+    assert len(handed) == 1
+    return fleet, handed
 
 
 @pytest.fixture(autouse=True)
