@@ -1,0 +1,237 @@
+"""The resources of a template: loops and nesting unfolded, each with its id and with those that must be there before it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from upgrades.arm.template.documents import FIELDS_OF_RESOURCE_LOOPS, computed, indices
+from upgrades.arm.template.errors import TemplateError
+from upgrades.arm.template.evaluation import parsed
+from upgrades.arm.template.expressions import Call, Element, Node, is_expression
+from upgrades.arm.template.functions.ids import provider_path
+from upgrades.arm.template.scope import Reference, Scope, not_yet
+from upgrades.arm.template.values import Value, spelled, type_name
+
+MAX_RESOURCES = 800  # Azure's limit
+# What says how a resource is deployed, and is not part of it.
+AROUND = {"apiversion", "condition", "copy", "dependson", "resources", "scope", "comments", "metadata", "existing"}
+DEPLOYMENT = "microsoft.resources/deployments"
+# Functions that ask a resource, which must be there before.
+ASKING = ("reference", "list")
+
+
+@dataclass(slots=True)
+class Resource:
+    """One resource. `written`: as the template says it; `copies`: the indices of the loops around it.
+
+    `names`: what dependsOn may call it beside its id. `depends_on`: ids of others of the template.
+    """
+
+    id: str
+    type: str
+    name: str
+    api_version: str
+    written: Mapping[str, Any]
+    place: str
+    is_wanted: bool
+    copies: dict[str, int]
+    names: set[str] = field(default_factory=set)
+    depends_on: list[str] = field(default_factory=list)
+
+    def body(self, scope: Scope, reference: Reference = not_yet) -> dict[str, Value]:
+        """The document that is put. `reference` answers what expressions ask of other resources. Raises TemplateError.
+
+        The template of a nested deployment stays as it is written.
+        """
+        inner = {name: value for name, value in self.written.items() if name.lower() not in AROUND}
+        nested: dict[str, Value] = {}
+        if self.type.lower() == DEPLOYMENT and isinstance(inner.get("properties"), dict):
+            kept = inner["properties"]
+            nested = {name: value for name, value in kept.items() if name.lower() == "template"}
+            inner["properties"] = {name: value for name, value in kept.items() if name not in nested}
+        with ExitStack() as stack:
+            for loop, index in self.copies.items():
+                stack.enter_context(scope.at(loop, index))
+            before, scope.reference = scope.reference, reference
+            try:
+                found: dict[str, Value] = computed(scope, inner, self.place)
+            finally:
+                scope.reference = before
+        if nested:
+            found["properties"] |= nested
+        return {**found, "name": self.name, "type": self.type}
+
+
+def unfolded(scope: Scope, written: Value) -> list[Resource]:
+    """All resources, each after those that it depends on. Raises TemplateError: a name that is missing or twice, a circle, too many."""
+    found: list[Resource] = []
+    for place, symbol, each in _top_level(written):
+        for resource in _unfolded(scope, each, place, symbol, None):
+            found.append(resource)
+            if len(found) > MAX_RESOURCES:
+                raise TemplateError(f"a template has at most {MAX_RESOURCES} resources", "resources")
+    _check_once(found)
+    by_name: dict[str, list[Resource]] = {}
+    for resource in found:
+        for name in {resource.id.lower(), *(name.lower() for name in resource.names)}:
+            by_name.setdefault(name, []).append(resource)
+    for resource in found:
+        resource.depends_on = list(dict.fromkeys(_dependencies(scope, resource, by_name)))
+    return _in_order(found)
+
+
+def _top_level(written: Value) -> list[tuple[str, str, Value]]:
+    """(place, symbolic name or "", resource) of those that are not nested in others."""
+    if isinstance(written, dict):
+        return [(f"resources.{name}", name, resource) for name, resource in written.items()]
+    if isinstance(written, list):
+        return [(f"resources[{index}]", "", resource) for index, resource in enumerate(written)]
+    raise TemplateError("must be an array, or an object by symbolic names", "resources")
+
+
+def _unfolded(scope: Scope, written: Value, place: str, symbol: str, parent: Resource | None) -> Iterator[Resource]:
+    if not isinstance(written, dict):
+        raise TemplateError("must be an object", place)
+    loop = written.get(spelled(written, "copy") or "")
+    if loop is None:
+        yield from _single(scope, written, place, {symbol} if symbol else set(), parent)
+        return
+    if not isinstance(loop, dict) or not {name.lower() for name in loop} <= FIELDS_OF_RESOURCE_LOOPS:
+        raise TemplateError("must be an object with name and count", f"{place}.copy")
+    name = loop.get("name") or symbol
+    for index in indices(scope.evaluation(), loop, f"{place}.copy"):
+        with scope.at(str(name), index):
+            names = {str(name), *([symbol, f"{symbol}[{index}]"] if symbol else [])}
+            yield from _single(scope, written, place, names, parent)
+
+
+def _single(
+    scope: Scope, written: Mapping[str, Any], place: str, names: set[str], parent: Resource | None
+) -> Iterator[Resource]:
+    kind, name, version = (_text(scope, written, each, place) for each in ("type", "name", "apiVersion"))
+    if parent and not kind.lower().startswith(f"{parent.type.lower()}/"):
+        kind = f"{parent.type}/{kind}"
+    if parent and not name.lower().startswith(f"{parent.name.lower()}/"):
+        name = f"{parent.name}/{name}"
+    path = _path(kind, name, place)
+    resource = Resource(
+        f"{scope.place.group_id}/{path}",
+        kind.rstrip("/"),
+        name,
+        version,
+        written,
+        place,
+        _is_wanted(scope, written, place) and (parent is None or parent.is_wanted),
+        dict(scope.copies),
+        {*names, name, path.removeprefix("providers/"), f"{kind.rstrip('/')}/{name}"},
+        [parent.id] if parent else [],
+    )
+    yield resource
+    for index, child in enumerate(written.get(spelled(written, "resources") or "") or []):
+        yield from _unfolded(scope, child, f"{place}.resources[{index}]", "", resource)
+
+
+def _path(kind: str, name: str, place: str) -> str:
+    try:
+        return provider_path("the name", kind, tuple(name.split("/")))
+    except TemplateError as error:
+        raise TemplateError(error.message, f"{place}.name") from None
+
+
+def _text(scope: Scope, written: Mapping[str, Any], name: str, place: str) -> str:
+    value = written.get(spelled(written, name) or "")
+    if isinstance(value, str):
+        value = scope.evaluation().text(value, f"{place}.{name}")
+    if not isinstance(value, str) or not value:
+        raise TemplateError(f"must be a string that is not empty, not {type_name(value)}", f"{place}.{name}")
+    return value
+
+
+def _is_wanted(scope: Scope, written: Mapping[str, Any], place: str) -> bool:
+    value = computed(scope, written.get(spelled(written, "condition") or "", True), f"{place}.condition")
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if not isinstance(value, bool):
+        raise TemplateError(f"must be bool, not {type_name(value)}", f"{place}.condition")
+    return value
+
+
+def _check_once(found: Sequence[Resource]) -> None:
+    places: dict[str, str] = {}
+    for resource in found:
+        if resource.is_wanted and resource.id.lower() in places:
+            first = places[resource.id.lower()]
+            raise TemplateError(f"{resource.type} {resource.name!r} is there already, as {first}", resource.place)
+        places[resource.id.lower()] = resource.place
+
+
+def _dependencies(scope: Scope, resource: Resource, by_name: Mapping[str, Sequence[Resource]]) -> Iterator[str]:
+    yield from resource.depends_on
+    with ExitStack() as stack:
+        for loop, index in resource.copies.items():
+            stack.enter_context(scope.at(loop, index))
+        for number, name in enumerate(_listed(scope, resource)):
+            others = by_name.get(name.strip("/").lower()) or by_name.get(name.lower())
+            if not others:
+                raise TemplateError(f"{name!r} is not in the template", f"{resource.place}.dependsOn[{number}]")
+            yield from (other.id for other in others if other is not resource)
+        for name in _asked(scope, resource.written):
+            yield from (other.id for other in by_name.get(name.lower(), ()) if other is not resource)
+
+
+def _listed(scope: Scope, resource: Resource) -> list[str]:
+    place = f"{resource.place}.dependsOn"
+    names = computed(scope, resource.written.get(spelled(resource.written, "dependsOn") or "", []), place)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TemplateError("must be an array of strings", place)
+    return names
+
+
+def _asked(scope: Scope, written: Value) -> Iterator[str]:
+    """The ids or names of what expressions ask, where they can be computed before."""
+    for text in _texts(written):
+        for node in _nodes(parsed(text)):
+            if isinstance(node, Call) and node.name.lower().startswith(ASKING) and node.arguments:
+                try:
+                    yield str(scope.evaluation().value(node.arguments[0]))
+                except TemplateError:
+                    continue  # it depends on an answer itself, or is refused when the body is computed
+
+
+def _texts(written: Value) -> Iterator[str]:
+    if isinstance(written, str):
+        if is_expression(written) and any(name in written.lower() for name in ASKING):
+            yield written
+    elif isinstance(written, dict):
+        for name, each in written.items():
+            if name.lower() != "resources":  # those are resources of their own
+                yield from _texts(each)
+    elif isinstance(written, list):
+        for each in written:
+            yield from _texts(each)
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    inner: Iterable[Node] = ()
+    if isinstance(node, Call):
+        inner = node.arguments
+    elif isinstance(node, Element):
+        inner = (node.of, node.key)
+    for each in inner:
+        yield from _nodes(each)
+
+
+def _in_order(found: Sequence[Resource]) -> list[Resource]:
+    """Each after those that it depends on, otherwise as in the template. Raises TemplateError where there is a circle."""
+    done: dict[str, Resource] = {}
+    left = list(found)
+    while left:
+        ready = [each for each in left if all(before in done for before in each.depends_on)]
+        if not ready:
+            names = ", ".join(each.name for each in left[:10])
+            raise TemplateError(f"these resources depend on each other: {names}", left[0].place)
+        done.update((each.id, each) for each in ready)
+        left = [each for each in left if each.id not in done]
+    return list(done.values())

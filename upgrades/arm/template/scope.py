@@ -1,0 +1,245 @@
+"""What an expression can reach around it: parameters, variables, the functions of the template's author, the place of the deployment."""
+
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from upgrades.arm.template.documents import computed
+from upgrades.arm.template.errors import TemplateError
+from upgrades.arm.template.evaluation import Budget, Evaluation, Function
+from upgrades.arm.template.functions import FUNCTIONS
+from upgrades.arm.template.functions.dates import DEFAULT, formatted
+from upgrades.arm.template.functions.ids import provider_path
+from upgrades.arm.template.functions.table import Table
+from upgrades.arm.template.values import Value, spelled
+
+# Functions of Azure's that cannot have a meaning here.
+WITHOUT_MEANING = (
+    *("list", "listKeys", "listSecrets", "listAccountSas", "listServiceSas", "listCallbackUrl", "listCredentials"),
+    *(
+        "toLogicalZone",
+        "toLogicalZones",
+        "toPhysicalZone",
+        "toPhysicalZones",
+        "externalInput",
+        "references",
+        "deployer",
+    ),
+)
+Reference = Callable[[str, bool], Value]  # of the id or name of a resource, and whether all of it is wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a template is deployed. `group` and `subscription` are the answers of the functions resourceGroup and subscription."""
+
+    deployment: str
+    group: Mapping[str, Any]
+    subscription: Mapping[str, Any]
+    tenant: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def group_id(self) -> str:
+        return str(self.group["id"])
+
+
+def not_yet(name: str, is_full: bool) -> Value:
+    raise TemplateError("reference has no meaning here: it can be computed only after the resource was deployed")
+
+
+@dataclass(slots=True)
+class Scope:
+    """The functions of one template, and what they reach.
+
+    `variables` and `defaults`: as the template says them; they are computed when they are first asked for. `loop_variables`: names of
+    those variables that are arrays made by a loop; what is written of one is the loop, {"copy": [...]}. `copies`: the present index of
+    each loop by its name in lower case, the innermost last. `reference`: what the function `reference` asks.
+    """
+
+    place: Place
+    now: datetime
+    template: Mapping[str, Any]
+    parameters: dict[str, Value]
+    variables: Mapping[str, Value]
+    loop_variables: Collection[str] = ()
+    defaults: Mapping[str, Value] = field(default_factory=dict)
+    copies: dict[str, int] = field(default_factory=dict)
+    reference: Reference = not_yet
+    budget: Budget = field(default_factory=Budget)
+    functions: dict[str, Function] = field(default_factory=dict)
+    _computed: dict[str, Value] = field(default_factory=dict)
+    _computing: list[str] = field(default_factory=list)
+    _in_default: bool = False
+
+    def __post_init__(self) -> None:
+        self.functions = {**FUNCTIONS, **_without_meaning(), **_table_of(self), **self.functions}
+
+    def evaluation(self) -> Evaluation:
+        return Evaluation(self.functions, self.budget)
+
+    def variable(self, name: str) -> Value:
+        its_name = spelled(self.variables, name)
+        if its_name is None:
+            raise TemplateError(f"the template has no variable {name!r}{_those_there(self.variables)}")
+        value = self._once(f"variables.{its_name}", self.variables[its_name])
+        return value[its_name] if its_name in self.loop_variables else value
+
+    def parameter(self, name: str) -> Value:
+        its_name = spelled(self.parameters, name)
+        if its_name is not None:
+            return self.parameters[its_name]
+        its_name = spelled(self.defaults, name)
+        if its_name is None:
+            raise TemplateError(f"the template has no parameter {name!r}{_those_there(self.parameters)}")
+        before, self._in_default = self._in_default, True
+        try:
+            return self._once(f"parameters.{its_name}.defaultValue", self.defaults[its_name])
+        finally:
+            self._in_default = before
+
+    def _once(self, place: str, written: Value) -> Value:
+        """The computed value. Raises TemplateError where it depends on itself."""
+        if place in self._computed:
+            return self._computed[place]
+        if place in self._computing:
+            circle = " -> ".join([*self._computing[self._computing.index(place) :], place])
+            raise TemplateError(f"these depend on each other: {circle}")
+        self._computing.append(place)
+        try:
+            self._computed[place] = computed(self, written, place)
+        finally:
+            self._computing.pop()
+        return self._computed[place]
+
+    @contextmanager
+    def at(self, loop: str, index: int) -> Iterator[None]:
+        """As long as this lasts, this copy loop has reached this index."""
+        before = dict(self.copies)
+        self.copies.pop(loop.lower(), None)
+        self.copies[loop.lower()] = index
+        try:
+            yield
+        finally:
+            self.copies.clear()
+            self.copies.update(before)
+
+    def copy_index(self, name: str, offset: int) -> int:
+        if not name:
+            if not self.copies:
+                raise TemplateError("copyIndex has a meaning only within a copy loop")
+            return list(self.copies.values())[-1] + offset
+        if name.lower() not in self.copies:
+            raise TemplateError(f"copyIndex: there is no copy loop {name!r} around it")
+        return self.copies[name.lower()] + offset
+
+    def only_in_a_default(self, name: str) -> None:
+        if not self._in_default:
+            raise TemplateError(f"{name} has a meaning only in the default value of a parameter")
+
+
+def _those_there(of: Mapping[str, Any]) -> str:
+    return f"; there are: {', '.join(list(of)[:20])}" if of else ""
+
+
+def _table_of(scope: Scope) -> Table:
+    table = Table()
+    table.add("parameters", "string")(scope.parameter)
+    table.add("variables", "string")(scope.variable)
+    _add_place(table, scope.place)
+    _add_ids(table, scope.place)
+    _add_changing(table, scope)
+
+    @table.add("copyIndex", "string|int?", "int?")
+    def copy_index(name: str | int = "", offset: int = 0) -> int:
+        return scope.copy_index("", name) if isinstance(name, int) else scope.copy_index(name, offset)
+
+    @table.add("deployment")
+    def deployment() -> Value:
+        return {
+            "name": scope.place.deployment,
+            "properties": {"template": dict(scope.template), "parameters": {}, "mode": "Incremental"},
+        }
+
+    @table.add("reference", "string", "string?", "string?")
+    def reference(resource: str, _: str = "", full: str = "") -> Value:
+        return scope.reference(resource, full.lower() == "full")
+
+    return table
+
+
+def _add_place(table: Table, place: Place) -> None:
+    table.add("resourceGroup")(lambda: dict(place.group))
+    table.add("subscription")(lambda: dict(place.subscription))
+    table.add("tenant")(lambda: dict(place.tenant))
+    table.add("environment")(lambda: dict(place.environment))
+
+    @table.add("pickZones", "string", "string", "string", "int?", "int?")
+    def pick_zones(_namespace: str, _type: str, _location: str, count: int = 1, offset: int = 0) -> list[str]:
+        zones = ["1", "2", "3"]
+        if not 1 <= count <= len(zones) or not 0 <= offset < len(zones):
+            raise TemplateError("pickZones: a location has 3 zones")
+        return [zones[(offset + index) % len(zones)] for index in range(count)]
+
+    @table.add("providers", "string", "string?")
+    def providers(namespace: str, resource_type: str = "") -> Value:
+        described = {
+            "resourceType": resource_type,
+            "locations": [place.group["location"]],
+            "apiVersions": ["2018-10-01"],
+        }
+        return described if resource_type else {"namespace": namespace, "resourceTypes": []}
+
+
+def _add_ids(table: Table, place: Place) -> None:
+    @table.add("resourceId", "string+")
+    def resource_id(*parts: str) -> str:
+        """[subscription,] [resource group,] type, names."""
+        at = next((index for index, part in enumerate(parts[:3]) if "/" in part), None)
+        if at is None:
+            raise TemplateError(
+                "resourceId: none of the first arguments is a type such as Microsoft.Network/virtualNetworks"
+            )
+        path = provider_path("resourceId", parts[at], parts[at + 1 :])
+        subscription = parts[0] if at == 2 else place.subscription["subscriptionId"]
+        group = parts[at - 1] if at else place.group["name"]
+        return f"/subscriptions/{subscription}/resourceGroups/{group}/{path}"
+
+    @table.add("subscriptionResourceId", "string+")
+    def subscription_resource_id(*parts: str) -> str:
+        at = 0 if "/" in parts[0] else 1
+        if at >= len(parts):
+            raise TemplateError("subscriptionResourceId: none of the first arguments is a type")
+        subscription = parts[0] if at else place.subscription["subscriptionId"]
+        return f"/subscriptions/{subscription}/{provider_path('subscriptionResourceId', parts[at], parts[at + 1 :])}"
+
+
+def _add_changing(table: Table, scope: Scope) -> None:
+    """Those whose values are others each time: in defaults of parameters only, so that a template deployed twice is the same."""
+
+    @table.add("utcNow", "string?")
+    def utc_now(wanted: str = DEFAULT) -> str:
+        scope.only_in_a_default("utcNow")
+        return formatted(scope.now.astimezone(UTC), wanted)
+
+    @table.add("newGuid")
+    def new_guid() -> str:
+        scope.only_in_a_default("newGuid")
+        return str(uuid.uuid4())
+
+
+def _without_meaning() -> Table:
+    table = Table()
+
+    def refuse(name: str) -> None:
+        def called(evaluation: Evaluation, nodes: Sequence[Any]) -> Value:
+            raise TemplateError(f"the function {name} is not offered here")
+
+        table[name.lower()] = called
+
+    for name in WITHOUT_MEANING:
+        refuse(name)
+    return table

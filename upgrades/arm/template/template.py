@@ -1,0 +1,112 @@
+"""A template with the values of its parameters: what it deploys, and what it answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from upgrades.arm.template.documents import computed, is_loop
+from upgrades.arm.template.errors import TemplateError
+from upgrades.arm.template.parameters import Parameter, declared, given_values
+from upgrades.arm.template.resources import Resource, unfolded
+from upgrades.arm.template.scope import Place, Reference, Scope
+from upgrades.arm.template.user_functions import user_functions
+from upgrades.arm.template.values import Value, spelled, type_name
+
+FIELDS = {
+    *(
+        "$schema",
+        "contentversion",
+        "languageversion",
+        "apiprofile",
+        "metadata",
+        "definitions",
+        "parameters",
+        "functions",
+    ),
+    *("variables", "resources", "outputs", "imports", "extensions"),
+}
+
+
+@dataclass(slots=True)
+class Template:
+    """`resources`: each after those that it depends on; those whose condition is false are among them, and not wanted."""
+
+    scope: Scope
+    parameters: Mapping[str, Parameter]
+    resources: list[Resource]
+    written_outputs: Mapping[str, Any]
+
+    def values(self) -> dict[str, dict[str, Value]]:
+        """{name: {"type", "value"}} of the parameters as Azure shows them: of a secure one the type alone."""
+        return {
+            name: {"type": each.type.title() if not each.is_secure else "SecureString"}
+            | ({} if each.is_secure else {"value": self.scope.parameter(name)})
+            for name, each in self.parameters.items()
+        }
+
+    def outputs(self, reference: Reference) -> dict[str, dict[str, Value]]:
+        """{name: {"type", "value"}}, once the resources are there. Raises TemplateError."""
+        self.scope.reference = reference
+        found = {}
+        for name, written in self.written_outputs.items():
+            place = f"outputs.{name}"
+            if not isinstance(written, dict) or "type" not in written:
+                raise TemplateError("must be an object with type and value", place)
+            if computed(self.scope, written.get("condition", True), f"{place}.condition") is False:
+                continue
+            kind = str(written["type"])
+            is_secure = kind.lower().startswith("secure")
+            found[name] = {"type": kind} | ({} if is_secure else {"value": self._output(written, place)})
+        return found
+
+    def _output(self, written: Mapping[str, Any], place: str) -> Value:
+        if isinstance(written.get("copy"), dict):
+            loop = {"name": "output", **written["copy"]}
+            return computed(self.scope, {"copy": [loop]}, place)["output"]
+        return computed(self.scope, written.get("value"), f"{place}.value")
+
+
+def read(template: Value, given: Mapping[str, Any], place: Place, now: datetime) -> Template:
+    """A template with these parameters, {name: {"value": ...}}. Raises TemplateError."""
+    if not isinstance(template, dict):
+        raise TemplateError(f"a template must be an object, not {type_name(template)}")
+    _check_fields(template)
+    parameters = declared(template)
+    values = given_values(parameters, given)
+    scope = Scope(
+        place,
+        now,
+        template,
+        values,
+        *_variables(template),
+        {name: each.default for name, each in parameters.items() if each.has_default},
+    )
+    scope.functions.update(user_functions(template, scope))
+    for name, each in parameters.items():
+        if name not in values:
+            each.check(scope.parameter(name))
+    resources = unfolded(scope, template[spelled(template, "resources") or ""])
+    outputs = template.get(spelled(template, "outputs") or "") or {}
+    if not isinstance(outputs, dict):
+        raise TemplateError("must be an object", "outputs")
+    return Template(scope, parameters, resources, outputs)
+
+
+def _check_fields(template: Mapping[str, Any]) -> None:
+    unknown = [name for name in template if name.lower() not in FIELDS]
+    if unknown:
+        raise TemplateError(f"{unknown[0]!r} is no part of a template", unknown[0])
+    for name in ("contentVersion", "resources"):
+        if spelled(template, name) is None:
+            raise TemplateError(f"a template must have {name}", name)
+
+
+def _variables(template: Mapping[str, Any]) -> tuple[dict[str, Value], set[str]]:
+    """As written, and which of them are arrays made by a loop."""
+    written = template.get(spelled(template, "variables") or "") or {}
+    if not isinstance(written, dict):
+        raise TemplateError("must be an object", "variables")
+    plain = {name: value for name, value in written.items() if not is_loop(name, value)}
+    loops = [loop for name, value in written.items() if is_loop(name, value) for loop in value]
+    return {**plain, **{loop["name"]: {"copy": [loop]} for loop in loops}}, {loop["name"] for loop in loops}
