@@ -120,7 +120,7 @@ def test_loops_make_variables_properties_and_resources() -> None:
     assert len(found.resources[2].depends_on) == 2
 
 
-def test_resources_follow_those_that_they_depend_on() -> None:
+def test_resources_follow_their_dependencies() -> None:
     by_id = f"[resourceId('{NETWORK}/', 'b')]"
     asks = {"tags": {"of": f"[reference(resourceId('{NETWORK}', 'd')).name]"}}
     found = deployed(
@@ -148,7 +148,7 @@ def test_resources_with_symbolic_names_depend_on_these() -> None:
     assert [resource.name for resource in found.resources] == ["0", "1", "b"]
 
 
-def test_a_resource_whose_condition_is_false_is_not_wanted() -> None:
+def test_a_resource_with_a_false_condition_is_not_wanted() -> None:
     found = deployed({"resources": [network("a", condition="[equals(1, 2)]"), network("b", dependsOn=["a"])]})
     assert [resource.is_wanted for resource in found.resources] == [False, True]
 
@@ -171,7 +171,7 @@ RESOURCES: list[tuple[list[dict[str, Any]], str]] = [
 
 
 @pytest.mark.parametrize("resources, said", RESOURCES)
-def test_resources_that_cannot_be_deployed_are_refused(resources: list[dict[str, Any]], said: str) -> None:
+def test_undeployable_resources_are_refused(resources: list[dict[str, Any]], said: str) -> None:
     assert said in refused({"resources": resources})
 
 
