@@ -12,6 +12,7 @@ from channels.db import database_sync_to_async
 from channels.security.websocket import AllowedHostsOriginValidator, WebsocketDenier
 from django.utils import timezone
 
+from dashboard import viewers
 from dashboard.sessions import SessionIdentity
 from dashboard.viewers import (
     ONE_TOKEN,
@@ -27,7 +28,7 @@ from dashboard.viewers import (
 
 
 class ForeignOrigin(Exception):
-    """A page of an origin that the link does not name."""
+    """A page of an origin that the link does not name, or of another site with our cookie or with nothing."""
 
 
 def header(scope: Any, name: bytes) -> str:
@@ -45,11 +46,7 @@ def is_ours(scope: Any) -> bool:
 
 
 def has_token(scope: Any) -> bool:
-    """Whether a connection has a token or a ticket, or several, which are refused."""
-    try:
-        return any(given is not None for given in _given(scope))
-    except BadTokens:
-        return True
+    return viewers.has_token(scope["query_string"], header(scope, b"authorization"))
 
 
 def _given(scope: Any) -> tuple[str | None, str | None]:
@@ -89,11 +86,8 @@ async def viewer_of(scope: Any) -> Viewer:
     may_be_told = is_ours(scope) or not header(scope, b"origin")
     if token is None and ticket is None:
         return _signed_in(scope, may_be_told)
-    try:
-        look_up = database_sync_to_async(viewer_with if ticket is None else viewer_with_ticket)
-        viewer: Viewer = await look_up(token or ticket or "", timezone.now())
-    except NotLetIn as refusal:
-        raise refusal if may_be_told else ForeignOrigin from None
+    look_up = database_sync_to_async(viewer_with if ticket is None else viewer_with_ticket)
+    viewer: Viewer = await look_up(token or ticket or "", timezone.now())
     if not may_be_told and header(scope, b"origin").lower() not in viewer.origins:
         raise ForeignOrigin
     return viewer

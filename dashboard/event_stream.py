@@ -12,6 +12,7 @@ import json
 import logging
 from collections import deque
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -21,7 +22,7 @@ from django.http.request import split_domain_port, validate_host
 
 from dashboard.connections import ForeignOrigin, has_token, header, is_ours, viewer_of
 from dashboard.consumers import relay, sets_in, since_in
-from dashboard.cors import cors_headers
+from dashboard.cors import FOREIGN_ORIGIN, NAME_IT, cors_headers, refusal_headers
 from dashboard.listener import Listener
 from dashboard.viewers import BadTokens, NotLetIn, Viewer
 
@@ -77,23 +78,28 @@ async def answer(scope: Any, receive: Any, send: Any) -> None:
         stream = EventStream(viewer, send, scope.get("extensions", {}).get(FLOW))
         stream.listener = StreamListener(stream, sets_in(query), since, viewer)
     except ForeignOrigin:
-        await _refuse(send, 403, "ForeignOrigin", "pages of this origin may not read here; the link has to name it")
+        await _refuse(scope, send, 403, FOREIGN_ORIGIN, NAME_IT)
     except NotLetIn as refusal:
-        await _refuse(send, 401, refusal.code, str(refusal))
+        await _refuse(scope, send, 401, refusal.code, str(refusal))
     except (BadTokens, ValueError) as error:
-        await _refuse(send, 400, "BadRequest", str(error))
+        await _refuse(scope, send, 400, "BadRequest", str(error))
     else:
         await stream.run(receive, _allowed(scope, viewer))
 
 
 def _allowed(scope: Any, viewer: Viewer) -> list[tuple[bytes, bytes]]:
     origin = "" if is_ours(scope) else header(scope, b"origin")
-    return [(name.lower().encode(), value.encode()) for name, value in cors_headers(origin, viewer.origins).items()]
+    return _encoded(cors_headers(origin, viewer.origins))
 
 
-async def _refuse(send: Any, status: int, code: str, message: str) -> None:
+def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+async def _refuse(scope: Any, send: Any, status: int, code: str, message: str) -> None:
     body = json.dumps({"error": {"code": code, "message": message}}).encode()
-    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), (b"vary", b"Origin")]
+    more = refusal_headers() if has_token(scope) else {"Vary": "Origin"}
+    headers = _encoded({"Content-Type": "application/json", "Cache-Control": "no-store", **more})
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -106,14 +112,25 @@ class StreamListener(Listener):
     ) -> None:
         super().__init__(keys, since, stream.take, stream.close, viewer)
         self._stream = stream
+        self._reset: dict[str, str] = {}  # why, of each scale set whose snapshot the client may not have yet
+
+    async def send_reset(self, key: str, stream: str, seq: int, reason: str, now: datetime) -> None:
+        self._reset[key] = reason
+        await super().send_reset(key, stream, seq, reason, now)
 
     async def send_heartbeat(self, number: int, text: str) -> None:
         await super().send_heartbeat(number, text)
+        self._reset = {key: reason for key, reason in self._reset.items() if reason == "gone"}
         self._stream.mark(number)
 
     def event_id(self) -> str:
-        """All its positions, as `since` takes them. What has no room is left out: the client is told to fetch those snapshots anew."""
-        text = ",".join(f"{key}:{stream}.{seq}" for key, (stream, seq) in self.positions_now().items())
+        """Its positions, as `since` takes them. The client is told to fetch anew the snapshots of those that are left out.
+
+        These are those that have no room, that are gone, and that were reset since the last heartbeat: a client that was told just now to
+        fetch a snapshot, and loses the connection before it could, is told again.
+        """
+        places = {key: place for key, place in self.positions_now().items() if key not in self._reset}
+        text = ",".join(f"{key}:{stream}.{seq}" for key, (stream, seq) in places.items())
         return text if len(text) <= MAX_ID_BYTES else text[:MAX_ID_BYTES].rpartition(",")[0]
 
 

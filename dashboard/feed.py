@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -12,10 +13,21 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from dashboard.actions import error
-from dashboard.cors import cors_headers, preflight_headers
+from dashboard.cors import FOREIGN_ORIGIN, NAME_IT, cors_headers, preflight_headers, refusal_headers
 from dashboard.sessions import SessionIdentity
 from dashboard.snapshots import SNAPSHOTS
-from dashboard.viewers import SIGN_IN, BadTokens, NotLetIn, Viewer, make_ticket_for, token_in, viewer_with
+from dashboard.viewers import (
+    SIGN_IN,
+    TICKETS_ARE_FOR_STREAMS,
+    BadTokens,
+    NotLetIn,
+    Viewer,
+    has_token,
+    make_ticket_for,
+    token_in,
+    viewer_with,
+)
+from upgrades.core.instants import iso
 from upgrades.feed import read
 from upgrades.models import ScaleSet
 from upgrades.models.feed_ticket import TICKET_IS_VALID
@@ -25,9 +37,11 @@ FeedView = Callable[..., HttpResponse]
 
 def viewer_of(request: HttpRequest) -> Viewer:
     """Who makes this request. With a token the session is not even looked at. Raises NotLetIn and BadTokens."""
-    token = token_in(request.META.get("QUERY_STRING", ""), request.headers.get("Authorization", ""))
+    token = token_in(*_words(request))
     if token is not None:
         return viewer_with(token, timezone.now())
+    if "ticket" in request.GET:
+        raise NotLetIn("InvalidToken", TICKETS_ARE_FOR_STREAMS)
     if not isinstance(request.user.pk, int):
         raise NotLetIn("NotSignedIn", SIGN_IN)
     session = SessionIdentity(str(request.session.session_key), request.user.pk, request.user.password)
@@ -48,18 +62,39 @@ def for_viewers(view: FeedView) -> FeedView:
 
 
 def _answer(request: HttpRequest, view: FeedView, *args: Any, **options: Any) -> HttpResponse:
-    """What the view answers to whoever this is, with the headers for pages of the link's origins. A refusal has none of them."""
+    """What the view answers to whoever this is, with the headers for pages of the link's origins (cors.py)."""
     try:
         viewer = viewer_of(request)
     except NotLetIn as refusal:
-        return error(401, refusal.code, str(refusal))
+        return _refusal(request, 401, refusal.code, str(refusal))
     except BadTokens as refusal:
-        return error(400, refusal.code, str(refusal))
-    answer = view(request, viewer, *args, **options)
-    if viewer.link:
-        allowed = cors_headers(request.headers.get("Origin", ""), viewer.origins)
-        patch_vary_headers(answer, [allowed.pop("Vary")])
-        for name, value in allowed.items():
+        return _refusal(request, 400, refusal.code, str(refusal))
+    if viewer.link is None:
+        return view(request, viewer, *args, **options)
+    origin = "" if _is_ours(request) else request.headers.get("Origin", "")
+    if origin and origin.lower() not in viewer.origins:
+        return _refusal(request, 403, FOREIGN_ORIGIN, NAME_IT)
+    return _with(view(request, viewer, *args, **options), cors_headers(origin, viewer.origins))
+
+
+def _is_ours(request: HttpRequest) -> bool:
+    """Whether a page of this server asks, which sends its Origin with a POST only."""
+    return urlsplit(request.headers.get("Origin", "").lower()).netloc == request.get_host().lower()
+
+
+def _refusal(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+    return _with(error(status, code, message), refusal_headers() if has_token(*_words(request)) else {})
+
+
+def _words(request: HttpRequest) -> tuple[str, str]:
+    """(query, Authorization): where a token may be."""
+    return request.META.get("QUERY_STRING", ""), request.headers.get("Authorization", "")
+
+
+def _with(answer: HttpResponse, headers: dict[str, str]) -> HttpResponse:
+    patch_vary_headers(answer, [value for name, value in headers.items() if name == "Vary"])
+    for name, value in headers.items():
+        if name != "Vary":
             answer.headers[name] = value
     return answer
 
@@ -100,7 +135,7 @@ def _ticket(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 def heads(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """GET /feed/heads: the last position of each scale set's feed, for clients whose websockets are blocked."""
     seen = {head.key: head.revision for head in read.heads() if viewer.scope.sees(head.key)}
-    return JsonResponse({"at": timezone.now().isoformat(), "heads": seen}, headers={"Cache-Control": "no-store"})
+    return JsonResponse({"at": iso(timezone.now()), "heads": seen}, headers={"Cache-Control": "no-store"})
 
 
 @for_viewers

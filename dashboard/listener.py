@@ -58,6 +58,11 @@ class Listener:
         """Whether it is to be served this scale set: it wants it, and may see it."""
         return (self.keys is None or key in self.keys) and self.viewer.scope.sees(key)
 
+    @property
+    def named(self) -> frozenset[str]:
+        """The scale sets that it wants by name, or has a position of."""
+        return frozenset(self._positions) if self.keys is None else self.keys
+
     def resume(self, since: dict[str, str]) -> None:
         """Take over where the client says it is, {scale set: "stream.seq"}. Raises ValueError for what is no position."""
         self._positions.update(positions(since))

@@ -103,6 +103,15 @@ class Relay:
             if listener.wants(feed.key):
                 feed.listeners.add(listener)
                 await self._serve(listener, feed)
+        await self._tell_missing(listener, listener.named)
+
+    async def _tell_missing(self, listener: Listener, named: frozenset[str]) -> None:
+        """Tell the client which of the scale sets that it names are not there (any more), or not for it: the same for both."""
+        missing = named - {feed.key for feed in self._feeds.values() if listener in feed.listeners}
+        if missing:  # one that was made just now is served after the next look at all heads
+            missing -= {head.key for head in await self._database(read.heads) if listener.wants(head.key)}
+        for key in sorted(missing):
+            await listener.send_reset(key, *listener.position(key), "gone", self._now())
 
     def leave(self, listener: Listener) -> None:
         self._listeners.discard(listener)
@@ -125,6 +134,7 @@ class Relay:
         for feed in list(self._feeds.values()):
             if feed.key in since and listener in feed.listeners:
                 await self._serve(listener, feed)
+        await self._tell_missing(listener, listener.named & since.keys())
 
     async def _serve(self, listener: Listener, feed: FeedStream) -> None:
         """Bring a client up to date: by the frames that it lacks, else by telling it to fetch a snapshot."""

@@ -18,6 +18,7 @@ SIGN_IN = (
 )
 BAD_TOKEN = "this token opens nothing: it is mistyped, or the link was revoked or has a new token"
 BAD_TICKET = "this ticket opens nothing: it was used, or its time is over; ask for another one at /feed/ticket"
+TICKETS_ARE_FOR_STREAMS = "a ticket opens only /feed/events and the socket; this address takes a token"
 ONE_TOKEN = "one token is taken, and there are several, in the query or in Authorization"
 
 
@@ -66,6 +67,14 @@ def token_in(query: bytes | str, authorization: str) -> str | None:
     if len(given) > 1:
         raise BadTokens(ONE_TOKEN)
     return given[0] if given else None
+
+
+def has_token(query: bytes | str, authorization: str) -> bool:
+    """Whether a request has a token or a ticket, right or wrong, or several."""
+    try:
+        return token_in(query, authorization) is not None or ticket_in(query) is not None
+    except BadTokens:
+        return True
 
 
 def viewer_with(token: str, now: datetime) -> Viewer:

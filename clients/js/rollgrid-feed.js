@@ -11,6 +11,10 @@ const ANSWER_MS = 15000;
 const MAX_AT_ONCE = 4; // snapshots
 const MAX_QUERY = 6000; // longer than this, positions are left out: resets say what to fetch
 const ENDED = [4400, 4401]; // close codes that trying again would not change
+const REFUSALS = new Map([
+  [401, "the token opens nothing: it is mistyped, or the link was revoked or has a new token"],
+  [403, "the link does not name the origin of this page"],
+]);
 
 /**
  * What /feed/snapshot answers.
@@ -149,17 +153,17 @@ export class FeedCopy extends EventTarget {
     setTimeout(() => this.connect(), wait);
   }
 
-  /** A browser does not tell why a socket could not be opened. The server's scripts may be read by all pages, the feed by some. */
+  /** A browser does not tell why a socket could not be opened; an answer over HTTP does, to any page. */
   async ask() {
     const options = { signal: AbortSignal.timeout(ANSWER_MS), method: "HEAD" };
-    const reads = (/** @type {string} */ path) =>
-      fetch(this.site + path, options).then(
-        ({ ok }) => ok,
-        () => false,
-      );
-    if (await reads(`/feed/heads?token=${encodeURIComponent(this.token)}`)) return;
-    if (await reads("/feed/rollgrid-feed.js"))
-      this.refuse("the token opens nothing, or its link does not name the origin of this page");
+    const address = `${this.site}/feed/heads?token=${encodeURIComponent(this.token)}`;
+    const why = REFUSALS.get(
+      await fetch(address, options).then(
+        ({ status }) => status,
+        () => 0,
+      ),
+    );
+    if (why) this.refuse(why);
   }
 
   /** @param {string} reason */

@@ -1,6 +1,7 @@
 """Streams of events: a client that does not read costs a bounded amount of memory; tickets open one stream each, for a moment."""
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from dashboard.event_stream import MAX_ID_BYTES, EventStream, StreamListener
+from dashboard.event_stream import MAX_ID_BYTES, EventStream, StreamListener, answer
 from dashboard.listener import EVERYBODY, MAX_UNACKNOWLEDGED_BYTES
 from dashboard.viewers import NotLetIn, viewer_with_ticket
 from tests.dashboard.people import the_time
@@ -139,11 +140,11 @@ def test_pages_of_the_origins_of_a_link_may_read_and_no_others(client: Client, a
     token = create_link("lobby", "ada", NOW, origins=[BOARD])[1]
     for path in ("/feed/snapshot?set=fleet/web", "/feed/heads"):
         for origin in (BOARD, "https://evil.example.com", f"{BOARD}.evil.example.com", f"{BOARD}:444", "null"):
-            answer = Client().get(path, headers={"Authorization": f"Bearer {token}", "Origin": origin})
-            allowed = answer.headers.get("Access-Control-Allow-Origin")
-            assert allowed == (BOARD if origin == BOARD else None)
-            assert "Origin" in answer["Vary"]
-            assert "Access-Control-Allow-Credentials" not in answer
+            told = Client().get(path, headers={"Authorization": f"Bearer {token}", "Origin": origin})
+            allowed = told.headers.get("Access-Control-Allow-Origin")
+            assert (told.status_code, allowed) == ((200, BOARD) if origin == BOARD else (403, "*"))
+            assert "Origin" in told["Vary"]
+            assert "Access-Control-Allow-Credentials" not in told
         assert "Access-Control-Allow-Origin" not in ada.get(path, headers={"Origin": BOARD}), "a session opens nothing"
         asked = client.options(path, headers={"Origin": BOARD, "Access-Control-Request-Headers": "authorization"})
         assert (asked.status_code, asked["Access-Control-Allow-Origin"]) == (204, BOARD)
@@ -151,3 +152,68 @@ def test_pages_of_the_origins_of_a_link_may_read_and_no_others(client: Client, a
         assert "Access-Control-Allow-Credentials" not in asked
     for path in ("/", "/images/", "/wallboards/"):
         assert "Access-Control-Allow-Origin" not in ada.options(path, headers={"Origin": BOARD})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/feed/heads", "/feed/snapshot?set=fleet/web", "/feed/summary", "/feed/table"])
+def test_pages_of_any_site_may_read_why_a_token_was_refused_and_nothing_else(ada: Client, path: str) -> None:
+    """Otherwise they could not tell a revoked link from a server that is down. What depends on a cookie stays closed to them."""
+    a_scale_set(instances=1)
+    token = create_link("lobby", "ada", NOW)[1]
+    from_there = {"Origin": BOARD}
+    refused = [
+        (401, "InvalidToken", ada.get(path, {"token": "made-up"}, headers=from_there)),
+        (401, "InvalidToken", ada.get(path, {"ticket": "made-up"}, headers=from_there)),
+        (400, "BadRequest", ada.get(path, {"token": "a"}, headers={**from_there, "Authorization": "Bearer b"})),
+        (403, "ForeignOrigin", ada.get(path, {"token": token}, headers=from_there)),
+    ]
+    for status, code, told in refused:
+        assert (told.status_code, told.json()["error"]["code"]) == (status, code)
+        assert told["Access-Control-Allow-Origin"] == "*"
+        assert "Origin" in told["Vary"]
+        assert "Access-Control-Allow-Credentials" not in told
+    for browser in (ada, Client()):
+        for more in ({}, {"Authorization": "Basic eA=="}):
+            assert "Access-Control-Allow-Origin" not in browser.get(path, headers={**from_there, **more})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_used_ticket_is_answered_as_such_to_a_page_of_the_links_origin() -> None:
+    link, _ = create_link("lobby", "ada", NOW, origins=[BOARD])
+    ticket = make_ticket(the_time(), link=link.identity)
+    assert take_ticket(ticket, the_time())
+    status, headers, body = asyncio.run(_refused_stream(f"ticket={ticket}", BOARD))
+    assert (status, body["error"]["code"]) == (401, "InvalidToken")
+    assert headers[b"access-control-allow-origin"] == b"*"
+
+
+async def _refused_stream(query: str, origin: str) -> tuple[int, dict[bytes, bytes], Any]:
+    said: list[Any] = []
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    headers = [(b"host", b"here.example.com"), (b"origin", origin.encode())]
+    await answer({"query_string": query.encode(), "headers": headers}, None, send)
+    return said[0]["status"], dict(said[0]["headers"]), json.loads(said[1]["body"])
+
+
+def test_the_id_of_an_event_names_no_scale_set_whose_snapshot_the_client_may_not_have() -> None:
+    """Who loses the connection right after a reset, and comes back with the last id, is told again to fetch the snapshot."""
+
+    async def story() -> None:
+        stream = a_stream(Written(), {KEY: "s.7", "a/b": "t.1"})
+        listener = stream.listener
+        await listener.send_heartbeat(1, "{}")
+        assert listener.event_id() == f"{KEY}:s.7,a/b:t.1"
+        await listener.send_reset(KEY, "s", 9, "gap", NOW)
+        await listener.send_reset("a/b", "t", 1, "gone", NOW)
+        assert _ids(stream)[-2:] == ["a/b:t.1", ""]
+        await listener.send_heartbeat(2, "{}")
+        assert listener.event_id() == f"{KEY}:s.9", "what is gone has no position"
+
+    asyncio.run(story())
+
+
+def _ids(stream: EventStream) -> list[str]:
+    return [text.decode().partition("\n")[0][4:] for text in stream._waiting if isinstance(text, bytes)]

@@ -284,6 +284,39 @@ def test_a_scale_set_that_is_made_anew_at_once_is_not_taken_for_gone(tell: Any) 
     tell(story)
 
 
+def test_a_client_is_told_at_once_which_scale_sets_that_it_names_are_not_there(tell: Any) -> None:
+    """Deleted while it was away, mistyped, or not for it: all the same. One that it has no wish for is not spoken of."""
+    row = a_scale_set("web", instances=1)
+    a_scale_set("db", instances=1)
+    here = f"{row.stream}.{row.seq}"
+    link = create_link("lobby", "ada", NOW, scale_sets=[row.key])[1]
+
+    async def story(relay: Relay) -> None:
+        back = Client(since={row.key: here, "fleet/old": "s.7"})
+        await relay.join(back.listener)
+        assert _resets(back) == [("fleet/db", "new"), ("fleet/old", "gone")]
+        assert (back.said[-1]["stream"], back.said[-1]["seq"]) == ("s", 7)
+        narrow = Client(row.key, "fleet/typo", since={row.key: here, "fleet/old": "s.7"})
+        await relay.join(narrow.listener)
+        assert _resets(narrow) == [("fleet/typo", "gone")]
+        scoped = Client(row.key, "fleet/db", viewer=await in_thread(viewer_with, link, NOW))
+        await relay.join(scoped.listener)
+        assert _resets(scoped) == [(row.key, "new"), ("fleet/db", "gone")]
+        await relay.resume(back.listener, {"fleet/older": "s.1"})
+        assert _resets(back)[-1] == ("fleet/older", "gone")
+        await in_thread(lambda: a_scale_set("typo", instances=1))
+        new = Client("fleet/typo")
+        await relay.join(new.listener)
+        await until(lambda: "fleet/typo" in new.states)
+        assert _resets(new) == [("fleet/typo", "new")], "one that was made just now is not taken for gone"
+
+    tell(story)
+
+
+def _resets(client: Client) -> list[tuple[str, str]]:
+    return [(message["set"], message["reason"]) for message in client.said if message["type"] == "reset"]
+
+
 def test_a_client_gets_only_the_scale_sets_that_it_asked_for(tell: Any) -> None:
     scale_set, two = a_scale_set("one", instances=1), a_scale_set("two", instances=1)
 
@@ -418,8 +451,14 @@ def test_a_link_hears_of_its_scale_sets_only(tell: Any) -> None:
         await in_thread(partial(ScaleSet.objects.filter(pk=hidden.pk).delete))
         await until(lambda: any(said.get("reason") == "gone" for said in watcher.said))
         await until(lambda: all(len(_heartbeats(client)) > 1 for client in clients))
+        assert [reset for reset in _resets(clients[1]) if reset[1] == "gone"] == [
+            ("fleet/hidden", "gone"),
+            ("other/new", "gone"),
+            ("fleet/hidden", "gone"),
+        ], "told when it names them, as of any that are not there; not when the hidden one is deleted"
         for client in clients:
-            assert {said["set"] for said in client.said if "set" in said} == {"fleet/seen", "other/new"}
+            told = [said for said in client.said if said.get("reason") != "gone"]
+            assert {said["set"] for said in told if "set" in said} == {"fleet/seen", "other/new"}
             assert set(_heartbeats(client)[-1]["heads"]) == {"fleet/seen", "other/new"}
             assert "hidden" not in json.dumps(client.said)
 
