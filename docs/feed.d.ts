@@ -1,6 +1,7 @@
 // Made from the schema in docs/feed.md by `npm run types`. Of each message: its fields and what they hold.
 
 declare namespace Feed {
+export type Anything = Message | Answer;
 export type Message = Delta | Reset | Heartbeat | Error;
 export type Time = string | null;
 export type Sentence = {
@@ -74,6 +75,7 @@ export type Board = {
     late: boolean;
   } | null;
 } | null;
+export type Answer = Snapshot | Heads | Refusal;
 
 export interface Delta {
   type: "delta";
@@ -379,5 +381,27 @@ export interface Error {
   code: string;
   message: string;
   at: string;
+}
+export interface Snapshot {
+  stream: string;
+  seq: number;
+  scale_set: ScaleSet;
+  upgrade: Upgrade | null;
+  board: Board;
+  instances: {
+    [k: string]: Instance;
+  };
+}
+export interface Heads {
+  at: string;
+  heads: {
+    [k: string]: string;
+  };
+}
+export interface Refusal {
+  error: {
+    code: string;
+    message: string;
+  };
 }
 }

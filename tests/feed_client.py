@@ -31,13 +31,33 @@ State = dict[str, Any]
 
 
 @cache
-def validator() -> jsonschema.Draft202012Validator:
-    """What every message must be: the schema in docs/feed.md."""
-    found = re.search(r"```json\n(.*?)```", (CHECKOUT / "docs" / "feed.md").read_text(), re.DOTALL)
-    assert found
-    schema = json.loads(found[1])
+def printed_schema() -> Any:
+    """The schema in docs/feed.md, which bears what later versions may send."""
+    (found,) = re.findall(r'```json\n(\{\n  "\$schema".*?)```', (CHECKOUT / "docs" / "feed.md").read_text(), re.DOTALL)
+    return json.loads(found)
+
+
+@cache
+def validator(name: str = "") -> jsonschema.Draft202012Validator:
+    """What every message (or what the schema calls `name`) must be now: as the schema says, with no other field and no other value."""
+    schema = _closed(printed_schema())
+    if name:
+        schema = {"$defs": schema["$defs"], "$ref": f"#/$defs/{name}"}
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)
+
+
+def _closed(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_closed(inner) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    shown = {key: _closed(inner) for key, inner in node.items() if key != "examples"}
+    if "properties" in node:
+        shown.setdefault("additionalProperties", False)
+    if "examples" in node:
+        shown["enum"] = [*node["examples"], *([None] if "null" in node.get("type", "") else [])]
+    return shown
 
 
 # --- http -------------------------------------------------------------------------------------------------------------

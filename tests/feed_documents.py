@@ -1,19 +1,19 @@
 """Writes what the feed serves of its own protocol, made from the schema in docs/feed.md: `python -m tests.feed_documents`.
 
-`schema.json` is the schema with its promise to clients: fields that are not in it, and other values where it lists some, may come later.
-`asyncapi.json` describes the feed's channels in AsyncAPI 3, as a client sees them. The schema in docs/feed.md is narrower: tests hold what
-this version sends against it.
+`schema.json` is that schema with a title: no field is forbidden, and listed values are examples, since others may come later. Tests hold
+what this version sends against a narrower one (tests/feed_client.py). `asyncapi.json` describes the feed's channels in AsyncAPI 3.
 """
 
 import json
 from typing import Any
 
 from dashboard.environment import CHECKOUT
-from tests.feed_client import validator
+from tests.feed_client import printed_schema
 from upgrades.core.feed_version import VERSION
 
 FOLDER = CHECKOUT / "dashboard" / "feed_documents"
 FROM_SERVER = ("delta", "reset", "heartbeat", "error")
+OVER_HTTP = ("snapshot", "heads", "refusal")
 ABOUT = (
     "docs/feed.md explains all of it. Fields are only added: clients ignore those that they do not know, "
     "and bear unknown states and codes."
@@ -21,28 +21,13 @@ ABOUT = (
 
 
 def served_schema() -> dict[str, Any]:
-    schema: dict[str, Any] = _open(validator().schema)
+    schema: dict[str, Any] = printed_schema()
     return {
         "$schema": schema["$schema"],
         "title": f"Rollgrid's feed, version {VERSION}",
         "description": ABOUT,
         **schema,
     }
-
-
-def _open(node: Any) -> Any:
-    """The schema without what a later version may break: no field is forbidden, and listed values are examples. Null stays possible."""
-    if isinstance(node, list):
-        return [_open(inner) for inner in node]
-    if not isinstance(node, dict):
-        return node
-    shown = {name: _open(inner) for name, inner in node.items() if name not in ("propertyNames", "enum")}
-    if shown.get("additionalProperties") is False:
-        del shown["additionalProperties"]
-    if isinstance(values := node.get("enum"), list):
-        texts = [value for value in values if value is not None]
-        shown |= {"type": ["string", "null"] if None in values else "string", "examples": texts}
-    return shown
 
 
 def _in_components(node: Any) -> Any:
@@ -76,7 +61,8 @@ def asyncapi() -> dict[str, Any]:
         "properties": {name: {"type": "string", "description": says} for name, says in query.items()},
     }
     messages = {
-        name: {"name": name, "payload": {"$ref": f"#/components/schemas/{name}"}} for name in (*FROM_SERVER, *own)
+        name: {"name": name, "payload": {"$ref": f"#/components/schemas/{name}"}}
+        for name in (*FROM_SERVER, *OVER_HTTP, *own)
     }
     return {
         "asyncapi": "3.0.0",
@@ -99,11 +85,15 @@ def asyncapi() -> dict[str, Any]:
                 "servers": [{"$ref": "#/servers/streams"}],
                 "messages": _refs(FROM_SERVER),
             },
+            "snapshot": _answer("/feed/snapshot", "Everything visible of the scale set of `?set=rg/name`.", "snapshot"),
+            "heads": _answer("/feed/heads", "The position of each scale set.", "heads"),
         },
         "operations": {
             "follow": _operation("receive", "feed", FROM_SERVER),
             "answer": _operation("send", "feed", tuple(own)),
             "followEvents": _operation("receive", "events", FROM_SERVER),
+            "fetchSnapshot": _operation("receive", "snapshot", ("snapshot", "refusal")),
+            "fetchHeads": _operation("receive", "heads", ("heads", "refusal")),
         },
         "components": {
             "messages": messages,
@@ -121,6 +111,16 @@ def _server(protocol: str) -> dict[str, Any]:
     ways = [{"$ref": f"#/components/securitySchemes/{name}"} for name in ("token", "tokenInQuery", "session")]
     host = {"default": "localhost:8443", "description": "Where Rollgrid is served, with the sub-path if it has one."}
     return {"host": "{host}", "protocol": protocol, "variables": {"host": host}, "security": ways}
+
+
+def _answer(address: str, says: str, name: str) -> dict[str, Any]:
+    """What GET of this address answers."""
+    return {
+        "address": address,
+        "description": f"{says} Otherwise a refusal.",
+        "servers": [{"$ref": "#/servers/streams"}],
+        "messages": _refs((name, "refusal")),
+    }
 
 
 def _refs(names: tuple[str, ...]) -> dict[str, Any]:

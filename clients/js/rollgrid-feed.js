@@ -18,8 +18,7 @@ const REFUSALS = new Map([
 
 /**
  * What /feed/snapshot answers.
- * @typedef {{ stream: string, seq: number, scale_set: Feed.ScaleSet, upgrade: Feed.Upgrade | null, board: Feed.Board,
- *   instances: Record<string, Feed.Instance> }} State
+ * @typedef {Feed.Snapshot} State
  *
  * `kind`: "snapshot", "delta" or "gone" of a scale set; "live", "stale" or "refused" of the feed. `reason`: of the reset that a snapshot
  * answers; why it is refused.

@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 from django.test import Client
 
-from tests.feed_client import validator
+from tests.feed_client import printed_schema, validator
 from tests.feed_documents import FOLDER, documents
 from tests.stories import NOW
 from upgrades.core.feed_version import VERSION
@@ -39,6 +39,14 @@ def test_the_served_schema_bears_a_later_version() -> None:
         assert not validator().is_valid(later)
     assert served.is_valid({**reset, "reason": "moved"})
     assert not served.is_valid({"type": "reset"})
+
+
+def test_the_printed_schema_forbids_no_field_and_no_value_that_may_come() -> None:
+    """Whoever makes types or a check of it is not broken by a later version."""
+    words = json.dumps(printed_schema())
+    assert '"enum"' not in words
+    assert '"additionalProperties": false' not in words
+    assert validator().schema != printed_schema()
 
 
 def test_each_reference_of_the_asyncapi_document_leads_somewhere() -> None:

@@ -2,11 +2,11 @@
 
 import gzip
 import json
-from datetime import datetime
 
 import pytest
 from django.test import Client
 
+from tests.feed_client import validator
 from tests.stories import NOW, a_scale_set
 from upgrades.commands.opt_outs import opt_out
 from upgrades.feed import read
@@ -24,6 +24,7 @@ def test_a_snapshot_holds_all_that_is_visible(ada: Client) -> None:
     row = a_scale_set(instances=3)
     answer = ada.get("/feed/snapshot?set=Fleet/WEB")
     assert answer.json() == json.loads(json.dumps(read.snapshot(row.pk)))
+    validator("snapshot").validate(answer.json())
     assert answer["ETag"] == f'"{row.stream}.{row.seq}"'
     packed = ada.get("/feed/snapshot?set=fleet/web", headers={"Accept-Encoding": "gzip, br"})
     assert packed["Content-Encoding"] == "gzip"
@@ -56,6 +57,7 @@ def test_an_unknown_scale_set_is_a_clear_error(ada: Client) -> None:
     answer = ada.get("/feed/snapshot?set=no/where")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ResourceNotFound")
     assert "no/where" in answer.json()["error"]["message"]
+    validator("refusal").validate(answer.json())
 
 
 def test_the_heads_say_where_each_scale_set_is(ada: Client) -> None:
@@ -63,7 +65,8 @@ def test_the_heads_say_where_each_scale_set_is(ada: Client) -> None:
     rows = [a_scale_set(name, instances=1) for name in "ab"]
     answer = ada.get("/feed/heads")
     assert answer.json()["heads"] == {row.key: f"{row.stream}.{row.seq}" for row in rows}
-    assert datetime.fromisoformat(answer.json()["at"]).tzinfo
+    assert answer.json()["at"].endswith("Z"), "as all times of the feed"
+    validator("heads").validate(answer.json())
     assert "no-store" in answer["Cache-Control"]
 
 

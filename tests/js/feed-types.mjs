@@ -13,7 +13,8 @@ const schema = JSON.parse(text.match(/```json\n(\{\n {2}"\$schema"[^]*?)```/)[1]
 
 /**
  * The schema in the words that the maker of types knows: what may be null as "this or null" (otherwise the types of such an object
- * come out twice), members that only `required` names as members, and a tuple's members as its items.
+ * come out twice), members that only `required` names as members, a tuple's members as its items, and the values that are examples as
+ * those that there are: the types are of this version.
  */
 function inItsWords(node) {
   if (node === null || typeof node !== "object") return node;
@@ -21,7 +22,8 @@ function inItsWords(node) {
   const entries = Object.entries(node).map(([name, value]) => [name, inItsWords(value)]);
   const whole = withRequired(Object.fromEntries(entries));
   if (whole.prefixItems) whole.items = whole.prefixItems;
-  const { type } = whole;
+  const { type, examples } = whole;
+  if (examples) return { enum: type?.includes("null") ? [...examples, null] : examples };
   const isEither = Array.isArray(type) && type.includes("null") && type.includes("object");
   return isEither ? { anyOf: [{ ...whole, type: "object" }, { type: "null" }] } : whole;
 }
@@ -39,8 +41,17 @@ const options = {
   unreachableDefinitions: true,
   format: true,
 };
+const ref = (name) => ({ $ref: `#/$defs/${name}` });
+const whole = {
+  oneOf: [ref("message"), ref("answer")],
+  $defs: {
+    ...schema.$defs,
+    message: { oneOf: schema.oneOf },
+    answer: { oneOf: ["snapshot", "heads", "refusal"].map(ref) },
+  },
+};
 const types =
-  HEAD + `declare namespace Feed {\n${await compile(inItsWords(schema), "Message", options)}}\n`;
+  HEAD + `declare namespace Feed {\n${await compile(inItsWords(whole), "Anything", options)}}\n`;
 
 if (words[0] !== "--check") await writeFile(path, types);
 else if ((await readFile(path, "utf8")) !== types) {
