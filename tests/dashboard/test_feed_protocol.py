@@ -1,15 +1,18 @@
 """GET /feed/schema and /feed/asyncapi: made from the schema in docs/feed.md, open to anybody, and bearing what later versions may send."""
 
 import json
+import re
 from typing import Any
 
 import jsonschema
 from django.test import Client
 
+from dashboard.environment import CHECKOUT
 from tests.feed_client import printed_schema, validator
 from tests.feed_documents import FOLDER, documents
 from tests.stories import NOW
 from upgrades.core.feed_version import VERSION
+from upgrades.core.ranges import count_in
 from upgrades.feed import frames
 
 
@@ -47,6 +50,15 @@ def test_the_printed_schema_forbids_no_field_and_no_value_that_may_come() -> Non
     assert '"enum"' not in words
     assert '"additionalProperties": false' not in words
     assert validator().schema != printed_schema()
+
+
+def test_the_printed_count_of_a_set_of_instances_is_right() -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", (CHECKOUT / "docs" / "feed.md").read_text(), re.DOTALL | re.MULTILINE)
+    (code,) = [block for block in blocks if block.startswith("def count")]
+    printed: dict[str, Any] = {}
+    exec(compile(code, "docs/feed.md", "exec"), printed)
+    for text, number in (("", 0), ("7", 1), ("0-3,7", 5), ("10-12,20-20", 4)):
+        assert printed["count"](text) == count_in(text) == number
 
 
 def test_each_reference_of_the_asyncapi_document_leads_somewhere() -> None:

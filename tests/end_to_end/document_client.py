@@ -25,17 +25,17 @@ async def follow_until(site: str, token: str, is_enough: Callable[[Held], bool])
             async with connect(address, additional_headers=headers, max_size=None) as socket:
                 await _listen(socket, site, headers, held, is_enough)
         except (ConnectionClosed, TimeoutError, OSError):
-            await asyncio.sleep(
-                1
-            )  # "If the connection is lost, connect again with since and go on. Never clear the screen."
+            await asyncio.sleep(1)  # "Connect again with `since`, and go on."
     return held
 
 
 async def _listen(
     socket: ClientConnection, site: str, headers: dict[str, str], held: Held, is_enough: Callable[[Held], bool]
 ) -> None:
-    """The socket keeps what comes while a snapshot is fetched; those deltas are old then, and ignored."""
-    async with asyncio.timeout(5) as patience:  # "After five seconds without a heartbeat ... connect again"
+    """ "Read no messages until it is there": the socket keeps what comes meanwhile; those deltas are old then, and ignored."""
+    async with asyncio.timeout(
+        5
+    ) as patience:  # "If five seconds pass without a heartbeat, ... close the connection and open another"
         while not is_enough(held):
             message = json.loads(await socket.recv())
             match message["type"]:
@@ -43,7 +43,7 @@ async def _listen(
                     patience.reschedule(asyncio.get_running_loop().time() + 5)
                     await socket.send(json.dumps({"ack": message["n"]}))
                 case "reset" if message["reason"] == "gone":
-                    held.pop(message["set"], None)  # "for `gone`, forget the scale set"
+                    held.pop(message["set"], None)  # "for `gone`, forget the set"
                 case "reset":
                     await _fetch(site, headers, held, message["set"])
                 case "delta" if message["set"] in held:
@@ -64,6 +64,7 @@ def _apply(state: dict[str, Any], delta: dict[str, Any]) -> None:
 
 
 async def _fetch(site: str, headers: dict[str, str], held: Held, key: str) -> None:
+    """ "404 means that it was deleted meanwhile: forget it." """
     try:
         held[key] = await asyncio.to_thread(_get, f"{site}/feed/snapshot?set={quote(key)}", headers)
     except HTTPError as refusal:

@@ -20,6 +20,7 @@ import pytest
 from django.db import connections
 from playwright.sync_api import expect, sync_playwright
 from rollgrid_feed import Change, FeedCopy, Refused
+from websockets.exceptions import ConnectionClosedError
 
 from dashboard.environment import CHECKOUT
 from tests.browser.chromium import CHROMIUM, FLAGS
@@ -222,6 +223,41 @@ def _command(*words: str, **more: str) -> "subprocess.Popen[str]":
 def test_a_client_from_the_document_alone_holds_the_snapshot(site: str, token: str) -> None:
     held = asyncio.run(asyncio.wait_for(follow_until(site, token, lambda held: WEB in held), SECONDS))
     assert held == {WEB: snapshot(site, token)}
+
+
+def test_the_client_that_the_document_prints_keeps_a_faithful_copy(
+    fleet: Installation, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it stands in docs/feed.md, through changes, the death of the server, and a scale set that is not there any more; then revoked."""
+    monkeypatch.setenv("ROLLGRID", f"{site}/")
+    monkeypatch.setenv("TOKEN", token := token_of(fleet, "printed", "--set", WEB))
+    blocks = re.findall(r"^```python\n(.*?)^```", (CHECKOUT / "docs" / "feed.md").read_text(), re.DOTALL | re.MULTILINE)
+    (code,) = [block for block in blocks if "async def follow" in block]
+    printed: dict[str, Any] = {"__name__": "printed"}
+    exec(compile(code, "docs/feed.md", "exec"), printed)
+    copy = printed["copy"]
+
+    async def until_it_equals() -> None:
+        async with asyncio.timeout(SECONDS):
+            while copy != {WEB: await asyncio.to_thread(snapshot, site, token)}:
+                await asyncio.sleep(0.05)
+
+    async def story() -> None:
+        following = asyncio.create_task(printed["follow"]())
+        await until_it_equals()
+        await asyncio.to_thread(fleet.manage, "opt_out", WEB, "7", "--reason", "a story")
+        await until_it_equals()
+        copy["shown/gone"] = {**copy[WEB], "stream": "s"}
+        await asyncio.to_thread(fleet.kill, "daphne")
+        await asyncio.to_thread(fleet.manage, "opt_in", WEB, "7")
+        await asyncio.to_thread(wait_until, lambda: _answers(fleet), seconds=SECONDS, what="the server answers again")
+        await until_it_equals()
+        await asyncio.to_thread(fleet.manage, "wallboard_link", "printed", "--revoke")
+        with pytest.raises(ConnectionClosedError):
+            await asyncio.wait_for(following, SECONDS)
+
+    asyncio.run(story())
+    assert copy.keys() == {WEB}, "what was last known stays"
 
 
 def test_a_copy_bears_unknown_messages_and_states() -> None:
