@@ -198,7 +198,7 @@ async def _refused_stream(query: str, origin: str) -> tuple[int, dict[bytes, byt
     return said[0]["status"], dict(said[0]["headers"]), json.loads(said[1]["body"])
 
 
-def test_the_id_of_an_event_names_no_scale_set_whose_snapshot_the_client_may_not_have() -> None:
+def test_the_id_of_an_event_leaves_out_scale_sets_that_were_just_reset() -> None:
     """Who loses the connection right after a reset, and comes back with the last id, is told again to fetch the snapshot."""
 
     async def story() -> None:

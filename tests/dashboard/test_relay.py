@@ -460,7 +460,7 @@ def test_a_link_hears_of_its_scale_sets_only(tell: Any) -> None:
             told = [said for said in client.said if said.get("reason") != "gone"]
             assert {said["set"] for said in told if "set" in said} == {"fleet/seen", "other/new"}
             assert set(_heartbeats(client)[-1]["heads"]) == {"fleet/seen", "other/new"}
-            assert "hidden" not in json.dumps(client.said)
+            assert "hidden" not in json.dumps(told)
 
     tell(story)
 
