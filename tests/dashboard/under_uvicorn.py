@@ -1,11 +1,11 @@
 """Connections to uvicorn's protocols without sockets, with Twisted's clock for tests in the place of the loop's."""
 
 import asyncio
-import os
 from typing import Any
 
-import pytest
 from twisted.internet.task import Clock
+
+from tests.supervisor.starting import need
 
 
 class Transport:
@@ -118,10 +118,8 @@ class Client:
 
 
 def protocols() -> Any:
-    """The module of uvicorn's server. Skips the test where uvicorn is not installed; in CI it is."""
-    try:
-        from dashboard import uvicorn_server
-    except ModuleNotFoundError as error:
-        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-        give_up(f"uvicorn is not installed ({error}): `make install` does it")
+    """The module of uvicorn's server."""
+    need("uvicorn")
+    from dashboard import uvicorn_server
+
     return uvicorn_server

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from tests.dashboard.under_uvicorn import protocols
 from tests.end_to_end.conftest import HEALTH_WAIT_SECONDS
 from tests.end_to_end.installation import Installation, installation
 from tests.end_to_end.test_bodies import (  # noqa: F401
@@ -33,6 +32,7 @@ from tests.end_to_end.test_feed import (  # noqa: F401
     test_the_feed_is_served_over_https_too,
     test_the_stream_of_a_revoked_link_ends,
 )
+from tests.supervisor.starting import need
 
 pytestmark = pytest.mark.end_to_end
 
@@ -42,7 +42,7 @@ def up(
     tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Installation]:
     """As that of the other files, on uvicorn."""
-    protocols()
+    need("uvicorn")
     home: Path = tmp_path_factory.mktemp("up") / "home"
     more = {"ROLLGRID_HEALTH_WAIT_SECONDS": str(HEALTH_WAIT_SECONDS)}
     with django_db_blocker.unblock(), installation(home, server="uvicorn", **more) as running:

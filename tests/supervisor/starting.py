@@ -19,10 +19,13 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import psutil
+import pytest
 from django.test import override_settings
 
 from dashboard import static_files
 from dashboard.environment import CHECKOUT, SERVERS, home
+from dashboard.supervisor import preflight
+from dashboard.supervisor.problems import CannotStart
 from tests.waiting import wait_until
 
 PATIENCE = 30
@@ -39,6 +42,15 @@ def free_port() -> int:
         with closing(socket.socket()) as listener, suppress(OSError):
             listener.bind(("127.0.0.1", port))
             return port
+
+
+def need(server: str) -> None:
+    """Skips the test where this web server is not installed; in CI it fails."""
+    try:
+        preflight.installed(server)
+    except CannotStart as problem:
+        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
+        give_up(str(problem))
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

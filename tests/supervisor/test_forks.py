@@ -160,6 +160,7 @@ def test_a_program_with_code_that_cannot_be_loaded_starts_by_itself(tmp_path: Pa
 )
 def test_a_program_can_be_started_without_a_loader(module: str, tmp_path: Path) -> None:
     """A loader has set Django up for it; by itself it has to do so, before it imports what needs the models."""
+    starting.need("uvicorn" if "uvicorn" in module else "daphne")
     environment = {**os.environ, "ROLLGRID_HOME": str(tmp_path), "DJANGO_SETTINGS_MODULE": "dashboard.settings"}
     command = [sys.executable, "-c", f"import importlib; importlib.import_module({module!r})"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
