@@ -56,7 +56,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
             await self._refuse(BAD_REQUEST, "BadRequest", str(error))
             return
         if hear := self._extension(HEAR):
-            hear(self._hears)
+            hear(self.hears)
         await relay().join(self.listener)
 
     async def disconnect(self, code: int) -> None:
@@ -81,7 +81,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
         extensions: dict[str, Any] = self.scope.get("extensions") or {}
         return extensions.get(name)
 
-    def _hears(self, text: str) -> bool:
+    def hears(self, text: str) -> bool:
         """Take an acknowledgement of a client that is not behind: nothing is to be sent for it. True if it was one."""
         found = ACKNOWLEDGEMENT.fullmatch(text)
         if found is None or self.listener is None or self.listener.is_behind:
