@@ -20,8 +20,10 @@ IMPORT = re.compile(
 EXPORT_LIST = re.compile(r'^export\s+\{(?P<names>[^}]*)\}(?:\s+from\s+"(?P<path>[^"]+)")?;\n?', re.M)
 # `export function one`, `export const two`
 EXPORT = re.compile(r"^export\s+(?=(?:async\s+)?(?:function\*?|class|const)\s+(?P<name>[\w$]+))", re.M)
-# Whole lines only, as prettier leaves them: `// ...`, and `/** ... */` of one or of several lines.
+# As prettier leaves them: whole lines of `// ...` and `/** ... */`; a type within a line; `// ...` at the end of one, if that has no quotes.
 COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*)\n", re.M)
+TYPE = re.compile(r"/\*\* @[^*\n]*\*/ ?")
+END_OF_LINE = re.compile(r"""(?<=[;,{}()\]]) // [^"'`\n]*$""", re.M)
 LATER = "-later.js"
 STYLE_IMPORT = re.compile(r'^@import "(?P<path>[^"]+)";\n', re.M)
 STYLE_COMMENT = re.compile(r"^[ \t]*/\*(?:[^*]|\*(?!/))*\*/[ \t]*\n", re.M)
@@ -50,7 +52,7 @@ class Module:
 def bundle(entry: str, read: Read, *, is_shared: bool = False) -> str:
     """Return the script of a page: the module `entry` and all that it imports, each once and before those that import it.
 
-    Comments on lines of their own are left out. `is_shared`: there is a later script, which gets its modules.
+    Comments are left out. `is_shared`: there is a later script, which gets its modules.
 
     `read` returns the text of a module by its path. Raises BundleError.
     """
@@ -118,8 +120,7 @@ def style_entries(sheets: Mapping[str, str]) -> list[str]:
 
 
 def without_comments(text: str) -> str:
-    """The same without comments that have lines of their own."""
-    return COMMENT.sub("", text)
+    return END_OF_LINE.sub("", TYPE.sub("", COMMENT.sub("", text)))
 
 
 def _add(path: str, read: Read, numbers: dict[str, int], parts: list[str], importers: list[str]) -> int:

@@ -5,7 +5,6 @@ import { instanceOf } from "./board.js";
 import { keep, paintCell, paintHeading, roomOf } from "./cells.js";
 import { gapOf, isSmall, sizeFor } from "./fit.js";
 import { GridNodes } from "./grid-nodes.js";
-import { placeFrom } from "./moves.js";
 import { grouped, matches } from "./view.js";
 
 /**
@@ -184,16 +183,5 @@ export class Grid {
   cellOf(id) {
     const place = this.board?.places.get(id ?? "");
     return place === undefined ? undefined : this.cells[place];
-  }
-
-  /**
-   * The id to which an arrow or a page key leads from the focused cell.
-   * @param {string} key
-   */
-  target(key) {
-    const place = this.board?.places.get(this.focused ?? "");
-    const boxOf = (/** @type {number} */ at) => this.cells[at].getBoundingClientRect();
-    const to = placeFrom(key, place, this.order, boxOf);
-    return to === undefined ? undefined : this.board?.instances[to].id;
   }
 }

@@ -8,7 +8,7 @@ import { percentText } from "./format.js";
 import { may } from "./rights.js";
 import { span } from "./spans.js";
 import { policyOf } from "./board.js";
-import { versionsIn } from "./summary.js";
+import { versionsIn } from "./versions.js";
 
 /** @import { Board } from "./board.js" */
 

@@ -2,6 +2,7 @@
 
 import { t, tPieces } from "./catalogue.js";
 import { $, html, show } from "./dom.js";
+import { targetOf } from "./moves.js";
 import "./texts-dialogs.js";
 
 /** @import { Grid } from "./grid.js" */
@@ -84,7 +85,7 @@ export const keepKeys = (box) =>
  */
 function ofGrid(event, grid, acts, ahead) {
   const go = (/** @type {string | undefined} */ id) => id !== undefined && grid.rove(id);
-  if (MOVES.has(event.key)) return () => go(grid.target(event.key));
+  if (MOVES.has(event.key)) return () => go(targetOf(event.key, grid));
   if (event.key === "a") return acts.selectAll;
   if (/^\d$/.test(event.key)) return () => go(ahead(event.key));
   return grid.focused === null ? null : ofInstance(event, grid.focused, acts);

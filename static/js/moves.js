@@ -1,5 +1,7 @@
 // Where the keys lead in a grid: from one cell to another, by the order in which they stand and by where they are on the screen. Pure.
 
+/** @import { Grid } from "./grid.js" */
+
 /**
  * The place to which an arrow or a page key leads; undefined where it leads nowhere.
  * @param {string} key as events have it: "ArrowLeft", "Home", ...
@@ -73,3 +75,14 @@ function nearest(places, from, boxOf) {
  * @param {number} other
  */
 const isSameRow = (top, other) => Math.abs(top - other) <= 1;
+
+/**
+ * The id to which an arrow or a page key leads from the cell of a grid that has the focus.
+ * @param {string} key
+ * @param {Pick<Grid, "board" | "focused" | "order" | "cells">} grid
+ */
+export function targetOf(key, { board, focused, order, cells }) {
+  const boxOf = (/** @type {number} */ at) => cells[at].getBoundingClientRect();
+  const to = placeFrom(key, board?.places.get(focused ?? ""), order, boxOf);
+  return to === undefined ? undefined : board?.instances[to].id;
+}

@@ -9,7 +9,8 @@ import { runs, policyOf } from "./board.js";
 import { ahead, span } from "./spans.js";
 import { statusOf } from "./status.js";
 import { countsOf } from "./steps.js";
-import { inWords, versionsIn } from "./summary.js";
+import { inWords } from "./summary.js";
+import { versionsIn } from "./versions.js";
 import "./texts-fleet.js";
 
 /**

@@ -7,7 +7,7 @@ import { LANGUAGE } from "./locale.js";
 import { sizeOf } from "./ranges.js";
 
 /**
- * @import { Board, Figures } from "./board.js"
+ * @import { Board } from "./board.js"
  * @import { Need } from "./needs.js"
  */
 
@@ -48,18 +48,6 @@ export function summaryOf(board) {
  * @param {Pick<Board, "figures">} board
  */
 export const targetOf = ({ figures }) => figures.target;
-
-/**
- * "16.04.1 and 1 more → 16.04.2": what those behind run, the commonest first, and what is wanted. Extensions have no version.
- * @param {Pick<Figures, "behind" | "target">} figures
- * @param {string | null} wanted
- */
-export function versionsIn({ behind, target: now }, wanted) {
-  const target = now || wanted;
-  if (!behind.length) return target || t("summary.none_published");
-  const [[version]] = behind;
-  return t("summary.versions", { version, others: behind.length - 1, target });
-}
 
 /**
  * "60 instances: 10 upgrading, 50 up to date"

@@ -5,14 +5,8 @@ import { test } from "node:test";
 
 import { pitchFor } from "../../static/js/mini.js";
 import { needsOf } from "../../static/js/needs.js";
-import {
-  classOf,
-  inWords,
-  PICKS,
-  summaryOf,
-  totalsOf,
-  versionsIn,
-} from "../../static/js/summary.js";
+import { classOf, inWords, PICKS, summaryOf, totalsOf } from "../../static/js/summary.js";
+import { versionsIn } from "../../static/js/versions.js";
 import {
   aBoard,
   aBreach,

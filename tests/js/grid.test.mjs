@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
 import { aBoard, after, anInstance, anOptOut, figuresOf } from "./boards.mjs";
+import { targetOf } from "../../static/js/moves.js";
 import { openPage, press } from "./page.mjs";
 
 const GRID =
@@ -35,7 +36,7 @@ const reachable = () => cells().filter((cell) => cell.getAttribute("tabindex") =
 test("a board without instances is a grid without groups, in which nothing moves", () => {
   grid.build(aBoard(0));
   assert.deepEqual([cells().length, grid.focused, grid.shown], [0, null, []]);
-  assert.equal(grid.target("ArrowRight"), undefined);
+  assert.equal(targetOf("ArrowRight", grid), undefined);
   grid.reach("1");
   grid.count();
 });
@@ -44,7 +45,7 @@ test("of one instance its cell is reached by Tab", () => {
   grid.build(aBoard(1));
   assert.deepEqual([cells().length, grid.focused], [1, "0"]);
   assert.equal(reachable().length, 1);
-  assert.equal(grid.target("ArrowRight"), undefined);
+  assert.equal(targetOf("ArrowRight", grid), undefined);
 });
 
 test("a thousand cells are made once, stand in their groups, and one of them is reached by Tab", () => {
