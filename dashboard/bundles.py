@@ -20,7 +20,7 @@ IMPORT = re.compile(
 EXPORT_LIST = re.compile(r'^export\s+\{(?P<names>[^}]*)\}(?:\s+from\s+"(?P<path>[^"]+)")?;\n?', re.M)
 # `export function one`, `export const two`
 EXPORT = re.compile(r"^export\s+(?=(?:async\s+)?(?:function\*?|class|const)\s+(?P<name>[\w$]+))", re.M)
-# As prettier leaves them: whole lines of `// ...` and `/** ... */`; a type within a line; `// ...` at the end of one, if that has no quotes.
+# As prettier leaves them: whole lines of `// ...` and `/** ... */`; a type within a line; `// ...` without quotes at the end of one.
 COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*)\n", re.M)
 TYPE = re.compile(r"/\*\* @[^*\n]*\*/ ?")
 END_OF_LINE = re.compile(r"""(?<=[;,{}()\]]) // [^"'`\n]*$""", re.M)
