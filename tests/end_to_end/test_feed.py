@@ -237,11 +237,12 @@ def events(site: Session, path: str, enough: Callable[[list[Message]], bool], **
 def test_events_are_the_messages_of_the_socket(nobody: Session, link: dict[str, str]) -> None:
     """A pause of the reader, or of the line, loses nothing: it goes on after the last id."""
     bearer = f"Bearer {link['token']}"
-    first = events(nobody, "/feed/events", has(1, "heartbeat"), Authorization=bearer)
+    first = events(nobody, "/feed/events", has(2, "heartbeat"), Authorization=bearer)
     assert first.headers["content-type"].startswith("text/event-stream")
     assert (first.headers["x-accel-buffering"], first.headers["cache-control"]) == ("no", "no-store")
     assert [(message["type"], message.get("set")) for _, message in first.said] == [
         ("reset", "live/web"),
+        ("heartbeat", None),
         ("heartbeat", None),
     ]
     assert all(not list(validator().iter_errors(message)) for _, message in first.said)
