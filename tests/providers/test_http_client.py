@@ -18,9 +18,11 @@ class Recorder:
     def __init__(self, answers_of_each: int) -> None:
         self.answers_of_each = answers_of_each
         self.connections, self.requests, self.body = 0, 0, b'{"n": 1}'
+        self.ends: list[Coroutine[Any, Any, None]] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.ends.append(writer.wait_closed())
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             for number in range(1, 1000):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -43,6 +45,7 @@ def asking(recorder: Recorder, ask: Callable[[RemoteHttpClient], Coroutine[Any, 
         finally:
             await client.close()
             server.close()
+            await asyncio.gather(*recorder.ends, return_exceptions=True)
 
     asyncio.run(run())
 
