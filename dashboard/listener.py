@@ -8,7 +8,7 @@ served from where it stopped. A client that stays behind for half a minute is cl
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from dashboard.viewers import Viewer
+from dashboard.viewers import Ending, Viewer
 from upgrades.feed import frames
 from upgrades.feed.frames import Frame
 
@@ -17,9 +17,17 @@ MAX_UNACKNOWLEDGED_BYTES = 2_000_000
 PATIENCE_BEATS = 15
 TOO_SLOW = 4408
 NOT_SIGNED_IN = 4401
+CHANGED = 4409
 EVERYBODY = Viewer()
 SIGNED_OUT = "signed out meanwhile; sign in again"
-LINK_ENDED = "this link was revoked or changed meanwhile, or has a new token"
+LINK_ENDED = "this link was revoked meanwhile, or has a new token"
+LINK_CHANGED = "what this link shows was changed meanwhile; connect again"
+
+_GOODBYES = {
+    Ending.SIGNED_OUT: (NOT_SIGNED_IN, "NotSignedIn", SIGNED_OUT),
+    Ending.LINK_ENDED: (NOT_SIGNED_IN, "InvalidToken", LINK_ENDED),
+    Ending.LINK_CHANGED: (CHANGED, "LinkChanged", LINK_CHANGED),
+}
 
 Send = Callable[[str], Awaitable[None]]
 Close = Callable[[int], Awaitable[None]]
@@ -89,11 +97,11 @@ class Listener:
         self._positions[key] = (stream, seq)
         await self._send_counted(frames.reset(key, stream, seq, reason, now))
 
-    async def dismiss(self, now: datetime) -> None:
-        """Tell the client that it may not read any more, and close the socket."""
-        code, why = ("InvalidToken", LINK_ENDED) if self.viewer.link else ("NotSignedIn", SIGNED_OUT)
+    async def dismiss(self, ending: Ending, now: datetime) -> None:
+        """Tell the client that it may not go on reading, and close the socket."""
+        close, code, why = _GOODBYES[ending]
         await self._send(frames.error(code, why, now))
-        await self._close(NOT_SIGNED_IN)
+        await self._close(close)
 
     async def send_heartbeat(self, number: int, text: str) -> None:
         if self._acknowledged is None:

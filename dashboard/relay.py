@@ -272,10 +272,10 @@ class Relay:
         while True:
             await asyncio.sleep(DISMISS_SECONDS)
             here = {connected.viewer for connected in self._listeners}
-            gone = await self._database(viewers.ended, here, self._now()) if here else set()
+            gone = await self._database(viewers.ended, here, self._now()) if here else {}
             for listener in [connected for connected in self._listeners if connected.viewer in gone]:
                 self.leave(listener)
-                await listener.dismiss(self._now())
+                await listener.dismiss(gone[listener.viewer], self._now())
 
     async def _count(self) -> None:
         """Let the page of wallboard links know how many clients each has here."""

@@ -74,6 +74,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("wallboards/", wallboards.page, name="wallboards"),
     path("wallboards/clients/", wallboards.clients, name="wallboard clients"),
     path("wallboards/create/", wallboards.create, name="create wallboard"),
+    path("wallboards/change/", wallboards.change, name="change wallboard"),
     path("wallboards/rotate/", wallboards.rotate, name="rotate wallboard"),
     path("wallboards/revoke/", wallboards.revoke, name="revoke wallboard"),
     path("wall/<str:token>/", wall.page, name="wall"),

@@ -6,6 +6,7 @@ Sockets, snapshots and all that is served beside them ask this module, so that n
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 from urllib.parse import parse_qs
 
 from dashboard.sessions import SessionIdentity, ended_sessions
@@ -107,9 +108,22 @@ def make_ticket_for(viewer: Viewer, now: datetime) -> str:
     return make_ticket(now, session=session.session, user=session.user)
 
 
-def ended(viewers: Collection[Viewer], now: datetime) -> set[Viewer]:
-    """Those who may read no longer: their session has ended, or their link was revoked, rotated or changed."""
+class Ending(Enum):
+    """Why somebody may not go on reading."""
+
+    SIGNED_OUT = auto()
+    LINK_ENDED = auto()
+    LINK_CHANGED = auto()  # the token still opens what the link shows now
+
+
+def ended(viewers: Collection[Viewer], now: datetime) -> dict[Viewer, Ending]:
+    """Those who may not go on reading: their session has ended, or their link was revoked, rotated or changed."""
     sessions = {viewer.session for viewer in viewers if viewer.session}
     links = {viewer.link for viewer in viewers if viewer.link}
-    gone = (ended_sessions(sessions, now) if sessions else set()) | (ended_links(links) if links else set())
-    return {viewer for viewer in viewers if viewer.session in gone or viewer.link in gone}
+    signed_out = ended_sessions(sessions, now) if sessions else set()
+    changed = ended_links(links) if links else {}
+    gone = {viewer: Ending.SIGNED_OUT for viewer in viewers if viewer.session in signed_out}
+    for viewer in viewers:
+        if viewer.link in changed:
+            gone[viewer] = Ending.LINK_CHANGED if changed[viewer.link] else Ending.LINK_ENDED
+    return gone

@@ -1,15 +1,16 @@
-"""The page /wallboards/: which wallboard links there are, who reads with them, and making, rotating and revoking them.
+"""The page /wallboards/: which wallboard links there are, who reads with them, and making, changing, rotating and revoking them.
 
 A token is in the answer to the request that made it, and nowhere else: not in the session, not in a redirect.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.forms import CharField, ChoiceField, Form, ModelMultipleChoiceField
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,11 +19,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboard import feed_clients, rights
 from upgrades.commands.errors import Refused
-from upgrades.commands.wallboard_links import MAX_NAME_LENGTH, create_link, revoke_link, rotate_link
+from upgrades.commands.wallboard_links import MAX_NAME_LENGTH, change_link, create_link, revoke_link, rotate_link
 from upgrades.models import ResourceGroup, ScaleSet, WallboardLink
 
 MAX_REVOKED = 20  # shown, the latest
-Made = tuple[WallboardLink, str] | None
+Made = tuple[WallboardLink, str]
+Values = dict[str, Any]  # of the form, as lists and texts
 
 
 class LinkForm(Form):
@@ -48,10 +50,20 @@ class LinkForm(Form):
         return {**keys, "origins": given["origins"].split()}
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an act did: a link that was `made`, with its token; or one that was `changed`, and how it was `before`."""
+
+    made: Made | None = None
+    changed: WallboardLink | None = None
+    before: Values | None = None
+
+
 @require_safe
 @login_required
 def page(request: HttpRequest) -> HttpResponse:
-    return _render(request)
+    """With ?change=: the form has that link's values."""
+    return _render(request, _changing(request.GET.get("change", "")))
 
 
 @require_safe
@@ -63,10 +75,13 @@ def clients(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"clients": numbers and dict(numbers)}, headers={"Cache-Control": "no-store"})
 
 
-def act(right: str) -> Callable[[Callable[[HttpRequest], Made]], Callable[[HttpRequest], HttpResponse]]:
-    """Make a view of a function that takes a POST of people with this right. The answer is the page, with the token if one was made."""
+def act(right: str) -> Callable[[Callable[[HttpRequest], Done]], Callable[[HttpRequest], HttpResponse]]:
+    """Make a view of a function that takes a POST of people with this right. The answer is the page, with the token if one was made.
 
-    def decorate(handler: Callable[[HttpRequest], Made]) -> Callable[[HttpRequest], HttpResponse]:
+    What was refused stands in the form again.
+    """
+
+    def decorate(handler: Callable[[HttpRequest], Done]) -> Callable[[HttpRequest], HttpResponse]:
         @require_POST
         @login_required
         @wraps(handler)
@@ -74,10 +89,11 @@ def act(right: str) -> Callable[[Callable[[HttpRequest], Made]], Callable[[HttpR
             if not rights.has(request.user, right):
                 return _render(request, problem=rights.RIGHTS[right].why_not, status=403)
             try:
-                made = handler(request)
+                done = handler(request)
             except Refused as refusal:
-                return _render(request, problem=refusal.sentence, status=409)
-            return _render(request, made=made)
+                changing = _changing(request.POST.get("link", "")) if handler is _change else None
+                return _render(request, changing, sent=request.POST, problem=refusal.sentence, status=409)
+            return _render(request, done=done)
 
         return view
 
@@ -85,27 +101,60 @@ def act(right: str) -> Callable[[Callable[[HttpRequest], Made]], Callable[[HttpR
 
 
 @act("make_links")
-def create(request: HttpRequest) -> Made:
-    form = LinkForm(request.POST)
-    if not form.is_valid():
-        raise Refused("InvalidParameter", _first_error(form))
+def create(request: HttpRequest) -> Done:
+    form = _good_form(request)
     name = str(form.cleaned_data["name"])
-    return create_link(name, request.user.get_username(), timezone.now(), **form.may())
+    return Done(create_link(name, request.user.get_username(), timezone.now(), **form.may()))
+
+
+def _change(request: HttpRequest) -> Done:
+    row = _link(request)
+    form = _good_form(request)
+    before = _values(row)
+    changed = change_link(row.name, new_name=str(form.cleaned_data["name"]), **form.may())
+    return Done(changed=changed, before=before)
+
+
+change = act("make_links")(_change)
 
 
 @act("make_links")
-def rotate(request: HttpRequest) -> Made:
-    return rotate_link(_name(request), timezone.now())
+def rotate(request: HttpRequest) -> Done:
+    return Done(rotate_link(_link(request).name, timezone.now()))
 
 
 @act("revoke_links")
-def revoke(request: HttpRequest) -> Made:
-    revoke_link(_name(request), timezone.now())
-    return None
+def revoke(request: HttpRequest) -> Done:
+    revoke_link(_link(request).name, timezone.now())
+    return Done()
 
 
-def _name(request: HttpRequest) -> str:
-    return get_object_or_404(WallboardLink, pk=_number(request.POST.get("link", ""))).name
+def _good_form(request: HttpRequest) -> LinkForm:
+    form = LinkForm(request.POST)
+    if not form.is_valid():
+        raise Refused("InvalidParameter", _first_error(form))
+    return form
+
+
+def _values(row: WallboardLink) -> Values:
+    """The form's values of a link."""
+    sees = "all" if row.scope.sees_all else "some"
+    keys = {"groups": row.groups, "scale_sets": row.scale_sets}
+    return {"name": row.name, "sees": sees, "origins": "\n".join(row.origins), **keys}
+
+
+def _sent(sent: QueryDict) -> Values:
+    """The form's values as somebody has sent them."""
+    words = {name: sent.get(name, "") for name in ("name", "sees", "origins")}
+    return {**words, **{name: sent.getlist(name) for name in ("groups", "scale_sets")}}
+
+
+def _changing(number: str) -> WallboardLink | None:
+    return WallboardLink.objects.filter(pk=_number(number), revoked_at=None).first() if number else None
+
+
+def _link(request: HttpRequest) -> WallboardLink:
+    return get_object_or_404(WallboardLink, pk=_number(request.POST.get("link", "")))
 
 
 def _number(text: str) -> int:
@@ -116,7 +165,15 @@ def _first_error(form: Form) -> str:
     return str(next(iter(form.errors.values()))[0])
 
 
-def _render(request: HttpRequest, *, made: Made = None, problem: str = "", status: int = 200) -> HttpResponse:
+def _render(
+    request: HttpRequest,
+    changing: WallboardLink | None = None,
+    *,
+    done: Done | None = None,
+    sent: QueryDict | None = None,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
     numbers = feed_clients.clients_now()
     links = WallboardLink.objects.filter(revoked_at=None)
     context = {
@@ -126,17 +183,15 @@ def _render(request: HttpRequest, *, made: Made = None, problem: str = "", statu
         "groups": ResourceGroup.objects.order_by("key"),
         "scale_sets": ScaleSet.objects.order_by("key").only("key"),
         "problem": problem,
-        "sent": request.POST if problem else {},
-        "chosen": {name: request.POST.getlist(name) if problem else [] for name in ("groups", "scale_sets")},
-        **_shown_once(request, made),
+        "changing": changing,
+        "values": _sent(sent) if sent else _values(changing) if changing else {},
+        "done": done,
+        **(_shown_once(request, *done.made) if done and done.made else {}),
     }
     answer = render(request, "wallboards.html", context, status=status)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
-def _shown_once(request: HttpRequest, made: Made) -> dict[str, Any]:
-    if made is None:
-        return {}
-    link, token = made
+def _shown_once(request: HttpRequest, link: WallboardLink, token: str) -> dict[str, Any]:
     return {"made": link, "token": token, "url": request.build_absolute_uri(reverse("wall", args=[token]))}

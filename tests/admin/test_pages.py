@@ -24,7 +24,7 @@ from upgrades.core.states import InstanceUpgradeState
 from upgrades.models import ApiClient, Batch, ImageSource, Instance, InstanceUpgrade, RollingUpgrade, Transition
 
 OURS = [model for model in admin.site._registry if model._meta.app_label == "upgrades"]
-READ_ONLY = ["apiclient", "wallboardlink", "instance", "optout", "rollingupgrade", "instanceupgrade", "transition"]
+READ_ONLY = ["apiclient", "instance", "optout", "rollingupgrade", "instanceupgrade", "transition"]
 INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=\"|javascript:|<script(?![^>]*\ssrc=)[^>]*>(?!\s*</script>)")
 
 pytestmark = pytest.mark.django_db

@@ -4,6 +4,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from tests.dashboard.relaying import tell
+
+__all__ = ["ada", "tell"]
+
 
 @pytest.fixture
 def ada(client: Client) -> Client:

@@ -206,8 +206,8 @@ def test_links_at_the_terminal() -> None:
     assert made["url"] == f"http://127.0.0.1:8000/wall/{made['token']}/"
     rotated = json.loads(run("wallboard_link", "lobby", "--rotate", "--json").out)
     assert rotated["token"] != made["token"]
-    run("wallboard_link", "lobby", "--change", "--group", "fleet")
+    run("wallboard_link", "lobby", "--change", "--group", "fleet", "--name", "hall")
     listed = run("wallboard_link", "--list", "--json").out
     assert (json.loads(listed)[0]["scope"], json.loads(listed)[0]["revoked_at"]) == ("fleet/*", None)
     assert rotated["token"] not in listed
-    assert "no longer valid" in run("wallboard_link", "lobby", "--revoke").out
+    assert "no longer valid" in run("wallboard_link", "hall", "--revoke").out

@@ -32,10 +32,7 @@ def create_link(
     Returns (link, token); the token cannot be read again. Raises Refused where the name is bad or in use, a scale set or a group does
     not exist, or an origin is none.
     """
-    name = name.strip()
-    if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable():
-        message = f"a link's name must have 1 to {MAX_NAME_LENGTH} printable characters, not {name[:MAX_NAME_LENGTH]!r}"
-        raise Refused("InvalidParameter", message, target="name")
+    name = _good_name(name)
     may, token = _what_it_may(scale_sets, groups, origins), new_token()
     if WallboardLink.objects.filter(name=name, revoked_at=None).exists():
         raise _name_in_use(name)
@@ -47,6 +44,14 @@ def create_link(
     except IntegrityError:  # somebody else has created it since the check above
         raise _name_in_use(name) from None
     return row, token
+
+
+def _good_name(name: str) -> str:
+    name = name.strip()
+    if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable():
+        message = f"a link's name must have 1 to {MAX_NAME_LENGTH} printable characters, not {name[:MAX_NAME_LENGTH]!r}"
+        raise Refused("InvalidParameter", message, target="name")
+    return name
 
 
 def _name_in_use(name: str) -> Refused:
@@ -61,19 +66,35 @@ def change_link(
     scale_sets: Sequence[str] = (),
     groups: Sequence[str] = (),
     origins: Sequence[str] = (),
+    new_name: str = "",
 ) -> WallboardLink:
-    """Let a link see other scale sets, and be read from other origins. Who reads with it has to connect again."""
+    """Let a link see other scale sets, be read from other origins, and have another name. It keeps its token.
+
+    Who reads with it has to connect again, unless only its name has changed.
+    """
     may = _what_it_may(scale_sets, groups, origins)
     with transaction.atomic():
         row = _find(name)
-        before = _may(row)
-        if before == may:
+        before, after = {"name": row.name, **_may(row)}, {"name": _good_name(new_name or name), **may}
+        if before == after:
             return row
-        row.scale_sets, row.groups, row.origins = may["scale_sets"], may["groups"], may["origins"]
-        row.revision += 1
-        row.save(update_fields=["scale_sets", "groups", "origins", "revision"])
-        note(f"Changed the wallboard link {name}: it is to {row.scope}.", before=before, after=may, object_id=row.pk)
+        if row.name != after["name"] and WallboardLink.objects.filter(name=after["name"], revoked_at=None).exists():
+            raise _name_in_use(after["name"])
+        row.revision += _may(row) != may
+        for column, value in after.items():
+            setattr(row, column, value)
+        try:
+            with transaction.atomic():
+                row.save(update_fields=["name", "scale_sets", "groups", "origins", "revision"])
+        except IntegrityError:  # somebody else has taken the name since the check above
+            raise _name_in_use(row.name) from None
+        note(f"Changed the wallboard link {name}: {_told(row, name)}", before=before, after=after, object_id=row.pk)
     return row
+
+
+def _told(row: WallboardLink, name: str) -> str:
+    renamed = f"its name is {row.name}, and " if row.name != name else ""
+    return f"{renamed}it is to {row.scope}."
 
 
 @audited("WallboardLinkRotated", ObjectKind.WALLBOARD_LINK)

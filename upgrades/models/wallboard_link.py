@@ -19,6 +19,7 @@ class LinkIdentity:
 
     link: int
     revision: int
+    rotated_at: datetime | None = None
 
 
 class WallboardLink(models.Model):
@@ -56,7 +57,7 @@ class WallboardLink(models.Model):
 
     @property
     def identity(self) -> LinkIdentity:
-        return LinkIdentity(self.pk, self.revision)
+        return LinkIdentity(self.pk, self.revision, self.rotated_at)
 
 
 def link_of(token: str) -> WallboardLink | None:
@@ -72,11 +73,17 @@ def link_of_identity(identity: LinkIdentity) -> WallboardLink | None:
     return rows.first()
 
 
-def ended_links(links: set[LinkIdentity]) -> set[LinkIdentity]:
-    """Those that have ended: revoked, rotated or changed meanwhile."""
+def ended_links(links: set[LinkIdentity]) -> dict[LinkIdentity, bool]:
+    """Those that have ended: revoked, rotated or changed meanwhile. {identity: whether its token still opens what the link shows now}"""
     rows = WallboardLink.objects.filter(pk__in={identity.link for identity in links}, revoked_at=None)
-    present = {LinkIdentity(*row) for row in rows.values_list("pk", "revision")}
-    return links - present
+    present = {
+        row.link: row for row in (LinkIdentity(*row) for row in rows.values_list("pk", "revision", "rotated_at"))
+    }
+    return {
+        identity: identity.link in present and present[identity.link].rotated_at == identity.rotated_at
+        for identity in links
+        if present.get(identity.link) != identity
+    }
 
 
 def note_use(link: WallboardLink, now: datetime) -> None:

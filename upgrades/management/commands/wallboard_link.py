@@ -25,6 +25,7 @@ class Command(UpgradeCommand):
         parser.add_argument(
             "--origin", action="append", default=[], metavar="URL", help="pages of it may read the link"
         )
+        parser.add_argument("--name", dest="new_name", default="", help="with --change: another name")
         what = parser.add_mutually_exclusive_group()
         what.add_argument("--list", action="store_true", help="list all links; those that were revoked too")
         what.add_argument("--rotate", action="store_true", help="give it a new token; the old one ends at once")
@@ -42,14 +43,16 @@ class Command(UpgradeCommand):
             raise CommandError("name the link, or give --list")
         if any(may.values()) and (options["rotate"] or options["revoke"]):
             raise CommandError("--set, --group and --origin belong to a new link, or to --change")
+        if options["new_name"] and not options["change"]:
+            raise CommandError("--name belongs to --change")
         if options["rotate"]:
             self._say(rotate_link(name, timezone.now())[1], as_json=as_json)
         elif options["revoke"]:
             revoke_link(name, timezone.now())
             self._done(f"revoked {name}: its token is no longer valid", as_json=as_json)
         elif options["change"]:
-            row = change_link(name, **may)
-            self._done(f"changed {name}: it is to {row.scope}", as_json=as_json)
+            row = change_link(name, new_name=options["new_name"], **may)
+            self._done(f"changed {row.name}: it is to {row.scope}", as_json=as_json)
         else:
             self._say(create_link(name, user_name(), timezone.now(), **may)[1], as_json=as_json)
 
