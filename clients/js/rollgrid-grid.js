@@ -29,7 +29,7 @@ h3 { font: inherit; font-weight: 600; margin: 0; }
 p { margin: 0 0 6px; }
 section { margin-bottom: 12px; }
 .standing { font-weight: 600; margin: 0; }
-.cells { display: flex; flex-wrap: wrap; gap: var(--rollgrid-gap, 2px); }
+.cells:not([hidden]) { display: flex; flex-wrap: wrap; gap: var(--rollgrid-gap, 2px); }
 .cells i { box-sizing: border-box; width: var(--rollgrid-cell, 12px); height: var(--rollgrid-cell, 12px);
   background: var(--rollgrid-waiting, #9aa3ad); forced-color-adjust: none; }
 .cells i[data-fill=done] { background: var(--rollgrid-done, #2e9e6b); }
@@ -51,10 +51,31 @@ export function statesOf({ board }) {
   );
 }
 
+/** As 2026-11-30 12:05 CET, in the zone of whoever looks. @type {Intl.DateTimeFormatOptions} */
+const MOMENT = {
+  ...{ year: "numeric", month: "2-digit", day: "2-digit" },
+  ...{ hour: "2-digit", minute: "2-digit", timeZoneName: "short" },
+};
+
+/**
+ * A sentence of the feed, with its times in the zone of whoever looks.
+ * @param {{ text?: string, template?: string, params?: Feed.Params }} sentence
+ */
+export function told({ text = "", template, params = {} }) {
+  if (template === undefined) return text;
+  return template.replace(/\{\{|\}\}|\{(\w+)\}/g, (found, name) => {
+    if (!name) return found[0];
+    if (!Object.hasOwn(params, name)) return found;
+    return new Date(String(params[name].value)).toLocaleString("sv-SE", MOMENT);
+  });
+}
+
 /** @param {State} state */
 export function sentenceOf(state) {
   const { board, scale_set } = state;
-  if (!board) return "Nothing is known of its instances yet";
+  if (!board) return "Nothing is known of its instances yet.";
+  const says = told(scale_set.decision);
+  if (!Object.keys(board.states).length) return `No instances. ${says}`.trim();
   /** @type {Map<string, number>} */
   const counts = new Map();
   for (const name of statesOf(state).values()) counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -62,7 +83,7 @@ export function sentenceOf(state) {
   const others = [...counts].map(([name, count]) => `${count} ${name}`);
   const { up_to_date, eligible } = board.counts;
   const words = [`${up_to_date} of ${eligible} up to date`, ...others].join(", ");
-  return scale_set.decision.text ? `${words}. ${scale_set.decision.text}` : words;
+  return `${words}. ${says}`.trim();
 }
 
 /**
@@ -97,6 +118,7 @@ class Panel {
     const states = statesOf(state);
     const sentence = sentenceOf(state);
     if (this.sentence.textContent !== sentence) this.sentence.textContent = sentence;
+    this.cells.hidden = !states.size;
     this.cells.setAttribute("aria-label", `${states.size} instances: ${sentence}`);
     for (const [number, cell] of this.byNumber)
       if (!states.has(number)) {
@@ -124,10 +146,15 @@ class Panel {
   }
 }
 
-/** @param {Change} change */
-function standingOf({ kind, reason }) {
+/**
+ * @param {Change} change
+ * @param {FeedCopy} copy
+ */
+function standingOf({ kind, reason }, { sets, waiting }) {
+  const shown = sets.size ? ": this is what was last known" : "";
   if (kind === "refused") return `Refused: ${reason}.`;
-  return kind === "live" ? "" : "Not live: this is what was last known.";
+  if (kind !== "live") return `Not live${shown}.`;
+  return sets.size || waiting.size ? "" : "There is no scale set to show.";
 }
 
 function define() {
@@ -141,8 +168,10 @@ function define() {
     /** Scale sets to paint in the next frame. @type {Set<string>} */
     changed = new Set();
     standing = make("p", { class: "standing", role: "status", part: "standing" });
-    body = make("div");
+    body = make("div", { lang: "en", dir: "ltr" }); // whatever the page is in
     isAsked = false;
+    /** The last word of the feed on itself. @type {Change} */
+    last = { kind: "connecting" };
 
     constructor() {
       super();
@@ -180,7 +209,9 @@ function define() {
       const token = this.getAttribute("token") ?? "";
       const copy = new FeedCopy(this.getAttribute("src") ?? location.origin, { token, only });
       this.copy = copy;
+      this.last = { kind: "connecting" };
       this.standing.textContent = "Connecting.";
+      this.body.classList.remove("stale");
       copy.addEventListener("change", (event) => {
         if (copy === this.copy) this.hear(/** @type {CustomEvent<Change>} */ (event).detail);
       });
@@ -189,10 +220,7 @@ function define() {
     /** @param {Change} change */
     hear(change) {
       if (change.set) this.changed.add(change.set);
-      else {
-        this.standing.textContent = standingOf(change);
-        this.body.classList.toggle("stale", change.kind !== "live");
-      }
+      else this.last = change;
       if (this.isAsked) return;
       this.isAsked = true;
       requestAnimationFrame(() => this.paint());
@@ -202,6 +230,10 @@ function define() {
       this.isAsked = false;
       for (const key of this.changed) this.paintSet(key, this.copy?.sets.get(key));
       this.changed.clear();
+      if (!this.copy || this.last.kind === "connecting") return;
+      const standing = standingOf(this.last, this.copy);
+      if (this.standing.textContent !== standing) this.standing.textContent = standing;
+      this.body.classList.toggle("stale", this.last.kind !== "live");
     }
 
     /**

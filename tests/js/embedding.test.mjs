@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { applied, follows, numbers } from "../../clients/js/rollgrid-feed.js";
-import { sentenceOf, statesOf } from "../../clients/js/rollgrid-grid.js";
+import { sentenceOf, statesOf, told } from "../../clients/js/rollgrid-grid.js";
 
 const state = {
   stream: "s",
@@ -49,5 +49,17 @@ test("a state that is not known is counted under its name", () => {
   const known = { ...state, board };
   assert.equal(statesOf(known).get(5), "levitating");
   assert.equal(sentenceOf(known), "3 of 5 up to date, 2 levitating. Nothing to do.");
-  assert.equal(sentenceOf(state), "Nothing is known of its instances yet");
+  assert.equal(sentenceOf(state), "Nothing is known of its instances yet.");
+  assert.equal(
+    sentenceOf({ ...state, board: { ...board, states: {} } }),
+    "No instances. Nothing to do.",
+  );
+});
+
+test("times are in the zone of whoever looks, whatever language the page is in", () => {
+  const params = { until: { type: "instant", value: "2026-11-30T12:05:00+00:00" } };
+  const text = "Retries at 12:05 UTC {so far}.";
+  const said = told({ text, template: "Retries at {until} {{so far}}.", params });
+  assert.match(said, /^Retries at 2026-(11-30|12-01) \d\d:\d5 \S+ \{so far\}\.$/);
+  assert.equal(told({ text }), text);
 });
