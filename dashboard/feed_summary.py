@@ -12,7 +12,7 @@ from dashboard.feed import for_viewers
 from dashboard.viewers import Viewer
 from upgrades.core.instants import iso
 from upgrades.core.summary import SummarizedSet, summary, table_row
-from upgrades.feed import read
+from upgrades.feed.summaries import SUMMARIES
 from upgrades.models import RollingUpgrade
 
 MAX_ANNOTATIONS = 500
@@ -20,7 +20,7 @@ PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"
 
 
 def _sets(viewer: Viewer) -> list[SummarizedSet]:
-    return [row for row in read.summarized() if viewer.scope.sees(row.key)]
+    return [row for row in SUMMARIES.all() if viewer.scope.sees(row.key)]
 
 
 @for_viewers

@@ -19,7 +19,10 @@ _CALM = 1000  # above each urgency
 
 @dataclass(frozen=True, slots=True)
 class SummarizedSet:
-    """A scale set: its `board` and `decision` as the feed has them, null before it is reconciled for the first time."""
+    """A scale set: of its `board` and `decision` what a summary shows, as the feed has it; null before it is reconciled for the first time.
+
+    `reasons`: the first one is enough.
+    """
 
     key: str
     board: Mapping[str, Any] | None

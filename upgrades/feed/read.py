@@ -1,13 +1,11 @@
 """Reading the feed: a whole snapshot, or the events since one."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from upgrades.core.summary import SummarizedSet
 from upgrades.feed import shapes
 from upgrades.models import Event, Instance, ScaleSet
 from upgrades.models.board import board_of
@@ -54,13 +52,6 @@ def body(row: ScaleSet) -> dict[str, Any]:
         "upgrade": shapes.upgrade(latest) if latest else None,
         "board": board_of(row),
     }
-
-
-def summarized() -> Iterator[SummarizedSet]:
-    """All scale sets by their keys, with what a summary is made of: one query, which reads no instances."""
-    columns = ("key", "board_row__body", "decision", "deleting")
-    for row in ScaleSet.objects.order_by("key").values_list(*columns):
-        yield SummarizedSet(*row)
 
 
 def since(scale_set_id: int, seq: int, max_events: int | None = None) -> list[Event]:

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import paho.mqtt.client as mqtt
 from django.db import Error, connection
 
-from upgrades.feed import read
+from upgrades.feed.summaries import SUMMARIES
 from upgrades.mqtt.messages import OFFLINE, ONLINE, availability_topic, messages_of, patterns
 
 READ_SECONDS = 2.0
@@ -62,7 +62,7 @@ def read_messages(prefix: str, now: datetime) -> dict[str, str]:
     """{topic: payload} of all scale sets that have a board. Raises django.db.Error."""
     try:
         found: dict[str, str] = {}
-        for row in read.summarized():
+        for row in SUMMARIES.all():
             if row.board and not row.is_deleting:
                 found |= messages_of(prefix, row, now)
         return found
