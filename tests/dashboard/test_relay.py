@@ -1,7 +1,7 @@
 """The feed's relay: a client that applies what it is sent always equals a fresh snapshot. Real database, no broker: no hint ever comes."""
 
 import json
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -21,7 +21,6 @@ from upgrades.feed.writing import writing
 from upgrades.models import Event, Instance
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-T = TypeVar("T")
 
 
 def test_a_new_client_is_told_to_fetch_a_snapshot_and_then_follows(tell: Any) -> None:

@@ -2,15 +2,15 @@
 
 import asyncio
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 import threading
+import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,20 +19,23 @@ from zipfile import ZipFile
 import pytest
 from django.db import connections
 from playwright.sync_api import expect, sync_playwright
-from rollgrid_feed import Change, FeedCopy, Refused
+from rollgrid_feed import FeedCopy, Refused
 from websockets.exceptions import ConnectionClosedError
 
 from dashboard.environment import CHECKOUT
 from tests.browser.chromium import CHROMIUM, FLAGS
 from tests.crash.fleets import have_ended, publish, put_fleets
+from tests.crash.troubles import halted
 from tests.end_to_end.document_client import follow_until
+from tests.end_to_end.feed_copies import SECONDS, WEB, Reader, reading, snapshot
+from tests.end_to_end.feed_programs import Program, environment, node_words, program, python_words
 from tests.end_to_end.installation import LIVE, Installation
 from tests.feed_client import Session
 from tests.waiting import wait_until
+from upgrades.core.ranges import count_in, numbers_in
 from upgrades.models import ScaleSet
 
-WEB, OTHER = "shown/web", "shown/other"
-SECONDS = 60
+OTHER = "shown/other"
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
 
@@ -55,53 +58,6 @@ def token_of(up: Installation, name: str, *words: str) -> str:
 @pytest.fixture(scope="module")
 def token(fleet: Installation) -> str:
     return token_of(fleet, "copies", "--set", WEB)
-
-
-def snapshot(site: str, token: str) -> Any:
-    return json.loads(Session(site).get(f"/feed/snapshot?set={WEB}", Authorization=f"Bearer {token}").body)
-
-
-class Reader:
-    """Reads all changes of a copy, until it is told to rest."""
-
-    def __init__(self, copy: FeedCopy) -> None:
-        self.copy = copy
-        self.read: list[Change] = []
-        self.may_read = asyncio.Event()
-        self.may_read.set()
-
-    async def run(self) -> None:
-        async for change in self.copy.changes():
-            self.read.append(change)
-            await self.may_read.wait()
-
-    async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
-        """Asked whenever a moment has passed."""
-        async with asyncio.timeout(SECONDS):
-            while not await condition():
-                await asyncio.sleep(0.05)
-
-    async def equals_snapshot(self) -> bool:
-        now = await asyncio.to_thread(snapshot, self.copy.site, self.copy._token)
-        return bool(now == self.copy.sets.get(WEB))
-
-    async def has_snapshot(self) -> bool:
-        return bool(self.reasons())
-
-    def reasons(self) -> list[str]:
-        return [change.reason for change in self.read if change.kind == "snapshot"]
-
-
-@asynccontextmanager
-async def reading(copy: FeedCopy) -> AsyncIterator[Reader]:
-    async with copy:
-        reader = Reader(copy)
-        task = asyncio.create_task(reader.run())
-        try:
-            yield reader
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
 
 def test_a_copy_equals_the_snapshot_through_an_upgrade(fleet: Installation, site: str, token: str) -> None:
@@ -186,6 +142,17 @@ def _another_stream(up: Installation) -> None:
     connections[LIVE].close()
 
 
+def test_a_copy_follows_a_changed_link(fleet: Installation, site: str) -> None:
+    async def story(copy: FeedCopy) -> None:
+        async with reading(copy) as reader:
+            await reader.until(lambda: _is(copy.sets.keys() == {WEB, OTHER}))
+            await asyncio.to_thread(fleet.manage, "wallboard_link", "narrowed", "--change", "--set", WEB)
+            await reader.until(lambda: _is(copy.sets.keys() == {WEB}))
+            await reader.until(reader.equals_snapshot)
+
+    asyncio.run(story(FeedCopy(site, token_of(fleet, "narrowed"))))
+
+
 def test_a_revoked_token_ends_with_a_clear_error(fleet: Installation, site: str) -> None:
     token = token_of(fleet, "brief")
     copy = FeedCopy(site, token)
@@ -215,14 +182,83 @@ def test_the_command_prints_a_line_for_each_change(site: str, token: str) -> Non
 
 
 def _command(*words: str, **more: str) -> "subprocess.Popen[str]":
-    run = [sys.executable, "-m", "rollgrid_feed", *words]
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "clients" / "python"), **more}
-    return subprocess.Popen(run, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    run, surroundings = python_words(*words), environment(**more)
+    return subprocess.Popen(run, env=surroundings, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.fixture
+def programs(site: str, token: str) -> Iterator[list[Program]]:
+    """One in Python and one in JavaScript; each holds a snapshot."""
+    with (
+        program(python_words(site), ROLLGRID_FEED_TOKEN=token) as python,
+        program(node_words(site, token)) as javascript,
+    ):
+        _wait_live([python, javascript])
+        yield [python, javascript]
+
+
+def _wait_live(programs: list[Program]) -> None:
+    wait_until(
+        lambda: all(each.last("feed") == "feed live" and each.last(WEB) for each in programs),
+        seconds=SECONDS,
+        what="both are live",
+    )
+
+
+@contextmanager
+def opted_out(up: Installation, number: int) -> Iterator[str]:
+    """An instance is, and the board says so; what a client says that knows it."""
+
+    def shown() -> str:
+        ranges = up.scale_set(WEB).board_row.body["states"].get("opted-out", "")
+        return f"opted-out {count_in(ranges)}" if number in numbers_in(ranges) else ""
+
+    up.manage("opt_out", WEB, str(number), "--reason", "a story")
+    try:
+        yield wait_until(shown, seconds=SECONDS, what="the board knows it")
+    finally:
+        up.manage("opt_in", WEB, str(number))
+
+
+def _wait_said(programs: list[Program], words: str, *, of: str = WEB, seconds: float = SECONDS) -> None:
+    wait_until(lambda: all(words in each.last(of) for each in programs), seconds=seconds, what=f"both say {words}")
+
+
+def test_a_client_that_does_not_read_is_cut_off_and_comes_back_current(
+    fleet: Installation, programs: list[Program]
+) -> None:
+    """Its process is stopped, so that its kernel's buffers are all that takes what the server says."""
+    server, port = fleet.children()[fleet.server], fleet.http_port
+    assert all(each.is_served_by(server, port) for each in programs)
+    with ExitStack() as stopped:
+        for each in programs:
+            stopped.enter_context(halted(each.process))
+        words = stopped.enter_context(opted_out(fleet, 7))
+        wait_until(
+            lambda: not any(each.is_served_by(server, port) for each in programs),
+            seconds=2 * SECONDS,
+            what="the server cuts both off",
+        )
+        for each in programs:
+            each.process.resume()
+        _wait_said(programs, words)
+        _wait_live(programs)
+
+
+def test_a_feed_that_goes_silent_is_said_to_be_stale(fleet: Installation, programs: list[Program]) -> None:
+    with halted(fleet.children()[fleet.server]):
+        began = time.monotonic()
+        _wait_said(programs, "stale", of="feed", seconds=20)
+        assert time.monotonic() - began < 10, "after five seconds; the machine may be busy"
+        assert all(each.last(WEB) for each in programs), "what was last known stays"
+    _wait_live(programs)
+    with opted_out(fleet, 8) as words:
+        _wait_said(programs, words)
 
 
 def test_a_client_from_the_document_alone_holds_the_snapshot(site: str, token: str) -> None:
     held = asyncio.run(asyncio.wait_for(follow_until(site, token, lambda held: WEB in held), SECONDS))
-    assert held == {WEB: snapshot(site, token)}
+    assert held == {WEB: snapshot(site, {"Authorization": f"Bearer {token}"})}
 
 
 def test_the_client_that_the_document_prints_keeps_a_faithful_copy(
@@ -239,7 +275,7 @@ def test_the_client_that_the_document_prints_keeps_a_faithful_copy(
 
     async def until_it_equals() -> None:
         async with asyncio.timeout(SECONDS):
-            while copy != {WEB: await asyncio.to_thread(snapshot, site, token)}:
+            while copy != {WEB: await asyncio.to_thread(snapshot, site, {"Authorization": f"Bearer {token}"})}:
                 await asyncio.sleep(0.05)
 
     async def story() -> None:
@@ -261,14 +297,20 @@ def test_the_client_that_the_document_prints_keeps_a_faithful_copy(
 
 
 def test_a_copy_bears_unknown_messages_and_states() -> None:
-    """Messages, states and reasons that a later server may send."""
-    copy = FeedCopy("http://127.0.0.1", "token")
-    copy._news = asyncio.Event()
+    """Messages, states and reasons that a later server may send, and messages of before the snapshot that was fetched."""
     board = {"states": {"levitating": "0-1"}}
-    copy.sets["a/b"] = {"stream": "s", "seq": 1, "instances": {}, "scale_set": {}, "upgrade": None, "board": None}
-    copy._take({"type": "song"})
-    copy._take({"type": "delta", "set": "a/b", "stream": "s", "since": 1, "seq": 3, "board": board, "new": 1})
-    copy._take({"type": "delta", "set": "a/b", "stream": "s", "since": 0, "seq": 2, "board": None})
+    delta = {"type": "delta", "set": "a/b", "stream": "s"}
+
+    async def story(copy: FeedCopy) -> None:
+        copy._news = asyncio.Event()
+        copy.sets["a/b"] = {"stream": "s", "seq": 1, "instances": {}, "scale_set": {}, "upgrade": None, "board": None}
+        await copy._take({"type": "song"})
+        await copy._take({**delta, "since": 1, "seq": 3, "board": board, "new": 1})
+        await copy._take({**delta, "since": 0, "seq": 2, "board": None})
+        await copy._take({**delta, "type": "reset", "seq": 2, "reason": "gap"})
+
+    copy = FeedCopy("http://127.0.0.1", "token")
+    asyncio.run(story(copy))
     assert (copy.sets["a/b"]["seq"], copy.sets["a/b"]["board"]) == (3, board)
 
 

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import re
 
 from rollgrid_feed.copy import Change, FeedCopy, Refused
 from rollgrid_feed.state import State, numbers
@@ -14,8 +13,7 @@ def line(change: Change, state: State | None) -> str:
     board = state and state["board"]
     if not board:
         return " ".join(filter(None, (change.set or "feed", change.kind, change.reason)))
-    states = {name: sum(1 for _ in numbers(ranges)) for name, ranges in board["states"].items()}
-    others = [f"{name} {count}" for name, count in states.items() if name != "done" and count]
+    others = [f"{name} {len(list(numbers(ranges)))}" for name, ranges in board["states"].items() if name != "done"]
     counts = "{up_to_date} of {eligible} up to date".format(**board["counts"])
     return f"{change.set} {change.kind}: {', '.join([counts, *others])}"
 
@@ -31,8 +29,8 @@ def main() -> None:
     parser.add_argument("url", help="of the server, or of a wallboard: https://HOST/wall/TOKEN/")
     parser.add_argument("sets", nargs="*", metavar="RG/NAME", help="only these; without, all that the token shows")
     words = parser.parse_args()
-    site, token = re.fullmatch(r"(.*?)/?(?:/wall/([^/]+)/?)?", words.url).groups()  # type: ignore[union-attr]
-    token = token or os.environ.get("ROLLGRID_FEED_TOKEN", "")
+    site, _, wall = words.url.partition("/wall/")
+    token = wall.strip("/") or os.environ.get("ROLLGRID_FEED_TOKEN", "")
     if not token:
         parser.error("set ROLLGRID_FEED_TOKEN, or give the URL of a wallboard")
     try:

@@ -1,14 +1,16 @@
-"""The copy: a socket that is opened again whenever it is lost, and snapshots where the deltas cannot be continued."""
+"""The copy: a socket that is opened again whenever it is lost, and snapshots where the deltas cannot be continued.
+
+Messages are taken one by one, and a snapshot is fetched before the next one is taken: what came meanwhile is then old, or follows.
+"""
 
 import asyncio
 import gzip
 import json
 import logging
 import random
-import ssl
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from types import TracebackType
+from ssl import SSLContext
 from typing import Any, Self
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -17,16 +19,13 @@ from urllib.request import Request, urlopen
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from rollgrid_feed.state import Message, State, applied, follows, is_old, position
+from rollgrid_feed.state import Message, State, applied, follows, lacks, position
 
 STALE_SECONDS = 5.0  # without a heartbeat
-MAX_WAIT_SECONDS = 10.0  # before the next try to connect
-HTTP_SECONDS = 15.0
-MAX_AT_ONCE = 4  # snapshots
+MAX_WAIT_SECONDS = 10.0  # for an answer, and before the next try to connect
 MAX_QUERY = 6000  # longer than this, positions are left out: resets say what to fetch
 MAX_MESSAGE_BYTES = 16_000_000
-NOT_LET_IN = (401, 403)  # of the handshake and of snapshots
-ENDED = (4400, 4401)  # close codes that trying again would not change
+ENDED = (401, 403, 4400, 4401)  # HTTP statuses and close codes that trying again would not change
 
 log = logging.getLogger(__name__)
 
@@ -62,36 +61,29 @@ class FeedCopy:
     """
 
     def __init__(
-        self, site: str, token: str, only: Iterable[str] = (), *, ssl_context: ssl.SSLContext | None = None
+        self, site: str, token: str, only: Iterable[str] = (), *, ssl_context: SSLContext | None = None
     ) -> None:
         self.site = site.rstrip("/")
         self.only = tuple(key.lower() for key in only)
         self.sets: dict[str, State] = {}
         self.is_stale = True
-        self._token = token
+        self._headers = {"Authorization": f"Bearer {token}"}
         self._ssl = ssl_context
-        self._waiting: dict[str, list[Message]] = {}  # deltas that came while a snapshot is fetched
-        self._behind: dict[str, str] = {}  # where a set was when a heartbeat was ahead of it
         self._unread: dict[str, Change] = {}
         self._error = ""
 
     async def __aenter__(self) -> Self:
         self._news = asyncio.Event()
-        self._places = asyncio.Semaphore(MAX_AT_ONCE)
-        self._stale_timer: asyncio.TimerHandle | None = None
-        self._waiting.clear()
-        self._behind.clear()
-        self._task = asyncio.create_task(self._run())
+        self._behind: dict[str, str] = {}  # where a set was when a heartbeat was ahead of it
+        self._patience = asyncio.get_running_loop().call_later(STALE_SECONDS, self._stand, True)
+        self._task = asyncio.create_task(self._follow())
         self._task.add_done_callback(lambda _: self._news.set())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        if self._stale_timer:
-            self._stale_timer.cancel()
+        self._patience.cancel()
         self.is_stale = True
 
     async def changes(self) -> AsyncIterator[Change]:
@@ -106,174 +98,113 @@ class FeedCopy:
                 yield self._unread.pop(next(iter(self._unread)))
             if self._task.done():
                 self._task.result()
-                return
-
-    # --- the connection ---
-
-    async def _run(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as self._tasks:
-                await self._follow()
-        except BaseExceptionGroup as ended:
-            raise ended.exceptions[0] from None
 
     async def _follow(self) -> None:
         self._tries = 0
-        options: dict[str, Any] = {"ssl": self._ssl} if self._ssl else {}
-        options |= {"additional_headers": self._headers(), "max_size": MAX_MESSAGE_BYTES, "close_timeout": 1}
+        more: dict[str, Any] = {"ssl": self._ssl} if self._ssl else {}
+        more |= {"additional_headers": self._headers, "max_size": MAX_MESSAGE_BYTES, "close_timeout": 1}
         while True:
             self._tries += 1
+            code = 0
             try:
-                async with connect(self._address(), **options) as socket:
+                async with connect(self._address(), ping_interval=None, **more) as socket:
                     await self._listen(socket)
             except InvalidStatus as refusal:
-                if refusal.response.status_code in NOT_LET_IN:
-                    raise Refused(f"HTTP status {refusal.response.status_code} of {self.site}") from None
-                log.info("%s", refusal)
+                code = refusal.response.status_code
             except ConnectionClosed as closed:
-                self._check_close(closed)
-            except (OSError, InvalidHandshake, TimeoutError) as lost:
-                log.info("%s", lost or type(lost).__name__)
-            max_wait = min(MAX_WAIT_SECONDS, 0.25 * 2 ** min(self._tries, 10))
-            await asyncio.sleep(max_wait * random.uniform(0.5, 1))
+                code = closed.rcvd.code if closed.rcvd else 0
+            except (OSError, InvalidHandshake) as lost:
+                log.info("%s: %s", self.site, lost or type(lost).__name__)
+            if code in ENDED:
+                raise Refused(f"{self._error or self.site} ({'close code' if code > 1000 else 'HTTP status'} {code})")
+            await asyncio.sleep(random.uniform(0.5, 1) * min(MAX_WAIT_SECONDS, 0.25 * 2 ** min(self._tries, 10)))
 
     async def _listen(self, socket: ClientConnection) -> None:
-        """Takes each message. Raises TimeoutError where no heartbeat comes, and ConnectionClosed."""
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(STALE_SECONDS) as patience:
-            while True:
+        """Takes each message. Raises ConnectionClosed, and TimeoutError where none comes: a socket that is silent is dead."""
+        while True:
+            async with asyncio.timeout(STALE_SECONDS):
                 message: Message = json.loads(await socket.recv())
-                if message.get("type") == "heartbeat":
-                    patience.reschedule(loop.time() + STALE_SECONDS)
-                    await socket.send(json.dumps({"ack": message["n"]}))
-                self._take(message)
-                self._tries = 0
-
-    def _check_close(self, closed: ConnectionClosed) -> None:
-        code = closed.rcvd.code if closed.rcvd else None
-        if code in ENDED:
-            raise Refused(f"{self._error or 'the server ended the connection'} (close code {code})") from None
-        log.info("%s", closed)
+            if message.get("type") == "heartbeat":
+                await socket.send(json.dumps({"ack": message["n"]}))
+            await self._take(message)
+            self._tries = 0
 
     def _address(self) -> str:
         since = ",".join(f"{key}:{position(state)}" for key, state in self.sets.items())
         query = {"sets": ",".join(self.only), "since": since if len(since) < MAX_QUERY else ""}
-        words = urlencode({name: value for name, value in query.items() if value}, safe=":/,")
-        return f"{self.site.replace('http', 'ws', 1)}/ws/feed/?{words}"
+        return f"{self.site.replace('http', 'ws', 1)}/ws/feed/?{urlencode(query, safe=':/,')}"
 
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._token}"}
-
-    # --- messages ---
-
-    def _take(self, message: Message) -> None:
+    async def _take(self, message: Message) -> None:
+        """Messages of types that are not known are left out."""
         match message.get("type"):
             case "heartbeat":
-                self._beat(message["heads"])
+                await self._beat(message["heads"])
             case "delta":
-                self._delta(message)
+                self._delta(message["set"], message)
             case "reset" if message["reason"] == "gone":
-                self._forget(message["set"])
-            case "reset":
-                self._reset(message)
+                self._put(message["set"], None)
+            case "reset" if lacks(self.sets.get(message["set"]), position(message)):
+                await self._fetch(message["set"], message["reason"])
             case "error":
                 self._error = f"{message.get('code')}: {message.get('message')}"
-            case other:
-                log.debug("a message of a type that is not known is left out: %s", other)
 
-    def _beat(self, heads: dict[str, str]) -> None:
+    async def _beat(self, heads: dict[str, str]) -> None:
         """Behind in two heartbeats, and where it was: something was missed. Not named at all: it may be gone."""
-        if self._stale_timer:
-            self._stale_timer.cancel()
-        self._stale_timer = asyncio.get_running_loop().call_later(STALE_SECONDS, self._stand, True)
+        self._patience.cancel()
+        self._patience = asyncio.get_running_loop().call_later(STALE_SECONDS, self._stand, True)
         self._stand(False)
-        for key in {*heads, *self.sets} - self._waiting.keys():
-            here = position(self.sets[key]) if key in self.sets else ""
-            if heads.get(key) == here:
-                self._behind.pop(key, None)
-            elif self._behind.get(key) == here:
-                self._fetch(key, "missed")
-            else:
-                self._behind[key] = here
+        before, self._behind = self._behind, {}
+        for key in {*heads, *self.sets}:
+            state = self.sets.get(key)
+            if lacks(state, heads.get(key, "")):
+                if before.get(key) == position(state):
+                    await self._fetch(key, "missed")
+                else:
+                    self._behind[key] = position(state)
 
     def _stand(self, is_stale: bool) -> None:
         if self.is_stale != is_stale:
             self.is_stale = is_stale
             self._tell(Change("stale" if is_stale else "live"))
 
-    def _delta(self, delta: Message) -> None:
-        key = delta["set"]
+    def _delta(self, key: str, delta: Message) -> None:
+        """An old one, and one of what is not known yet, is left out."""
         state = self.sets.get(key)
-        if key in self._waiting:
-            self._waiting[key].append(delta)
-        elif state is not None and follows(state, delta):
+        if state is not None and follows(state, delta):
             self.sets[key] = applied(state, delta)
             changed = [instance["id"] for instance in delta.get("instances", ())]
             self._tell(Change("delta", key, frozenset([*changed, *delta.get("removed", ())])))
-        elif state is None or not is_old(state, delta):
-            self._fetch(key, "missed")
-
-    def _reset(self, reset: Message) -> None:
-        """A reset to where we are happens if positions were left out of the address."""
-        state = self.sets.get(reset["set"])
-        if state is None or position(state) != f"{reset['stream']}.{reset['seq']}":
-            self._fetch(reset["set"], reset["reason"])
-
-    def _forget(self, key: str) -> None:
-        self._waiting.pop(key, None)
-        self._behind.pop(key, None)
-        if self.sets.pop(key, None) is not None:
-            self._tell(Change("gone", key))
 
     def _tell(self, change: Change) -> None:
         self._unread[change.set] = change.after(self._unread.get(change.set))
         self._news.set()
 
-    # --- snapshots ---
+    async def _fetch(self, key: str, reason: str) -> None:
+        """Where no snapshot can be had, the next heartbeats find the scale set behind again."""
+        try:
+            self._put(key, await asyncio.to_thread(self._snapshot, key), reason)
+        except (OSError, ValueError) as lost:
+            log.info("the snapshot of %s: %s", key, lost)
 
-    def _fetch(self, key: str, reason: str) -> None:
-        if key not in self._waiting:
-            self._waiting[key] = []
-            self._tasks.create_task(self._fetch_until_there(key, self._waiting[key], reason))
-
-    async def _fetch_until_there(self, key: str, kept: list[Message], reason: str) -> None:
-        while self._waiting.get(key) is kept:
-            kept.clear()  # the snapshot that is asked for now is not older than these
-            try:
-                async with self._places:
-                    state = await asyncio.to_thread(self._snapshot, key)
-            except (OSError, ValueError) as lost:
-                log.info("the snapshot of %s: %s", key, lost)
-                await asyncio.sleep(random.uniform(0.5, 1.5))
-                continue
-            if self._waiting.get(key) is kept:
-                self._keep(key, state, reason)
-
-    def _keep(self, key: str, state: State | None, reason: str) -> None:
-        kept = self._waiting.pop(key)
-        self._behind.pop(key, None)
-        if state is None:
-            self._forget(key)
-            return
-        self.sets[key] = state
-        self._tell(Change("snapshot", key, reason=reason))
-        for delta in kept:
-            self._delta(delta)
+    def _put(self, key: str, state: State | None, reason: str = "") -> None:
+        """Put a whole state in place of what is known; None: the scale set is gone."""
+        if state is not None:
+            self.sets[key] = state
+            self._tell(Change("snapshot", key, reason=reason))
+        elif self.sets.pop(key, None) is not None:
+            self._tell(Change("gone", key))
 
     def _snapshot(self, key: str) -> State | None:
-        """None where there is no such scale set. In a thread. Raises Refused, OSError and ValueError."""
+        """None where there is no such scale set. In a thread. Raises OSError and ValueError."""
         address = f"{self.site}/feed/snapshot?{urlencode({'set': key})}"
-        request = Request(address, headers={**self._headers(), "Accept-Encoding": "gzip"})
+        request = Request(address, headers={**self._headers, "Accept-Encoding": "gzip"})
         try:
-            with urlopen(request, timeout=HTTP_SECONDS, context=self._ssl) as answer:
+            with urlopen(request, timeout=MAX_WAIT_SECONDS, context=self._ssl) as answer:
                 body = answer.read()
                 is_packed = answer.headers.get("Content-Encoding") == "gzip"
-        except HTTPError as answer:
-            with answer:
-                if answer.code == 404:
+        except HTTPError as refusal:
+            with refusal:
+                if refusal.code == 404:
                     return None
-                if answer.code in NOT_LET_IN:
-                    raise Refused(f"HTTP status {answer.code} of {self.site}/feed/snapshot") from None
-                raise
-        state: dict[str, Any] = json.loads(gzip.decompress(body) if is_packed else body)
-        return state
+            raise
+        return dict(json.loads(gzip.decompress(body) if is_packed else body))

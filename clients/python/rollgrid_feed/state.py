@@ -8,12 +8,14 @@ Message = dict[str, Any]
 
 
 def follows(state: State, delta: Message) -> bool:
-    """Whether the delta may be applied. If not, and it is not an old one, something was missed."""
+    """Whether the delta may be applied. Otherwise it is an old one, or something was missed."""
     return bool(delta["stream"] == state["stream"] and delta["since"] <= state["seq"] < delta["seq"])
 
 
-def is_old(state: State, delta: Message) -> bool:
-    return bool(delta["stream"] == state["stream"] and delta["seq"] <= state["seq"])
+def lacks(state: State | None, head: str) -> bool:
+    """Whether a server at this position has something that the state lacks. "": it has no such scale set any more."""
+    stream, _, seq = head.rpartition(".")
+    return state is None or state["stream"] != stream or bool(state["seq"] < int(seq))
 
 
 def applied(state: State, delta: Message) -> State:
@@ -25,8 +27,8 @@ def applied(state: State, delta: Message) -> State:
     return {**state, **replaced, "instances": instances}
 
 
-def position(state: State) -> str:
-    return f"{state['stream']}.{state['seq']}"
+def position(state: State | None) -> str:
+    return f"{state['stream']}.{state['seq']}" if state else ""
 
 
 def numbers(ranges: str) -> Iterator[int]:
