@@ -26,17 +26,28 @@ MAX_PROCESSES = 4
 BY_TWO = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 QUICK = ("-m", "not slow")
 ON_POSTGRES = (sys.executable, "-m", "tests.private_postgres", *PYTEST)
-# The first three start an `up` on an SQLite of its own, whatever the database of the tests is. The others are about what a web server does
-# before any statement. Once is enough.
+# Once is enough for these. The first three start an `up` on an SQLite of its own, whatever the database of the tests is.
 ON_SQLITE_ONLY = (
     "tests/supervisor",
     "tests/end_to_end/test_refusing_broker.py",
     "tests/end_to_end/test_package.py",
+    # What a web server and its clients do, before or after statements that other tests run on both databases.
+    "tests/clients",
     "tests/end_to_end/test_bodies.py",
+    "tests/end_to_end/test_feed_clients.py",
     "tests/end_to_end/test_fuzz_sockets.py",
     "tests/end_to_end/test_slow_reader.py",
     "tests/end_to_end/test_uvicorn.py",
+    # Requests that are refused for their words alone, and texts.
+    "tests/arm/test_discovery.py",
+    "tests/arm/test_options.py",
+    "tests/arm/test_unknown_addresses.py",
+    "tests/dashboard/test_static_files.py",
+    "tests/dashboard/test_unreadable_requests.py",
+    "tests/texts",
 )
+# About workers on several hosts, which share a PostgreSQL.
+ON_POSTGRES_ONLY = ("tests/end_to_end/test_queues.py",)
 KILLS = ("tests/crash", "tests/orchestrator/test_model.py")
 # With a run of their own: real machines want a computer that is not busy.
 APART = ("tests/browser", "tests/containers", "tests/virtual_machines")
@@ -96,7 +107,7 @@ class Part:
 def all_parts() -> list[Part]:
     """What is in the browser does not depend on the kind of database. Kills on PostgreSQL take the place of whichever part ends first."""
     return [
-        Part("sqlite", (*PYTEST, *BY_TWO, *(f"--ignore={path}" for path in APART)), processes=2),
+        Part("sqlite", (*PYTEST, *BY_TWO, *(f"--ignore={path}" for path in (*APART, *ON_POSTGRES_ONLY))), processes=2),
         Part("postgres", (*ON_POSTGRES, "-m", "django_db or end_to_end", *LEFT_OUT)),
         Part("browser", (*PYTEST, "tests/browser")),
         Part("postgres-kills", (*ON_POSTGRES, *KILLS)),

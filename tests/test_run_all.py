@@ -13,6 +13,13 @@ def a_part(name: str, program: str) -> Part:
     return Part(name, (sys.executable, "-c", program))
 
 
+def test_the_files_that_are_left_out_somewhere_are_there() -> None:
+    root = Path(run_all.__file__).parents[1]
+    listed = (*run_all.ON_SQLITE_ONLY, *run_all.ON_POSTGRES_ONLY, *run_all.KILLS, *run_all.APART)
+    assert all((root / path).exists() for path in listed)
+    assert not set(run_all.ON_SQLITE_ONLY) & set(run_all.ON_POSTGRES_ONLY)
+
+
 def test_each_is_shown_and_a_failure_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
