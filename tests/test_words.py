@@ -48,6 +48,11 @@ OLD = {
     "give_back_and_make_due, settle_and_wait, wait_to_store, capacity_creations, board_update",
     r"make_client|user_made|would_publish|UNDO_FOR|UNDONE_WITHIN|tell_users|rolls_blindly|is_retried": "create_client, user_added, "
     "preview_publication, OPT_IN_DELAY, OPT_OUT_UNDO_TIME, update_users, lacks_health_source, would_be_retried",
+    r"InstanceWhy|may_be_taken(?:_next)?|next_to_be_taken|was_stopped_on_the_way": "ReasonCode, available, available_next, "
+    "next_candidates, was_stopped_midway",
+    r"_Rehearsal|unheld|say_of|always_applies|obstacle_says": "_VirtualRun, unblocked, say_with, is_platform_only, obstacle_message",
+    r"(?:wait|pause|verification)_ends|_why_one_runs|_why_not_any": "wait_ends_at, pause_ends_at, verification_ends_at, "
+    "_why_another_runs, _why_none_can_begin",
 }
 NAMES = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in OLD))
 FOLDERS = (

@@ -79,7 +79,9 @@ def error_of(upgrade: RollingUpgrade, set_name: str) -> dict[str, Any] | None:
     if upgrade.error or upgrade.ended_at:
         return upgrade.error
     members = upgrade.members.order_by("instance_number").values_list("instance_number", "state")
-    upgraded = health.upgraded(InstanceUpgradeFacts(number, InstanceUpgradeState(state)) for number, state in members)
+    upgraded = health.with_result(
+        InstanceUpgradeFacts(number, InstanceUpgradeState(state)) for number, state in members
+    )
     failed = [member.instance for member in upgraded if member.state in HAS_FAILED]
     if not failed:
         return None

@@ -71,7 +71,7 @@ def _fields_without_effect(row: ScaleSet) -> list[Check]:
     return [
         Check(
             Reference(warning.place, "member", warning.place.rpartition(".")[2]),
-            "failed" if warning.is_asked_for else "not checked",
+            "failed" if warning.is_relied_on else "not checked",
             warning.text,
         )
         for warning in warnings_of(row.document)

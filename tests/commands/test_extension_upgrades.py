@@ -61,7 +61,7 @@ def test_progress_counts_only_instances_that_lack_the_extensions() -> None:
     upgrade = start_extensions("fleet/web", "me", NOW)
     assert upgrade.progress().pending == 5
     facts = observe(row.pk, NOW).facts
-    assert facts.upgrade and [instance.id for instance in facts.instances if instance.extensions == KEY] == [0, 1]
+    assert facts.upgrade and [instance.id for instance in facts.instances if instance.extensions_key == KEY] == [0, 1]
     reconcile(row.pk, lambda: NOW)
     assert [member.instance_number for member in upgrade.members.order_by("instance_number")] == [4]  # 20 % of nine
     assert upgrade.progress() == Progress(0, 0, in_progress=1, pending=4)

@@ -68,7 +68,7 @@ def _instance(random: Random, id: int) -> InstanceFacts:
         opt_out=random.choice(HOLDS) if _seldom(random) else None,
         is_switched_off=_seldom(random),
         is_quarantined=_seldom(random),
-        extensions=random.choice([AGENT, OTHER_AGENT]),
+        extensions_key=random.choice([AGENT, OTHER_AGENT]),
         failed_version=random.choice(["", "", "", "", OLD, NEW]),
         approved_version=random.choice(["", NEW]),
         zone=str(id % 3),
@@ -107,7 +107,7 @@ def _upgrading(random: Random, facts: Facts) -> Facts:
     if upgrade.started_by is StartedBy.USER:  # who starts one by hand has approved it
         upgrade = replace(upgrade, policy=replace(facts.policy, deferral=False))
         if _seldom(random):
-            upgrade = replace(upgrade, target=image(""), kind=UpgradeKind.EXTENSIONS, extensions=AGENT)
+            upgrade = replace(upgrade, target=image(""), kind=UpgradeKind.EXTENSIONS, extensions_key=AGENT)
     there = [instance.id for instance in facts.instances if instance.has_machine and not instance.is_being_deleted]
     taken = random.sample(there, min(len(there), random.randint(0, 12)))
     cut = random.randint(0, len(taken))

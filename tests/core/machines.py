@@ -70,7 +70,7 @@ class Machines:
         """On `version` where it was created; else with what the upgrade brings."""
         upgrade, is_for_the_capacity = self.facts.upgrade, bool(version) and not self._get(id).is_unused_surge
         if upgrade and upgrade.kind is UpgradeKind.EXTENSIONS:
-            self._instance(id, extensions=upgrade.extensions)
+            self._instance(id, extensions_key=upgrade.extensions_key)
         elif upgrade:
             version = version or upgrade.target.version
         version = version or self._version_of(id)
@@ -107,7 +107,7 @@ class Machines:
 
     def _verdict(self, id: int) -> None:
         instance = self.facts.instance(id)
-        is_bad = instance is not None and not self.bad.isdisjoint((instance.version, instance.extensions))
+        is_bad = instance is not None and not self.bad.isdisjoint((instance.version, instance.extensions_key))
         self._instance(id, health=Health.UNHEALTHY if is_bad else Health.HEALTHY)
 
     def _member(self, id: int, state: InstanceUpgradeState, **changes: Any) -> None:
@@ -121,7 +121,7 @@ class Machines:
             replace(
                 batch,
                 members=tuple(
-                    replace(member, state=state, **changes) if id in (member.instance, member.upgraded) else member
+                    replace(member, state=state, **changes) if id in (member.instance, member.upgraded_id) else member
                     for member in batch.members
                 ),
             )

@@ -25,7 +25,7 @@ from upgrades.core.facts import (
 )
 from upgrades.core.policy import Policy
 from upgrades.core.reason_context import Reason
-from upgrades.core.reason_kinds import InstanceWhy, LiftedBy
+from upgrades.core.reason_kinds import LiftedBy, ReasonCode
 from upgrades.core.reasons import reasons
 from upgrades.core.states import Health, InstanceUpgradeState, StartedBy, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Step, Wait, Why
@@ -42,7 +42,7 @@ def test_a_surplus_of_which_none_may_go_says_so() -> None:
     facts = replace(fleet(6, version=NEW), capacity=3)
     for id in range(6):
         facts = with_instance(facts, id, opt_out=HOLD)
-    found = the(InstanceWhy.SURPLUS, facts)
+    found = the(ReasonCode.SURPLUS, facts)
     assert found.text == "3 instances more than the capacity of 3, and none may be removed: 6 opted out."
     assert (found.action, found.instances, found.numbers) == ("opt_in", tuple(range(6)), {"surplus": 3, "capacity": 3})
     kept = replace(fleet(2, version=NEW), capacity=0)
@@ -50,36 +50,36 @@ def test_a_surplus_of_which_none_may_go_says_so() -> None:
     text = (
         "2 instances more than the capacity of 0, and none may be removed: 1 opted out and 1 protected from scale-in."
     )
-    assert the(InstanceWhy.SURPLUS, kept).text == text
+    assert the(ReasonCode.SURPLUS, kept).text == text
     alone = with_instance(replace(fleet(1, version=NEW), capacity=0), 0, is_protected_from_scale_in=True)
-    assert (the(InstanceWhy.SURPLUS, alone).action, the(InstanceWhy.SURPLUS, alone).instances) == ("", (0,))
+    assert (the(ReasonCode.SURPLUS, alone).action, the(ReasonCode.SURPLUS, alone).instances) == ("", (0,))
 
 
 def test_a_surplus_that_may_go_is_no_standstill() -> None:
     facts = with_instance(replace(fleet(6, version=NEW), capacity=3), 0, opt_out=HOLD)
-    assert InstanceWhy.SURPLUS not in codes(facts)
+    assert ReasonCode.SURPLUS not in codes(facts)
 
 
 @pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"is_switched_off": True}])
 def test_automatic_upgrades_that_are_off_say_so_where_nothing_could_be_started(changes: dict[str, Any]) -> None:
     facts = with_instance(with_instance(fleet(2, **MANUAL), 0, **changes), 1, **changes)
-    found = the(InstanceWhy.AUTOMATIC_OFF, facts)
+    found = the(ReasonCode.AUTOMATIC_OFF, facts)
     assert found.text == f"Automatic upgrades are off. 2 instances are not on {NEW}; none can be upgraded manually now."
     assert found.action == "", "a start would find nothing to do, or be refused"
 
 
 def test_a_manual_start_is_not_advised_while_the_gate_is_shut() -> None:
     facts = fleet(10, sick=3, **MANUAL)
-    assert (the(InstanceWhy.AUTOMATIC_OFF, facts).action, the(Why.TOO_MANY_UNHEALTHY, facts).action) == (
+    assert (the(ReasonCode.AUTOMATIC_OFF, facts).action, the(Why.TOO_MANY_UNHEALTHY, facts).action) == (
         "",
         "start_unhealthy_first",
     )
-    assert the(InstanceWhy.AUTOMATIC_OFF, fleet(10, sick=2, **MANUAL)).action == "start"
+    assert the(ReasonCode.AUTOMATIC_OFF, fleet(10, sick=2, **MANUAL)).action == "start"
 
 
 def test_a_manual_start_has_limits_of_its_own() -> None:
     facts = fleet(10, sick=3, policy_by_hand=Policy(max_unhealthy_percent=50), **MANUAL)
-    assert the(InstanceWhy.AUTOMATIC_OFF, facts).action == "start" and Why.TOO_MANY_UNHEALTHY not in codes(facts)
+    assert the(ReasonCode.AUTOMATIC_OFF, facts).action == "start" and Why.TOO_MANY_UNHEALTHY not in codes(facts)
 
 
 @pytest.mark.parametrize("last", [CANCELLED, stopped()])
@@ -225,7 +225,7 @@ _DONE = {
 def test_an_advised_upgrade_begins_with_a_batch() -> None:
     after = _started(fleet(3, sick=1), upgraded_first=True)
     assert after and isinstance(_first_step(after), StartBatch)
-    assert batches.may_be_taken_next(fleet(3), StartedBy.USER, NEW)
+    assert batches.available_next(fleet(3), StartedBy.USER, NEW)
 
 
 # --- sentences that go with the advice --------------------------------------------------------------------------------
@@ -236,11 +236,11 @@ PINNED: dict[str, Any] = {"latest": image(OLD), "pinned_to": OLD, "follows_lates
 
 def test_no_sentence_promises_a_start_that_would_stop_at_the_gate() -> None:
     pinned = fleet(10, version=NEW, sick=3, **PINNED)
-    assert the(InstanceWhy.PINNED, pinned).text.endswith(f"run {NEW}. A manual start is needed.")
+    assert the(ReasonCode.PINNED, pinned).text.endswith(f"run {NEW}. A manual start is needed.")
     to_withdrawn = replace(fleet(10, sick=3), pinned_to="16.04.0", follows_latest=False)
     to_withdrawn = replace(to_withdrawn, withdrawn={"16.04.0": Withdrawal("eve", "it panics")})
-    assert "start" not in the(InstanceWhy.PINNED_WITHDRAWN, to_withdrawn).text
-    off = the(InstanceWhy.AUTOMATIC_OFF, fleet(10, sick=3, **MANUAL))
+    assert "start" not in the(ReasonCode.PINNED_WITHDRAWN, to_withdrawn).text
+    off = the(ReasonCode.AUTOMATIC_OFF, fleet(10, sick=3, **MANUAL))
     assert off.text == f"Automatic upgrades are off. 10 instances are waiting for a manual start to {NEW}."
     stopped_and_ill = the(Why.BACKING_OFF, fleet(10, sick=3, last_attempt=stopped()))
     assert "retry now" not in stopped_and_ill.text
@@ -252,29 +252,29 @@ def test_leaving_a_withdrawn_version_is_advised_where_it_could_begin() -> None:
     facts = replace(
         facts, instances=tuple(replace(instance, runs_withdrawn_version=True) for instance in facts.instances)
     )
-    assert the(InstanceWhy.WITHDRAWN, facts).action == "start"
-    assert the(InstanceWhy.WITHDRAWN, facts).text.endswith(f"automatically. Start the upgrade to move them to {OLD}.")
-    some = the(InstanceWhy.WITHDRAWN, with_instance(facts, 0, opt_out=HOLD))
+    assert the(ReasonCode.WITHDRAWN, facts).action == "start"
+    assert the(ReasonCode.WITHDRAWN, facts).text.endswith(f"automatically. Start the upgrade to move them to {OLD}.")
+    some = the(ReasonCode.WITHDRAWN, with_instance(facts, 0, opt_out=HOLD))
     assert some.text.endswith(f"automatically. Start the upgrade to move 9 of them to {OLD}.")
     for id in (7, 8, 9):
         facts = with_instance(facts, id, health=Health.UNHEALTHY)
-    assert the(InstanceWhy.WITHDRAWN, facts).text.endswith("Older versions are never installed automatically.")
+    assert the(ReasonCode.WITHDRAWN, facts).text.endswith("Older versions are never installed automatically.")
 
 
 @pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"failed_version": NEW}, {"is_quarantined": True}])
 def test_instances_left_alone_are_not_told_that_an_upgrade_comes(changes: dict[str, Any]) -> None:
     facts = replace(fleet(3, version=NEW), withdrawn={OLD: Withdrawal("eve", "it panics")})
     facts = with_instance(facts, 1, version=OLD, runs_withdrawn_version=True)
-    assert the(InstanceWhy.WITHDRAWN, facts).text.endswith(f"The upgrade to {NEW} takes it automatically.")
-    said = the(InstanceWhy.WITHDRAWN, with_instance(facts, 1, **changes)).text
+    assert the(ReasonCode.WITHDRAWN, facts).text.endswith(f"The upgrade to {NEW} takes it automatically.")
+    said = the(ReasonCode.WITHDRAWN, with_instance(facts, 1, **changes)).text
     assert "automatically" not in said and f"{NEW} is newer" in said
 
 
 def test_an_upgrade_of_extensions_does_not_hide_the_next_version() -> None:
     facts = replace(fleet(3, version=NEW), withdrawn={OLD: Withdrawal("eve", "it panics")})
     facts = with_instance(facts, 1, version=OLD, runs_withdrawn_version=True)
-    facts = upgrading(facts, kind=UpgradeKind.EXTENSIONS, extensions="agent 2.0", target=image(""), started_by=USER)
-    assert "No other version is available" not in the(InstanceWhy.WITHDRAWN, facts).text
+    facts = upgrading(facts, kind=UpgradeKind.EXTENSIONS, extensions_key="agent 2.0", target=image(""), started_by=USER)
+    assert "No other version is available" not in the(ReasonCode.WITHDRAWN, facts).text
 
 
 @pytest.mark.parametrize("changes", [{"opt_out": HOLD}, {"is_quarantined": True}, {"is_switched_off": True}])
@@ -287,25 +287,25 @@ def test_trying_again_is_not_advised_where_nothing_would_be_taken(changes: dict[
 def test_no_instance_waits_for_its_turn_if_no_further_batch_comes(how: dict[str, Any]) -> None:
     """Automatic upgrades turned off, or the version withdrawn: it stops at the end of the batch that is in flight."""
     facts = upgrading(fleet(5), verifying(0), paused_by="ada")
-    assert {InstanceWhy.WAITS_FOR_TURN, Why.PAUSED} <= set(codes(facts))
+    assert {ReasonCode.WAITS_FOR_TURN, Why.PAUSED} <= set(codes(facts))
     assert set(codes(replace(facts, **how))) == {Why.VERIFYING}
 
 
 @pytest.mark.parametrize("how", [MANUAL, PINNED | {"latest": image(NEW), "pinned_to": NEW}])
 def test_a_newer_version_is_not_promised_where_upgrades_are_not_automatic(how: dict[str, Any]) -> None:
     bad = VersionResults(failed=2)
-    assert "starts automatically" in the(InstanceWhy.SUSPECTED, fleet(5, target_results=bad)).text
-    assert the(InstanceWhy.SUSPECTED, fleet(5, target_results=bad, **how)).text.endswith("suspected, not the machines.")
+    assert "starts automatically" in the(ReasonCode.SUSPECTED, fleet(5, target_results=bad)).text
+    assert the(ReasonCode.SUSPECTED, fleet(5, target_results=bad, **how)).text.endswith("suspected, not the machines.")
 
 
 def test_a_pause_is_said_where_it_keeps_a_person_from_starting() -> None:
     """To the version that a set is pinned to, or away from one that was withdrawn."""
     of_older = replace(stopped(), target_version=OLD, paused_by="ada")
     pinned = fleet(5, version=NEW, last_attempt=of_older, **PINNED)
-    assert the(Why.PAUSED, pinned).action == "resume" and the(InstanceWhy.PINNED, pinned).action == ""
+    assert the(Why.PAUSED, pinned).action == "resume" and the(ReasonCode.PINNED, pinned).action == ""
     back = fleet(5, version=NEW, last_attempt=of_older, latest=image(OLD), withdrawn=BAD)
     back = replace(back, instances=tuple(replace(instance, runs_withdrawn_version=True) for instance in back.instances))
-    assert the(Why.PAUSED, back).action == "resume" and the(InstanceWhy.WITHDRAWN, back).action == ""
+    assert the(Why.PAUSED, back).action == "resume" and the(ReasonCode.WITHDRAWN, back).action == ""
 
 
 # --- a shut gate, beside what it keeps from being started --------------------------------------------------------------
@@ -339,20 +339,20 @@ def test_leaving_a_withdrawn_version_has_the_gate_of_a_manual_start() -> None:
 
 def test_instances_that_failed_before_are_told_how_to_open_the_gate() -> None:
     failed = with_instance(fleet(10, sick=3), 9, failed_version=NEW)
-    assert the(InstanceWhy.FAILED_BEFORE, failed).action == "start_unhealthy_first"
+    assert the(ReasonCode.FAILED_BEFORE, failed).action == "start_unhealthy_first"
     beyond_mending = with_instance(with_instance(failed, 7, version=NEW), 8, version=NEW)
     beyond_mending = with_instance(beyond_mending, 6, version=NEW, health=Health.UNHEALTHY)
-    assert the(InstanceWhy.FAILED_BEFORE, beyond_mending).action == "change_policy"
+    assert the(ReasonCode.FAILED_BEFORE, beyond_mending).action == "change_policy"
     paused = replace(failed, last_attempt=Attempt(NEW, UpgradeStatus.CANCELLED, True, ended_at=NOW, paused_by="ada"))
-    assert the(InstanceWhy.FAILED_BEFORE, paused).action == ""
+    assert the(ReasonCode.FAILED_BEFORE, paused).action == ""
 
 
 def test_instances_that_failed_are_left_alone_by_the_same_upgrade() -> None:
     """If it is stopped, the next one takes them too."""
     facts = upgrading(fleet(10), InstanceUpgradeFacts(0, InstanceUpgradeState.FAILED), finished=True)
-    assert the(InstanceWhy.FAILED_BEFORE, facts).text == f"1 instance failed on {NEW}; this upgrade does not retry it."
+    assert the(ReasonCode.FAILED_BEFORE, facts).text == f"1 instance failed on {NEW}; this upgrade does not retry it."
     before = with_instance(fleet(10), 0, failed_version=NEW)
-    assert the(InstanceWhy.FAILED_BEFORE, before).text.endswith("automatic upgrades do not retry it on this version.")
+    assert the(ReasonCode.FAILED_BEFORE, before).text.endswith("automatic upgrades do not retry it on this version.")
 
 
 def test_a_retry_wait_cannot_be_lifted_while_the_gate_is_shut() -> None:
@@ -363,8 +363,8 @@ def test_a_retry_wait_cannot_be_lifted_while_the_gate_is_shut() -> None:
 
 def test_an_upgrade_away_from_a_withdrawn_version_says_how_many_it_takes() -> None:
     facts = upgrading(_on_withdrawn(10), verifying(0), started_by=USER, target=image(OLD))
-    assert the(InstanceWhy.WITHDRAWN, facts).text.endswith(f"The upgrade to {OLD} takes them automatically.")
+    assert the(ReasonCode.WITHDRAWN, facts).text.endswith(f"The upgrade to {OLD} takes them automatically.")
     some = with_instance(with_instance(facts, 8, opt_out=HOLD), 9, opt_out=HOLD)
-    assert the(InstanceWhy.WITHDRAWN, some).text.endswith(f"The upgrade to {OLD} takes 8 of them automatically.")
+    assert the(ReasonCode.WITHDRAWN, some).text.endswith(f"The upgrade to {OLD} takes 8 of them automatically.")
     ending = upgrading(_on_withdrawn(10), verifying(0), started_by=USER, target=image(OLD), cancel_requested_by="ada")
-    assert the(InstanceWhy.WITHDRAWN, ending).text.endswith("Older versions are never installed automatically.")
+    assert the(ReasonCode.WITHDRAWN, ending).text.endswith("Older versions are never installed automatically.")

@@ -15,7 +15,7 @@ from upgrades.core import documents
 from upgrades.core.facts import Facts, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
-from upgrades.core.reason_kinds import InstanceWhy, LiftedBy
+from upgrades.core.reason_kinds import LiftedBy, ReasonCode
 from upgrades.core.states import Health, InstanceUpgradeState
 from upgrades.core.steps import Cancel, Complete, Fault, StartBatch, StartUpgrade, Wait, Why
 
@@ -111,7 +111,7 @@ def test_a_pause_is_told_only_where_something_approved_remains() -> None:
     assert why(facts) is Why.PAUSE_BETWEEN_BATCHES and codes(facts) == [
         Why.WAITING_FOR_APPROVAL,
         Why.PAUSE_BETWEEN_BATCHES,
-        InstanceWhy.WAITS_FOR_TURN,
+        ReasonCode.WAITS_FOR_TURN,
     ]
 
 
@@ -143,7 +143,7 @@ def test_unapproved_instances_have_a_reason_that_an_operator_can_lift() -> None:
         (0, 2, 3),
     )
     assert found.numbers == {"instances": 3}
-    assert the(InstanceWhy.WAITS_FOR_TURN, facts).instances == (1,)
+    assert the(ReasonCode.WAITS_FOR_TURN, facts).instances == (1,)
     behind = with_instance(fleet(2, version=NEW), 1, version=OLD)
     assert the(Why.WAITING_FOR_APPROVAL, deferred(behind)).text == (
         f"1 instance is waiting for approval of the upgrade to {NEW}."

@@ -15,7 +15,7 @@ from upgrades.core.facts import Batch, Facts, Hold, InstanceUpgradeFacts, Upgrad
 from upgrades.core.machines import ExtensionView
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
-from upgrades.core.reason_kinds import InstanceWhy
+from upgrades.core.reason_kinds import ReasonCode
 from upgrades.core.reasons import reasons
 from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, Provisioning, StartedBy, UpgradeKind
 from upgrades.core.steps import Complete, Fault, StartBatch, StartUpgrade, Wait, Why
@@ -27,14 +27,16 @@ def extending(facts: Facts, *members: InstanceUpgradeFacts, finished: bool = Fal
     """The same fleet, on its newest image with the extensions of before, with such an upgrade, and these members in its only batch."""
     made = (Batch(1, members, NOW if finished else None),) if members else ()
     kind = UpgradeKind.EXTENSIONS
-    upgrade = Upgrade(image(""), StartedBy.USER, facts.policy, kind=kind, extensions=WANTED, batches=made)
-    instances = tuple(replace(instance, extensions=instance.extensions or BEFORE) for instance in facts.instances)
+    upgrade = Upgrade(image(""), StartedBy.USER, facts.policy, kind=kind, extensions_key=WANTED, batches=made)
+    instances = tuple(
+        replace(instance, extensions_key=instance.extensions_key or BEFORE) for instance in facts.instances
+    )
     return replace(facts, instances=instances, upgrade=replace(upgrade, **changes))
 
 
 def current(facts: Facts, *ids: int) -> Facts:
     for id in ids:
-        facts = with_instance(facts, id, extensions=WANTED)
+        facts = with_instance(facts, id, extensions_key=WANTED)
     return facts
 
 
@@ -151,8 +153,8 @@ def test_reasons_speak_of_the_extension_upgrade() -> None:
     found = {reason.code: reason.instances for reason in reasons(facts, NOW)}
     assert found == {
         Why.RUNNING_EXTENSIONS: (0, 1),
-        InstanceWhy.OPTED_OUT: (9,),
-        InstanceWhy.WAITS_FOR_TURN: (2, 3, 4, 5, 6, 7),
+        ReasonCode.OPTED_OUT: (9,),
+        ReasonCode.WAITS_FOR_TURN: (2, 3, 4, 5, 6, 7),
     }
 
 

@@ -142,7 +142,7 @@ def test_missing_instances_count_for_no_limit(how: dict[str, object]) -> None:
     facts = Facts(6, instances=(*rows, *away))
     assert len(facts.counted) == 4 and health.unhealthy(facts, NOW) == [] and health.initializing(facts, NOW) == []
     assert not backoff.is_platform_gate_shut(facts, NOW)
-    assert not {4, 5} & {instance.id for instance in batches.may_be_taken(facts, StartedBy.USER)}
+    assert not {4, 5} & {instance.id for instance in batches.available(facts, StartedBy.USER)}
 
 
 def test_missing_machines_always_lead_to_a_step_or_a_wait_with_its_reason() -> None:

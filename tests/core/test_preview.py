@@ -64,10 +64,10 @@ def test_present_hold_is_told_and_the_plan_continues_after_it() -> None:
     assert len(plan(upgrading(fleet(10), paused_by="ada")).batches) == 5
     deferred = plan(fleet(10, policy=Policy(deferral=True)))
     assert [block.code for block in deferred.blocks] == [Why.WAITING_FOR_APPROVAL] and len(deferred.batches) == 5
-    assert deferred.unheld == ()
+    assert deferred.unblocked == ()
     some = fleet(10, policy=Policy(deferral=True))
     partly = plan(what_if.with_approval(some, {3}, NEW))
-    assert [batch.instances for batch in partly.unheld] == [(3,)] and partly.size == 10
+    assert [batch.instances for batch in partly.unblocked] == [(3,)] and partly.size == 10
     assert [str(sentence) for sentence in of_plan(some, partly)] == [
         f"1 instance would be upgraded to {NEW}, in 1 batch.",
         "It starts at once, with 1 instance in batch 1.",

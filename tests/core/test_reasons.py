@@ -15,9 +15,9 @@ from upgrades.core.decide import decide
 from upgrades.core.facts import Attempt, Facts, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.reason_context import Reason
-from upgrades.core.reason_kinds import KINDS, RANK, InstanceWhy, LiftedBy
+from upgrades.core.reason_kinds import KINDS, RANK, LiftedBy, ReasonCode
 from upgrades.core.reasons import reasons
-from upgrades.core.states import Health, InstanceUpgradeState, Obstacle, UpgradeKind, UpgradeStatus
+from upgrades.core.states import Health, ImageObstacle, InstanceUpgradeState, UpgradeKind, UpgradeStatus
 from upgrades.core.steps import Wait, Why
 
 HOLD = Hold("ada", "debugging", NOW + 60 * MINUTE)
@@ -53,7 +53,7 @@ def test_each_of_the_instances_that_a_reason_holds_can_say_it_alone() -> None:
 
 def test_an_os_that_is_another_version_than_its_disk_is_said() -> None:
     facts = with_instance(with_instance(fleet(4, version=NEW), 1, drifted_to="0.9"), 3, drifted_to="0.9")
-    found = the(InstanceWhy.DRIFTED, facts)
+    found = the(ReasonCode.DRIFTED, facts)
     assert found.instances == (1, 3)
     assert "The OSs of 2 instances say that 0.9 runs" in found.text
     assert found.text_for_one and found.text_for_one.startswith("Its OS says that 0.9 runs")
@@ -75,20 +75,20 @@ def test_unhealthy_opt_outs_that_keep_the_gate_shut_are_named_first() -> None:
     facts = fleet(10, sick=3)
     for id in (7, 8, 9):
         facts = with_instance(facts, id, opt_out=HOLD)
-    assert codes(upgrading(facts))[:2] == [InstanceWhy.SHUT_BY_OPT_OUTS, Why.TOO_MANY_UNHEALTHY]
+    assert codes(upgrading(facts))[:2] == [ReasonCode.SHUT_BY_OPT_OUTS, Why.TOO_MANY_UNHEALTHY]
 
 
 def test_opt_outs_that_leave_nothing_are_a_warning() -> None:
     facts = with_instance(fleet(3, version=NEW), 1, version=OLD, opt_out=HOLD)
-    assert codes(facts) == [InstanceWhy.OPT_OUTS_LEAVE_NOTHING, InstanceWhy.OPTED_OUT]
-    found = the(InstanceWhy.OPTED_OUT, facts)
+    assert codes(facts) == [ReasonCode.OPT_OUTS_LEAVE_NOTHING, ReasonCode.OPTED_OUT]
+    found = the(ReasonCode.OPTED_OUT, facts)
     assert (found.until, found.action, found.lifted_by, found.instances) == (HOLD.until, "opt_in", LiftedBy.OWNER, (1,))
     assert found.text == "1 instance opted out by ada until 2018-09-25 13:00:00 UTC: debugging"
 
 
 def test_quarantines_that_leave_nothing_are_released() -> None:
     facts = with_instance(fleet(3, version=NEW), 1, version=OLD, is_quarantined=True)
-    found = the(InstanceWhy.OPT_OUTS_LEAVE_NOTHING, facts)
+    found = the(ReasonCode.OPT_OUTS_LEAVE_NOTHING, facts)
     assert (found.action, found.lifted_by, found.instances) == ("release", LiftedBy.OPERATOR, (1,))
 
 
@@ -96,14 +96,14 @@ def test_each_opt_out_is_one_reason() -> None:
     facts = fleet(10)
     for id, hold in ((1, HOLD), (2, HOLD), (3, Hold("eve", "a demo"))):
         facts = with_instance(facts, id, opt_out=hold)
-    held = [reason.instances for reason in reasons(facts, NOW) if reason.code == InstanceWhy.OPTED_OUT]
+    held = [reason.instances for reason in reasons(facts, NOW) if reason.code == ReasonCode.OPTED_OUT]
     assert sorted(held, key=str) == [(1, 2), (3,)]
 
 
 def test_an_opt_out_is_there_since_the_first_of_its_instances() -> None:
     facts = with_instance(fleet(10), 1, opt_out=replace(HOLD, since=NOW))
     facts = with_instance(facts, 2, opt_out=replace(HOLD, since=NOW - MINUTE))
-    found = the(InstanceWhy.OPTED_OUT, facts)
+    found = the(ReasonCode.OPTED_OUT, facts)
     assert (found.since, found.instances) == (NOW - MINUTE, (1, 2))
 
 
@@ -112,17 +112,17 @@ def test_an_upgrade_of_failed_instances_speaks_of_them_alone() -> None:
     facts = with_instance(with_instance(facts, 2, opt_out=HOLD), 3, is_switched_off=True)
     facts = with_instance(facts, 4, version=NEW, failed_version=NEW, is_switched_off=True)
     facts = upgrading(facts, started_by=USER, only_failed=True)
-    assert the(InstanceWhy.OPTED_OUT, facts).instances == (1,)
-    assert the(InstanceWhy.SWITCHED_OFF, facts).instances == (4,)
+    assert the(ReasonCode.OPTED_OUT, facts).instances == (1,)
+    assert the(ReasonCode.SWITCHED_OFF, facts).instances == (4,)
 
 
 def test_quarantined_switched_off_and_failed_instances_say_so() -> None:
     facts = with_instance(fleet(10), 1, is_quarantined=True)
     facts = with_instance(facts, 2, is_switched_off=True)
     facts = with_instance(facts, 3, failed_version=NEW)
-    assert codes(facts) == [InstanceWhy.QUARANTINED, InstanceWhy.FAILED_BEFORE, InstanceWhy.SWITCHED_OFF]
-    assert the(InstanceWhy.QUARANTINED, facts).action == "release"
-    assert the(InstanceWhy.FAILED_BEFORE, facts).action == "retry_failed"
+    assert codes(facts) == [ReasonCode.QUARANTINED, ReasonCode.FAILED_BEFORE, ReasonCode.SWITCHED_OFF]
+    assert the(ReasonCode.QUARANTINED, facts).action == "release"
+    assert the(ReasonCode.FAILED_BEFORE, facts).action == "retry_failed"
 
 
 def test_a_pause_says_until_when_and_that_it_can_be_skipped() -> None:
@@ -134,7 +134,7 @@ def test_a_pause_says_until_when_and_that_it_can_be_skipped() -> None:
     )
     found = the(Why.PAUSE_BETWEEN_BATCHES, facts)
     assert (found.until, found.action) == (NOW + MINUTE, "next_batch_now")
-    assert the(InstanceWhy.WAITS_FOR_TURN, facts).instances == tuple(range(1, 10))
+    assert the(ReasonCode.WAITS_FOR_TURN, facts).instances == tuple(range(1, 10))
 
 
 def test_the_pause_is_said_too_where_all_that_is_left_is_switched_off() -> None:
@@ -155,7 +155,7 @@ def test_the_pause_is_said_too_where_all_that_is_left_is_switched_off() -> None:
 
 def test_a_fleet_stop_and_a_pause_are_both_told() -> None:
     facts = upgrading(replace(fleet(10), fleet_stop=STOP), paused_by="eve")
-    assert codes(facts) == [Why.FLEET_STOPPED, Why.PAUSED, InstanceWhy.WAITS_FOR_TURN]
+    assert codes(facts) == [Why.FLEET_STOPPED, Why.PAUSED, ReasonCode.WAITS_FOR_TURN]
     assert (the(Why.FLEET_STOPPED, facts).action, the(Why.PAUSED, facts).action) == ("end_fleet_stop", "resume")
     assert Why.FLEET_STOPPED not in codes(upgrading(replace(fleet(10), fleet_stop=STOP), started_by=USER))
 
@@ -168,7 +168,7 @@ def test_a_wait_to_try_again_says_when() -> None:
 
 
 def test_automatic_upgrades_that_are_off_are_a_reason_where_there_is_something_newer() -> None:
-    assert codes(fleet(10, automatic=False)) == [InstanceWhy.AUTOMATIC_OFF]
+    assert codes(fleet(10, automatic=False)) == [ReasonCode.AUTOMATIC_OFF]
     assert codes(fleet(10, version=NEW, automatic=False)) == []
 
 
@@ -180,7 +180,7 @@ def test_kinds_of_work_under_way_are_told_apart() -> None:
         InstanceUpgradeFacts(2, InstanceUpgradeState.ROLLING_BACK),
     )
     facts = with_instance(facts, 0, health=Health.INITIALIZING)
-    assert codes(facts) == [Why.ROLLING_BACK, Why.REPLACING, Why.VERIFYING, InstanceWhy.WAITS_FOR_TURN]
+    assert codes(facts) == [Why.ROLLING_BACK, Why.REPLACING, Why.VERIFYING, ReasonCode.WAITS_FOR_TURN]
     assert the(Why.VERIFYING, facts).until == NOW + 5 * MINUTE
 
 
@@ -208,7 +208,7 @@ sets = st.fixed_dictionaries(
         "fleet_stop": st.sampled_from([None, STOP]),
         "available_quota_is_known": st.booleans(),
         "provider_error": st.sampled_from(["", "", "the host does not answer"]),
-        "obstacle": st.sampled_from([None, None, *Obstacle]),
+        "obstacle": st.sampled_from([None, None, *ImageObstacle]),
         "health_complete_at": st.sampled_from([NOW, NOW, NOW - MINUTE, None]),
         "last_attempt": st.sampled_from([None, stopped(), Attempt(NEW, UpgradeStatus.FAULTED, False)]),
     }
@@ -249,7 +249,7 @@ def test_every_wait_of_the_engine_is_among_the_reasons(
 
 
 def test_every_reason_has_its_rank_and_only_one() -> None:
-    assert set(RANK) == {*Why, *InstanceWhy}
+    assert set(RANK) == {*Why, *ReasonCode}
     assert sorted(RANK.values()) == list(range(len(RANK)))
 
 
@@ -260,14 +260,14 @@ def test_the_time_of_release_is_never_past() -> None:
 
 
 def test_a_persons_upgrade_takes_the_quarantined_and_does_not_call_them_left_alone() -> None:
-    assert InstanceWhy.QUARANTINED not in codes(
+    assert ReasonCode.QUARANTINED not in codes(
         with_instance(upgrading(fleet(5), started_by=USER), 4, is_quarantined=True)
     )
 
 
 def test_a_running_batch_is_not_called_impossible() -> None:
     facts = upgrading(fleet(2), InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING))
-    assert InstanceWhy.OPT_OUTS_LEAVE_NOTHING not in codes(with_instance(facts, 1, opt_out=HOLD))
+    assert ReasonCode.OPT_OUTS_LEAVE_NOTHING not in codes(with_instance(facts, 1, opt_out=HOLD))
 
 
 def test_an_upgrade_cancelled_during_rollback_is_not_retried() -> None:
@@ -282,11 +282,11 @@ def test_an_instance_taken_out_of_its_batch_waits_for_the_next_upgrade() -> None
         InstanceUpgradeFacts(1, InstanceUpgradeState.SUCCEEDED),
     )
     facts = with_instance(upgrading(fleet(10), *members), 1, version=NEW)
-    found = the(InstanceWhy.WAITS_FOR_NEXT_UPGRADE, facts)
+    found = the(ReasonCode.WAITS_FOR_NEXT_UPGRADE, facts)
     assert (found.instances, found.lifted_by) == ((0,), LiftedBy.NOBODY)
     assert (
         found.text
         == "1 instance was taken out of its batch and waits for the next upgrade: this one does not take it again."
     )
-    assert InstanceWhy.WAITS_FOR_NEXT_UPGRADE not in codes(with_instance(facts, 0, opt_out=HOLD))
-    assert InstanceWhy.WAITS_FOR_NEXT_UPGRADE not in codes(with_instance(facts, 0, version=NEW))
+    assert ReasonCode.WAITS_FOR_NEXT_UPGRADE not in codes(with_instance(facts, 0, opt_out=HOLD))
+    assert ReasonCode.WAITS_FOR_NEXT_UPGRADE not in codes(with_instance(facts, 0, version=NEW))

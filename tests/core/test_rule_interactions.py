@@ -8,7 +8,7 @@ from tests.core.test_rules import STOP, USER, chosen, stopped
 from upgrades.core.facts import Attempt, Breach, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.preview import preview
-from upgrades.core.reason_kinds import InstanceWhy
+from upgrades.core.reason_kinds import ReasonCode
 from upgrades.core.reasons import reasons
 from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, UpgradeStatus
 from upgrades.core.steps import Fault, RollBack, StartUpgrade, Wait, Why
@@ -39,7 +39,7 @@ def test_instances_that_failed_in_a_completed_attempt_are_left_alone_by_the_next
     assert isinstance(found, StartUpgrade) and not found.takes_failed
     running = upgrading(with_instance(facts, 3, version=OLD), takes_failed=False)
     assert chosen(running) == (3,)
-    assert the(InstanceWhy.FAILED_BEFORE, running).instances == (9,)
+    assert the(ReasonCode.FAILED_BEFORE, running).instances == (9,)
 
 
 def test_a_retry_after_a_cancel_takes_failed_instances_too() -> None:
@@ -104,7 +104,7 @@ def test_a_rollback_is_the_only_reason_while_it_lasts() -> None:
 
 def test_no_instance_waits_for_its_turn_in_a_cancelled_upgrade() -> None:
     facts = with_instance(fleet(10), 0, is_busy=True)
-    assert InstanceWhy.WAITS_FOR_TURN not in codes(
+    assert ReasonCode.WAITS_FOR_TURN not in codes(
         upgrading(facts, InstanceUpgradeFacts(0, InstanceUpgradeState.UPGRADING), cancel_requested_by="eve")
     )
 
@@ -117,16 +117,16 @@ def test_every_waiting_instance_of_a_running_upgrade_has_a_reason() -> None:
         InstanceUpgradeFacts(2, InstanceUpgradeState.SUCCEEDED),
     )
     facts = upgrading(facts, *members, finished=True)
-    assert the(InstanceWhy.OPTED_OUT, facts).instances == (0,)
-    assert (the(InstanceWhy.FAILED_BEFORE, facts).instances, the(InstanceWhy.FAILED_BEFORE, facts).action) == ((1,), "")
+    assert the(ReasonCode.OPTED_OUT, facts).instances == (0,)
+    assert (the(ReasonCode.FAILED_BEFORE, facts).instances, the(ReasonCode.FAILED_BEFORE, facts).action) == ((1,), "")
 
 
 def test_a_manual_start_is_offered_for_the_instances_it_would_take() -> None:
     facts = fleet(3, automatic=False)
-    assert the(InstanceWhy.AUTOMATIC_OFF, with_instance(facts, 0, opt_out=HOLD)).numbers == {"instances": 2}
+    assert the(ReasonCode.AUTOMATIC_OFF, with_instance(facts, 0, opt_out=HOLD)).numbers == {"instances": 2}
     for id in range(3):
         facts = with_instance(facts, id, opt_out=HOLD)
-    assert the(InstanceWhy.AUTOMATIC_OFF, facts).action == ""
+    assert the(ReasonCode.AUTOMATIC_OFF, facts).action == ""
 
 
 def test_no_wait_on_stale_health_ends_in_the_past() -> None:
@@ -142,8 +142,8 @@ def test_no_act_is_offered_that_would_lift_nothing() -> None:
     for id in (7, 8, 9):
         facts = with_instance(facts, id, opt_out=HOLD)
     facts = upgrading(facts)
-    assert (the(Why.TOO_MANY_UNHEALTHY, facts).action, the(InstanceWhy.SHUT_BY_OPT_OUTS, facts).action) == ("", "")
-    assert the(InstanceWhy.SHUT_BY_OPT_OUTS, facts).numbers == {"unhealthy": 3, "total": 10, "limit_percent": 20}
+    assert (the(Why.TOO_MANY_UNHEALTHY, facts).action, the(ReasonCode.SHUT_BY_OPT_OUTS, facts).action) == ("", "")
+    assert the(ReasonCode.SHUT_BY_OPT_OUTS, facts).numbers == {"unhealthy": 3, "total": 10, "limit_percent": 20}
 
 
 # --- previews ---

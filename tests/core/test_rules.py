@@ -11,7 +11,15 @@ from upgrades.core import decide
 from upgrades.core.facts import Attempt, Breach, Facts, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.reasons import reasons
-from upgrades.core.states import FaultCode, Health, InstanceUpgradeState, KeptOSDisk, Obstacle, StartedBy, UpgradeStatus
+from upgrades.core.states import (
+    FaultCode,
+    Health,
+    ImageObstacle,
+    InstanceUpgradeState,
+    KeptOSDisk,
+    StartedBy,
+    UpgradeStatus,
+)
 from upgrades.core.steps import (
     Complete,
     Fault,
@@ -225,9 +233,9 @@ def test_nothing_starts_while_the_provider_is_away() -> None:
     assert why(replace(fleet(10, version=NEW), provider_error="gone")) is Why.NOTHING_TO_DO
 
 
-@pytest.mark.parametrize("obstacle", Obstacle)
-def test_nothing_starts_where_no_os_disk_can_be_made(obstacle: Obstacle) -> None:
-    lacking = replace(fleet(10), obstacle=obstacle, obstacle_says="import it")
+@pytest.mark.parametrize("obstacle", ImageObstacle)
+def test_nothing_starts_where_no_os_disk_can_be_made(obstacle: ImageObstacle) -> None:
+    lacking = replace(fleet(10), obstacle=obstacle, obstacle_message="import it")
     for facts in (lacking, upgrading(lacking)):
         assert why(facts).value == obstacle.value
         assert obstacle.value in {reason.code for reason in reasons(facts, NOW)}

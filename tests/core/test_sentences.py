@@ -9,7 +9,7 @@ import pytest
 from upgrades.core import messages
 from upgrades.core.catalogue import say
 from upgrades.core.reason_context import Reason
-from upgrades.core.reason_kinds import KINDS, InstanceWhy, LiftedBy
+from upgrades.core.reason_kinds import KINDS, LiftedBy, ReasonCode
 from upgrades.core.sentences import Sentence, shaped
 from upgrades.core.steps import Why
 from upgrades.feed import reason_shapes
@@ -85,7 +85,7 @@ def test_a_decision_says_whether_it_holds_the_upgrade() -> None:
 
 def test_the_weightiest_reason_is_shown_when_nothing_can_be_done() -> None:
     opted_out = say("OptedOut", count=1, owner="ada", until=NOON, reason="x")
-    found = reason_shapes.reasons([Reason(InstanceWhy.OPTED_OUT, opted_out, "opt-out")], (), NOON)
+    found = reason_shapes.reasons([Reason(ReasonCode.OPTED_OUT, opted_out, "opt-out")], (), NOON)
     said = reason_shapes.decision(Why.NOTHING_TO_DO, say(Why.NOTHING_TO_DO), found, {}, NOON)
     assert (said["code"], said["face"]["fill"], said["key"]) == ("OptedOut", "out", "OptedOut")
     assert said["template"] == "1 instance opted out by ada until {until}: x"

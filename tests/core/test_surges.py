@@ -35,7 +35,7 @@ def surging(facts: Facts, *members: InstanceUpgradeFacts, **changes: Any) -> Fac
     facts = upgrading(facts, *members, **{"policy": SURGE, **changes})
     done = InstanceUpgradeState.SUCCEEDED
     new = (
-        InstanceFacts(member.upgraded, NEW, is_unused_surge=member.state is not done)
+        InstanceFacts(member.upgraded_id, NEW, is_unused_surge=member.state is not done)
         for member in members
         if member.replacement
     )
@@ -115,7 +115,7 @@ def test_surge_instances_count_for_nothing() -> None:
     assert health.ids(health.unhealthy(facts, NOW)) == (8, 9)
     assert health.initializing(with_instance(facts, 101, health=Health.INITIALIZING), NOW) == []
     assert why(facts) is Why.SURGING
-    assert not {100, 101} & set(health.ids(batches.may_be_taken(facts, StartedBy.USER)))
+    assert not {100, 101} & set(health.ids(batches.available(facts, StartedBy.USER)))
 
 
 def test_a_surge_instance_counts_once_it_has_replaced_the_old_one() -> None:

@@ -154,7 +154,7 @@ class World(Machines):
 
     def start_extensions(self, extensions: str) -> None:
         kind, policy = UpgradeKind.EXTENSIONS, self.facts.policy
-        upgrade = Upgrade(image(""), StartedBy.USER, policy, kind=kind, extensions=extensions)
+        upgrade = Upgrade(image(""), StartedBy.USER, policy, kind=kind, extensions_key=extensions)
         self.facts = replace(self.facts, upgrade=upgrade)
 
     def _start_batch(self, upgrade: Upgrade, number: int, instances: tuple[int, ...]) -> None:
@@ -169,7 +169,7 @@ class World(Machines):
 
     def _start_surge(self, upgrade: Upgrade, number: int, instances: tuple[int, ...]) -> None:
         first = 1 + max(
-            [instance.id for instance in self.facts.instances] + [member.upgraded for member in upgrade.members]
+            [instance.id for instance in self.facts.instances] + [member.upgraded_id for member in upgrade.members]
         )
         pairs = list(zip(instances, range(first, first + len(instances)), strict=True))
         members = tuple(

@@ -35,8 +35,8 @@ from upgrades.core.states import Health
 from upgrades.models import Instance, RollingUpgrade, ScaleSet
 from upgrades.models.instance import is_opted_out, staying
 
-LIMITS = [name for name, field in FIELDS.items() if not field.always_applies]
-ALWAYS = [field.form_name for field in FIELDS.values() if field.always_applies]
+LIMITS = [name for name, field in FIELDS.items() if not field.is_platform_only]
+ALWAYS = [field.form_name for field in FIELDS.values() if field.is_platform_only]
 OF_ITS_OWN = gettext_lazy("For upgrades that people start, and for automatic ones where “Use custom limits” is on.")
 
 

@@ -275,7 +275,7 @@ def _check_version(sku: ImageSku, version: str, locations: Sequence[Location]) -
     try:
         versions.parse(version)
         if sku.gallery:
-            versions.check_of_gallery(version)
+            versions.check_gallery_version(version)
     except versions.BadVersion as error:
         raise Refused("InvalidParameter", str(error), target=version) from error
     if withdrawal := sku.withdrawals().get(version):

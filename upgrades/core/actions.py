@@ -39,14 +39,14 @@ def actions_of(facts: Facts, now: datetime, extensions: str) -> dict[Action, str
     """Why each action is not possible now, "" where it is. `extensions`: the key of the model's extensions, "" for none."""
     context = reason_context_of(facts, now)
     found = {action: why(context) for action, why in _WHY_NOT.items()}
-    found[Action.EXTENSIONS] = _why_one_runs(context) or _why_not_start_extensions(context, extensions)
+    found[Action.EXTENSIONS] = _why_another_runs(context) or _why_not_start_extensions(context, extensions)
     return found
 
 
 # --- beginning an upgrade ---------------------------------------------------------------------------------------------
 
 
-def _why_one_runs(context: ReasonContext) -> str:
+def _why_another_runs(context: ReasonContext) -> str:
     """Why no upgrade can begin: another one is running. "" where none is."""
     upgrade = context.upgrade
     if upgrade is None:
@@ -55,12 +55,12 @@ def _why_one_runs(context: ReasonContext) -> str:
 
 
 def _why_not_start(context: ReasonContext) -> str:
-    if why := _why_one_runs(context) or _why_not_any(context):
+    if why := _why_another_runs(context) or _why_none_can_begin(context):
         return why
     return _why_it_would_end_at_once(what_if.with_upgrade_started(context.facts), context, _why_none_taken(context))
 
 
-def _why_not_any(context: ReasonContext) -> str:
+def _why_none_can_begin(context: ReasonContext) -> str:
     """Why no upgrade whatever can begin: nothing to upgrade, no version, or a pause. "" where one can."""
     facts = context.facts
     if not facts.staying:
@@ -81,17 +81,17 @@ def _why_none_taken(context: ReasonContext) -> str:
 
 
 def _why_not_start_unhealthy_first(context: ReasonContext) -> str:
-    if why := _why_one_runs(context) or _why_not_any(context):
+    if why := _why_another_runs(context) or _why_none_can_begin(context):
         return why
     started = what_if.with_upgrade_started(context.facts, unhealthy_first=True)
     none_taken = say("action.none_unhealthy")
-    if started.upgrade is None or not batches.unhealthy_first(started, started.upgrade):
+    if started.upgrade is None or not batches.requested_first(started, started.upgrade):
         return none_taken
     return _why_it_would_end_at_once(started, context, none_taken)
 
 
 def _why_not_retry_failed(context: ReasonContext) -> str:
-    if why := _why_one_runs(context) or _why_not_any(context):
+    if why := _why_another_runs(context) or _why_none_can_begin(context):
         return why
     none_taken = say("action.none_failed", version=context.target)
     if not any(instance.failed_version == context.target for instance in context.facts.instances):
@@ -103,7 +103,7 @@ def _why_not_start_extensions(context: ReasonContext, extensions: str) -> str:
     if not extensions:
         return say("action.no_extensions")
     none_taken = say("action.all_have_extensions")
-    if all(instance.extensions == extensions for instance in context.facts.instances):
+    if all(instance.extensions_key == extensions for instance in context.facts.instances):
         return none_taken
     return _why_it_would_end_at_once(
         what_if.with_extension_upgrade_started(context.facts, extensions), context, none_taken
@@ -131,7 +131,7 @@ def _why_not_retry(context: ReasonContext) -> str:
     facts, last = context.facts, context.facts.last_attempt
     if missing.to_create(facts):
         return ""
-    if why := _why_one_runs(context):
+    if why := _why_another_runs(context):
         return why
     again_at = backoff.next_attempt_at(facts)
     waits = backoff.was_cancelled(facts) or (again_at is not None and again_at > context.now)
@@ -139,7 +139,7 @@ def _why_not_retry(context: ReasonContext) -> str:
         return say("action.nothing_to_retry")
     if not facts.automatic:
         return say("action.automatic_off")
-    if why := _why_not_any(context):
+    if why := _why_none_can_begin(context):
         return why
     return "" if advice.could_be_tried_again(context) else say("action.none_could")
 

@@ -42,7 +42,7 @@ def could_begin(context: ReasonContext) -> bool:
 
 def could_be_tried_again(context: ReasonContext) -> bool:
     """Would a retry that a person asks for now take an instance, so that it would neither be refused nor stop at the gate?"""
-    free = batches.may_be_taken_next(context.facts, StartedBy.PLATFORM, context.target)
+    free = batches.available_next(context.facts, StartedBy.PLATFORM, context.target)
     takes = {instance.id for instance in free}.intersection(instance.id for instance in context.outdated)
     if not takes or backoff.paused_by(context.facts):
         return False
@@ -76,13 +76,13 @@ def startable_instances(context: ReasonContext) -> list[InstanceFacts]:
         return []
     policy = policy_of(facts, by_hand=True)
     upgrade = Upgrade(facts.latest, StartedBy.USER, policy, takes_newer=bool(facts.pinned_to))
-    free = batches.may_be_taken_next(facts, StartedBy.USER, context.target)
+    free = batches.available_next(facts, StartedBy.USER, context.target)
     return [instance for instance in free if batches.would_be_taken(instance, upgrade)]
 
 
 def _has_failed_to_retry(context: ReasonContext) -> bool:
     """Is there an instance that an upgrade of the failed instances alone would take?"""
-    free = batches.may_be_taken_next(context.facts, StartedBy.USER, context.target)
+    free = batches.available_next(context.facts, StartedBy.USER, context.target)
     return any(instance.failed_version == context.target for instance in free)
 
 

@@ -60,7 +60,7 @@ def _waiting(context: ReasonContext) -> list[InstanceFacts]:
     facts, upgrade = context.facts, context.upgrade
     if upgrade:
         return batches.takeable_now(facts, upgrade)
-    may_be_taken = {instance.id for instance in batches.may_be_taken_next(facts, StartedBy.PLATFORM, context.target)}
+    may_be_taken = {instance.id for instance in batches.available_next(facts, StartedBy.PLATFORM, context.target)}
     return [instance for instance in context.outdated if instance.id in may_be_taken]
 
 

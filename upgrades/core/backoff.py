@@ -1,6 +1,7 @@
 """Which stopped attempts the platform tries again by itself, and when (Z-1.14).
 
-"The last attempt" below is that at the latest version. Where the last attempt was at another version, all answers are no.
+"The last attempt" below is that at the latest version. Where the last attempt was at another version, each function answers as if there
+had been no attempt.
 """
 
 from datetime import datetime, timedelta
@@ -33,7 +34,7 @@ def was_stopped_at_the_gate(facts: Facts) -> bool:
     return last is not None and last.status is UpgradeStatus.FAULTED and not last.has_begun
 
 
-def was_stopped_on_the_way(facts: Facts) -> bool:
+def was_stopped_midway(facts: Facts) -> bool:
     """Was the last attempt stopped after it had touched instances? Then the next one follows after a wait (`next_attempt_at`)."""
     last = _last_attempt_at_latest(facts)
     return last is not None and last.status is UpgradeStatus.FAULTED and last.has_begun
@@ -45,7 +46,7 @@ def would_take_failed(facts: Facts) -> bool:
     It does if one of the attempts in a row was stopped on the way, if a person asked for a retry, or if the last attempt was to take them
     but was stopped at the gate."""
     last = _last_attempt_at_latest(facts)
-    is_stopped = was_stopped_on_the_way(facts) or (
+    is_stopped = was_stopped_midway(facts) or (
         was_stopped_at_the_gate(facts) and last and (last.attempts_stopped_in_a_row > 0 or last.takes_failed)
     )
     return bool(is_stopped or (last and last.wait_is_skipped))
@@ -65,7 +66,7 @@ def next_attempt_at(facts: Facts) -> datetime | None:
     1 day, 0:00:00
     """
     last = _last_attempt_at_latest(facts)
-    if last is None or not was_stopped_on_the_way(facts) or last.wait_is_skipped or last.ended_at is None:
+    if last is None or not was_stopped_midway(facts) or last.wait_is_skipped or last.ended_at is None:
         return None
     doublings = min(max(0, last.attempts_stopped_in_a_row - 1), 20)
     wait: timedelta = facts.retry_after * 2**doublings

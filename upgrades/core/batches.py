@@ -1,4 +1,4 @@
-"""Which instances are upgraded next, and how many at once.
+"""Which instances are upgraded next, and how many at once; also which ones a scale-in removes (`choose_for_removal`).
 
 An upgrade takes an instance when it puts it into a batch, and takes each instance only once. From the widest question to the narrowest:
 
@@ -8,8 +8,9 @@ An upgrade takes an instance when it puts it into a batch, and takes each instan
 - `takeable_now`: those of them that can be taken now.
 - `takeable_and_approved`: those of them that need no approval, or have it. The next batch is chosen from these.
 
-`may_be_taken` and `may_be_taken_next` do not ask what an instance lacks, only whether an upgrade may touch it. "Free" are instances
-that nothing but the question at hand excludes.
+`available` and `available_next` do not ask what an instance lacks, only whether the running or the next upgrade may touch it.
+`next_candidates` are those of `available_next` that lack the version. Lists called `free` hold the instances that are still to be chosen
+from.
 """
 
 from collections import Counter, defaultdict
@@ -56,7 +57,7 @@ def _takeable_now(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     taken = {member.instance for member in upgrade.members}
     return [
         instance
-        for instance in may_be_taken(facts, upgrade.started_by)
+        for instance in available(facts, upgrade.started_by)
         if instance.id not in taken and would_be_taken(instance, upgrade)
     ]
 
@@ -67,7 +68,7 @@ def pending(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     free = [instance for instance in facts.instances if not instance.is_opted_out and not instance.is_being_deleted]
     return [
         instance
-        for instance in _takeable(free, upgrade.started_by)
+        for instance in _available(free, upgrade.started_by)
         if instance.id not in taken and would_be_taken(instance, upgrade)
     ]
 
@@ -92,7 +93,7 @@ def would_be_taken(instance: InstanceFacts, upgrade: Upgrade) -> bool:
     An upgrade of failed instances alone takes those that run its version already, and replaces their disk again. An instance without an
     image is never taken: it is still being created, with everything that it is to have."""
     if upgrade.kind is UpgradeKind.EXTENSIONS:
-        return bool(instance.version) and instance.extensions != upgrade.extensions
+        return bool(instance.version) and instance.extensions_key != upgrade.extensions_key
     version = upgrade.target.version
     if upgrade.only_failed:
         return (bool(instance.version) or instance.is_half_made) and instance.failed_version == version
@@ -125,16 +126,16 @@ def unapproved(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
     ]
 
 
-def unhealthy_first(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
-    """The unhealthy instances that a person asked to be upgraded first and that no batch has taken yet.
+def requested_first(facts: Facts, upgrade: Upgrade) -> list[InstanceFacts]:
+    """The unhealthy instances that a person asked to be upgraded first (`Upgrade.upgraded_first`) and that no batch has taken yet.
 
     The gate does not count them: the upgrade itself is to make them healthy, so they must not prevent it."""
     return [instance for instance in takeable_and_approved(facts, upgrade) if instance.id in upgrade.upgraded_first]
 
 
 def unhealthy_at_the_gate(facts: Facts, now: datetime) -> list[InstanceFacts]:
-    """The unhealthy instances that the gate counts: all, except those of `unhealthy_first`."""
-    not_counted = set(ids(unhealthy_first(facts, facts.upgrade))) if facts.upgrade else set()
+    """The unhealthy instances that the gate counts: all, except those of `requested_first`."""
+    not_counted = set(ids(requested_first(facts, facts.upgrade))) if facts.upgrade else set()
     return [instance for instance in unhealthy(facts, now) if instance.id not in not_counted]
 
 
@@ -145,39 +146,39 @@ def is_approved(instance: InstanceFacts, policy: Policy, version: str) -> bool:
 
 def touchable(facts: Facts) -> list[InstanceFacts]:
     """The instances that may be touched: not opted out, and with no operation running on them."""
-    return list(facts.cached("untouched", lambda: tuple(_touchable(facts))))
+    return list(facts.cached("touchable", lambda: tuple(_touchable(facts))))
 
 
 def _touchable(facts: Facts) -> list[InstanceFacts]:
     return [instance for instance in facts.instances if instance.opt_out is None and not instance.is_busy]
 
 
-def may_be_taken(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
+def available(facts: Facts, started_by: StartedBy) -> list[InstanceFacts]:
     """The instances that the running upgrade may take; not those switched off, without a machine, or (for the platform) quarantined.
 
     A switched-off instance waits until it is started, and one without a machine gets one on the newest image.
     """
-    return _takeable(touchable(facts), started_by)
+    return _available(touchable(facts), started_by)
 
 
-def may_be_taken_next(facts: Facts, started_by: StartedBy, version: str) -> list[InstanceFacts]:
+def available_next(facts: Facts, started_by: StartedBy, version: str) -> list[InstanceFacts]:
     """The instances that the next upgrade, to `version`, may take. An opt-out for another version does not count."""
     free = [instance for instance in facts.instances if not instance.is_busy and not instance.is_opted_out_of(version)]
-    return _takeable(free, started_by)
+    return _available(free, started_by)
 
 
-def next_to_be_taken(facts: Facts, version: str, *, takes_failed: bool) -> list[InstanceFacts]:
+def next_candidates(facts: Facts, version: str, *, takes_failed: bool) -> list[InstanceFacts]:
     """The instances that the platform's next upgrade, to `version`, would take. `takes_failed`: also those that failed on it before."""
     free = [
         instance
-        for instance in may_be_taken_next(facts, StartedBy.PLATFORM, version)
+        for instance in available_next(facts, StartedBy.PLATFORM, version)
         if has_older_version(instance, version)
     ]
     return [instance for instance in free if takes_failed or instance.failed_version != version]
 
 
-def _takeable(free: list[InstanceFacts], started_by: StartedBy) -> list[InstanceFacts]:
-    """The instances of `free` that have a machine that is switched on, without unused surge and (for the platform) quarantined ones."""
+def _available(free: list[InstanceFacts], started_by: StartedBy) -> list[InstanceFacts]:
+    """The instances of `free` with a machine that is switched on; no unused surge instances and, for the platform, no quarantined ones."""
     by_platform = started_by is StartedBy.PLATFORM
     running = [
         instance

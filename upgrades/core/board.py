@@ -317,5 +317,5 @@ def record_of_rows(began: Sequence[Batch], limit_percent: int, left: int) -> Rec
 def next_overdue_at(facts: Facts, now: datetime) -> datetime | None:
     """When the next initializing instance begins to count as unhealthy, because its wait for health is over; None where none is waiting."""
     waiting: Iterable[InstanceFacts] = health.initializing(facts, now)
-    ends = [health.wait_ends(facts, instance.health_since, now) for instance in waiting if instance.health_since]
+    ends = [health.wait_ends_at(facts, instance.health_since, now) for instance in waiting if instance.health_since]
     return min((at for at in ends if at > now), default=None)

@@ -74,8 +74,11 @@ def wait_for_machines(facts: Facts, now: datetime) -> Step | None:
     if not (lacking := missing.to_create(facts)):
         return None
     first_creation_at = missing.first_creation_at(facts, now)
-    found = ((Why.CREATION_FAILED, missing.creation_failed), (Why.ELSEWHERE, missing.elsewhere))
-    why = next((why for why, are_there in found if are_there(facts)), Why.GONE)
+    why = Why.GONE
+    if missing.failed_creations(facts):
+        why = Why.CREATION_FAILED
+    elif missing.machines_elsewhere(facts):
+        why = Why.ELSEWHERE
     until = min(first_creation_at or now + WORK_POLL_INTERVAL, now + RESYNC_INTERVAL)
     return Wait(until, why, say("MachinesMissing", count=len(lacking), capacity=facts.capacity))
 

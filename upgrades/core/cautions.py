@@ -91,13 +91,14 @@ def check_cautions(document: Mapping[str, Any], before: Mapping[str, Any] | None
     for caution in _asked(document):
         if turns_on or not same(get_field(document, *caution.path), get_field(before, *caution.path)):
             raise BadDocument(_message(caution, document), target=".".join(caution.path), code="BadRequest")
-    surges = [
-        _is_on(get_field(version, *TERMINATION)) and _is_on(get_field(version, *SURGE))
-        for version in (document, before)
-    ]
-    if surges[0] and not surges[1]:
+    if _deletes_without_notice(document) and not _deletes_without_notice(before):
         message = f"{NO_NOTICE}; upgrades with rollingUpgradePolicy.maxSurge delete instances: set one of both to false"
         raise BadDocument(message, target=".".join(TERMINATION), code="BadRequest")
+
+
+def _deletes_without_notice(document: Mapping[str, Any] | None) -> bool:
+    """Does it ask for notice of each deletion, and for surge upgrades, which delete instances?"""
+    return _is_on(get_field(document, *TERMINATION)) and _is_on(get_field(document, *SURGE))
 
 
 def warnings(document: Mapping[str, Any]) -> list[tuple[str, str]]:

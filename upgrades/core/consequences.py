@@ -25,12 +25,12 @@ def of_plan(facts: Facts, plan: Plan) -> Sentences:
 
 def batches_that_follow(plan: Plan) -> tuple[PlannedBatch, ...]:
     """The batches that the action brings about: those that nothing holds, or all where something holds the first."""
-    return plan.unheld or plan.batches
+    return plan.unblocked or plan.batches
 
 
 def _is_held(plan: Plan) -> bool:
-    """Whether something holds the first batch. What people end later, such as the approval of other instances, does not."""
-    return not plan.unheld or any(block.code not in LIFTED_BY_PEOPLE for block in plan.blocks)
+    """Does something hold the first batch? A block that only later batches wait for, such as an approval, does not."""
+    return not plan.unblocked or any(block.code not in LIFTED_BY_PEOPLE for block in plan.blocks)
 
 
 def of_starting(facts: Facts) -> Sentences:
@@ -51,14 +51,14 @@ def of_retrying(facts: Facts) -> Sentences:
 
 
 def of_resuming(facts: Facts) -> Sentences:
-    """Whose pause ends with resuming."""
+    """The name of the person whose pause resuming ends."""
     upgrade, last = facts.upgrade, facts.last_attempt
     by = upgrade.paused_by if upgrade else last.paused_by if last else ""
     return (say("consequence.paused_by", by=by),) if by else ()
 
 
 def of_cancelling(facts: Facts) -> Sentences:
-    """When the upgrade ends, and that it is not tried again."""
+    """The time at which the upgrade ends, and the fact that it is not tried again."""
     batch = in_flight.running_batch(facts)
     end = say("consequence.cancels_at_once")
     if batch:
@@ -67,7 +67,7 @@ def of_cancelling(facts: Facts) -> Sentences:
 
 
 def of_turning_automatic_off(facts: Facts) -> Sentences:
-    """That the running upgrade stops, if the platform started it; a person's upgrade goes on."""
+    """The stop of the running upgrade, if the platform started it; a person's upgrade goes on."""
     stops = facts.upgrade is not None and facts.upgrade.started_by is StartedBy.PLATFORM
     return (say("consequence.stops_automatic"),) if stops else ()
 

@@ -73,7 +73,7 @@ def wait_for_members(facts: Facts, now: datetime) -> Step | None:
         return _wait_for_work(facts, waiting, upgrading, now)
     if rolling_back:
         return Wait(now + WORK_POLL_INTERVAL, Why.ROLLING_BACK, say(Why.ROLLING_BACK, count=rolling_back))
-    until = min(health.wait_ends(facts, member.swapped_at, now) for member in waiting if member.swapped_at)
+    until = min(health.wait_ends_at(facts, member.swapped_at, now) for member in waiting if member.swapped_at)
     if until <= now:
         return Wait(now + HEALTH_POLL_INTERVAL, Why.STALE_HEALTH, say(Why.STALE_HEALTH, as_of=facts.health_complete_at))
     return Wait(until, Why.VERIFYING, say(Why.VERIFYING, count=len(waiting), until=until))
@@ -89,7 +89,7 @@ def _wait_for_work(facts: Facts, waiting: list[InstanceUpgradeFacts], count: int
 
 
 def finish_batch(facts: Facts, now: datetime) -> Step | None:
-    """Finish the running batch. The rules before this one have answered until all its instances have a result."""
+    """Finish the running batch. All its instances have a result now: until then, a rule before this one answers."""
     running = in_flight.running_batch(facts)
     return FinishBatch(running.number) if running else None
 
@@ -109,7 +109,8 @@ def stay_paused(facts: Facts, now: datetime) -> Step | None:
 
     A pause holds for all attempts at its version: an upgrade that is stopped while paused is not tried again before somebody resumes it.
     """
-    by = facts.upgrade.paused_by if facts.upgrade else _wants_upgrade(facts) and backoff.paused_by(facts)
+    paused_by = backoff.paused_by(facts) if _wants_upgrade(facts) else ""
+    by = facts.upgrade.paused_by if facts.upgrade else paused_by
     return Wait(now + RESYNC_INTERVAL, Why.PAUSED, say(Why.PAUSED, by=by)) if by else None
 
 
@@ -172,9 +173,9 @@ def complete_with_untakeable_left(facts: Facts, now: datetime) -> Step | None:
 
 
 def wait_for_provider(facts: Facts, now: datetime) -> Step | None:
-    """Start nothing while the provider cannot be reached, or lacks the image, its storage, or room: what is begun would fail for that.
+    """Start nothing while the provider cannot be reached, or lacks the image, its storage, or room.
 
-    It would be blamed on the new version.
+    Operations would fail, and their failures would be blamed on the new version.
     """
     if not _would_start_something(facts):
         return None
@@ -183,7 +184,7 @@ def wait_for_provider(facts: Facts, now: datetime) -> Step | None:
         return Wait(now + HEALTH_POLL_INTERVAL, Why.PROVIDER_UNAVAILABLE, text)
     if facts.obstacle:
         why = Why(facts.obstacle.value)
-        return Wait(now + WORK_POLL_INTERVAL, why, say(why, said=facts.obstacle_says.rstrip(".")))
+        return Wait(now + WORK_POLL_INTERVAL, why, say(why, said=facts.obstacle_message.rstrip(".")))
     return None
 
 
@@ -204,7 +205,7 @@ def start_batch(facts: Facts, now: datetime) -> Step | None:
     """Start the next batch (S-13), as a surge batch where the policy says so. Unhealthy instances come first if a person asked for that."""
     if facts.upgrade is None:
         return None
-    todo = batches.unhealthy_first(facts, facts.upgrade) or batches.takeable_and_approved(facts, facts.upgrade)
+    todo = batches.requested_first(facts, facts.upgrade) or batches.takeable_and_approved(facts, facts.upgrade)
     choice = batches.choose(facts, todo, facts.upgrade.policy, now)
     if facts.upgrade.surges:
         choice = batches.as_surge_batch(facts, choice)
@@ -308,4 +309,4 @@ def _wants_upgrade(facts: Facts) -> bool:
     """
     if facts.latest is None or not (facts.automatic and facts.follows_latest):
         return False
-    return bool(batches.next_to_be_taken(facts, facts.latest.version, takes_failed=backoff.would_take_failed(facts)))
+    return bool(batches.next_candidates(facts, facts.latest.version, takes_failed=backoff.would_take_failed(facts)))

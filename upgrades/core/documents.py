@@ -204,8 +204,8 @@ def _policy(document: Json, *, by_hand: bool) -> Policy:
     checked in any case."""
     own = {name: read_policy_field(document, field) for name, field in FIELDS.items()}
     if not (by_hand or read_bool(document, *AUTOMATIC_POLICY, "useRollingUpgradePolicy")):
-        own = {name: value for name, value in own.items() if FIELDS[name].always_applies}
-    of_platform = {name: False for name, field in FIELDS.items() if by_hand and field.always_applies}
+        own = {name: value for name, value in own.items() if FIELDS[name].is_platform_only}
+    of_platform = {name: False for name, field in FIELDS.items() if by_hand and field.is_platform_only}
     return Policy(**{**own, **of_platform})
 
 
@@ -352,7 +352,7 @@ def _extension(document: Json, parent: str) -> ExtensionModel:
 
 
 def _settings(extension: Json) -> str:
-    """What is no object counts as none."""
+    """The extension's public settings as JSON. Anything that is no object counts as none."""
     settings = get_field(extension, "properties", "settings")
     return json.dumps(settings) if settings and isinstance(settings, dict) else ""
 

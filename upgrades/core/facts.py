@@ -15,9 +15,9 @@ from upgrades.core.states import (
     HAS_FAILED,
     FaultCode,
     Health,
+    ImageObstacle,
     InstanceUpgradeState,
     KeptOSDisk,
-    Obstacle,
     StartedBy,
     UpgradeKind,
     UpgradeStatus,
@@ -72,7 +72,7 @@ class MissingMachine:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Does its machine seem to live elsewhere, moved by somebody?"""
+        """Does its machine seem to run on another host, because somebody moved it?"""
         return self.error_code == ELSEWHERE_CODE
 
 
@@ -84,11 +84,11 @@ class InstanceFacts:
     `health_since`: when its health was last made void, by its creation or a reimage.
     `opt_out`: a person's hold; the instance is not touched while it lasts.
     `is_protected_from_scale_in`: a scale-in never removes the instance; upgrades take it all the same.
-    `busy`: an operation of ours runs on its machine. `is_being_deleted`, `is_being_created`: that operation is its deletion, or its
+    `is_busy`: an operation of ours runs on its machine. `is_being_deleted`, `is_being_created`: that operation is its deletion, or its
     creation.
     `is_switched_off`: its machine is switched off, so it serves nobody; it is upgraded after it is started again (Z-1.12).
     `is_quarantined`: it failed so often where others succeeded that the platform leaves it alone; a person may still upgrade it.
-    `extensions`: the key of the extensions that were run on it (core/extensions.py).
+    `extensions_key`: the key of the extensions that were run on it (core/extensions.py).
     `failed_version`: the version of its last failed upgrade. `was_rolled_back`: its last upgrade failed, and its old OS disk was put back.
     `approved_version`: the version that a person approved for it, "" for none.
     `zone`, `update_domain`: "" where there are none.
@@ -109,7 +109,7 @@ class InstanceFacts:
     is_being_deleted: bool = False
     is_switched_off: bool = False
     is_quarantined: bool = False
-    extensions: str = ""
+    extensions_key: str = ""
     failed_version: str = ""
     approved_version: str = ""
     zone: str = ""
@@ -153,14 +153,14 @@ class InstanceUpgradeFacts:
     replacement: int | None = None
 
     @property
-    def upgraded(self) -> int:
+    def upgraded_id(self) -> int:
         """The id of the instance that runs the target version, or is to run it: the replacement where there is one."""
         return self.instance if self.replacement is None else self.replacement
 
     @property
-    def existing(self) -> int:
+    def existing_id(self) -> int:
         """The id of the instance that exists afterwards: the old one if its upgrade failed, because then it was not replaced."""
-        return self.instance if self.state in HAS_FAILED else self.upgraded
+        return self.instance if self.state in HAS_FAILED else self.upgraded_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ class Upgrade:
     `upgraded_first`: the ids of instances that were unhealthy when a person asked for the unhealthy ones to be upgraded before any other.
     `ends_by`: when its time is over. `pause_is_skipped`: a person asked for the next batch now.
     `breach`: why it was stopped, while it still rolls back.
-    `extensions`: in an upgrade of `kind` EXTENSIONS, the key of those that its instances are to have; `target` has no version then.
+    `extensions_key`: in an upgrade of `kind` EXTENSIONS, the key of those that its instances are to have; `target` has no version then.
     """
 
     target: ImageReference
@@ -224,7 +224,7 @@ class Upgrade:
     breach: Breach | None = None
     batches: tuple[Batch, ...] = ()
     kind: UpgradeKind = UpgradeKind.IMAGE
-    extensions: str = ""
+    extensions_key: str = ""
     # What `members` has computed already: a list, because nothing can be assigned to a field of a frozen dataclass.
     _cache_members: list[tuple[InstanceUpgradeFacts, ...]] = field(
         default_factory=list, init=False, repr=False, compare=False
@@ -320,8 +320,8 @@ class Facts:
     is asked before each batch that surges. `available_quota_is_known`: False where it gave no answer.
 
     Provider: `provider_error`: why it cannot be reached, "" where it can; `provider_error_since`: since when. `kept_os_disk`: what it puts
-    back in a rollback. `obstacle`: why it could make no OS disk of the target's image now (None: it could); `obstacle_says`: in its words.
-    The provider is asked right before an upgrade or a batch begins.
+    back in a rollback. `obstacle`: why it could make no OS disk of the target's image now, None where it could; `obstacle_message`: the
+    provider's own words for that. The provider is asked right before an upgrade or a batch begins.
     """
 
     capacity: int
@@ -343,8 +343,8 @@ class Facts:
     provider_error: str = ""
     provider_error_since: datetime | None = None
     kept_os_disk: KeptOSDisk = KeptOSDisk.EXACT
-    obstacle: Obstacle | None = None
-    obstacle_says: str = ""
+    obstacle: ImageObstacle | None = None
+    obstacle_message: str = ""
     upgrade: Upgrade | None = None
     last_attempt: Attempt | None = None
     stopped: StoppedUpgrade | None = None

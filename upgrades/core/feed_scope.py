@@ -38,7 +38,7 @@ EVERYTHING = FeedScope()
 
 
 def origin_of(text: str) -> str:
-    """The origin as browsers write it in `Origin`: in lower case, without the usual port. Raises ValueError for what is none."""
+    """The origin as browsers write it in `Origin`: in lower case, without the usual port. Raises ValueError for any other text."""
     parts = urlsplit(text.strip().lower().removesuffix("/"))
     rest = parts.path or parts.query or parts.fragment or "@" in parts.netloc
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""

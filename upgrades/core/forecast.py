@@ -110,7 +110,7 @@ def _starter(facts: Facts, by_hand: bool) -> str:
 
 
 def _planned(batch: PlannedBatch, now: datetime, pace: Pace | None, *, is_known: bool) -> Planned:
-    begins_in = batch.begins_in if is_known and not batch.held_by else None
+    begins_in = batch.begins_in if is_known and not batch.blocked_by else None
     lasts = pace.typical if pace else timedelta(0)
     return Planned(
         number=batch.number,
@@ -119,7 +119,7 @@ def _planned(batch: PlannedBatch, now: datetime, pace: Pace | None, *, is_known:
         zones=list(batch.zones),
         starts_at=_time_in(now, begins_in),
         ends_at=_time_in(now, None if begins_in is None else begins_in + lasts),
-        waits_for_approval=batch.held_by == Why.WAITING_FOR_APPROVAL,
+        waits_for_approval=batch.blocked_by == Why.WAITING_FOR_APPROVAL,
         why=str(batch.why),
         **message_of(batch.why),
     )
@@ -155,7 +155,7 @@ def _states_as_planned(upgrade: Upgrade | None) -> dict[int, InstanceUpgradeStat
         for member in members
         if member.state not in HAS_FAILED or member.state is InstanceUpgradeState.ROLLING_BACK
     ]
-    return {id: member.state for member in not_failed for id in (member.instance, member.upgraded)}
+    return {id: member.state for member in not_failed for id in (member.instance, member.upgraded_id)}
 
 
 def _instance_key(instance: InstanceFacts, facts: Facts, now: datetime) -> Hashable:
@@ -163,7 +163,7 @@ def _instance_key(instance: InstanceFacts, facts: Facts, now: datetime) -> Hasha
     is_unhealthy = health.is_unhealthy(facts, instance, now)
     values = (
         instance.version,
-        instance.extensions,
+        instance.extensions_key,
         instance.zone,
         instance.update_domain,
         instance.failed_version,

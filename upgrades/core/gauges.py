@@ -57,7 +57,7 @@ def failed(facts: Facts, now: datetime) -> Gauge | None:
         return None
     members, upgraded = health.unhealthy_upgraded(facts, now)
     limit = facts.upgrade.policy.max_unhealthy_upgraded_percent
-    return gauge([member.existing for member in members], upgraded, limit)
+    return gauge([member.existing_id for member in members], upgraded, limit)
 
 
 def policy_of(facts: Facts) -> Policy:

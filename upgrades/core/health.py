@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from upgrades.core.facts import Facts, InstanceFacts, InstanceUpgradeFacts
 from upgrades.core.states import HAS_FAILED, UNHEALTHY_STATES, Health, InstanceUpgradeState
 
-FRESH_FOR_AT_LEAST = timedelta(seconds=10)
+MIN_FRESH = timedelta(seconds=10)
 
 
 def is_unhealthy(facts: Facts, instance: InstanceFacts, now: datetime) -> bool:
@@ -20,10 +20,10 @@ def is_unhealthy(facts: Facts, instance: InstanceFacts, now: datetime) -> bool:
 
 def is_overdue(facts: Facts, since: datetime | None, now: datetime) -> bool:
     """Is the wait for health that began at `since` over? Azure's step 4 "waits up to 5 minutes": at exactly five minutes it is."""
-    return since is not None and now >= wait_ends(facts, since, now)
+    return since is not None and now >= wait_ends_at(facts, since, now)
 
 
-def wait_ends(facts: Facts, since: datetime, now: datetime) -> datetime:
+def wait_ends_at(facts: Facts, since: datetime, now: datetime) -> datetime:
     """The time at which the wait for health is over. It begins anew after a gap in the reports (the prober was away, a clock jumped).
 
     A `since` in the future comes from a clock that has been set back afterwards, which counts as a gap too.
@@ -70,10 +70,10 @@ def failed_upgrades(facts: Facts) -> tuple[int, int]:
 
 
 def _upgraded(facts: Facts) -> list[InstanceUpgradeFacts]:
-    return upgraded(facts.upgrade.members if facts.upgrade else ())
+    return with_result(facts.upgrade.members if facts.upgrade else ())
 
 
-def upgraded(members: Iterable[InstanceUpgradeFacts]) -> list[InstanceUpgradeFacts]:
+def with_result(members: Iterable[InstanceUpgradeFacts]) -> list[InstanceUpgradeFacts]:
     """The members whose result is known: they succeeded or failed."""
     return [
         member for member in members if member.state is InstanceUpgradeState.SUCCEEDED or member.state in HAS_FAILED
@@ -81,7 +81,7 @@ def upgraded(members: Iterable[InstanceUpgradeFacts]) -> list[InstanceUpgradeFac
 
 
 def _counts_as_failed(facts: Facts, member: InstanceUpgradeFacts, now: datetime) -> bool:
-    instance = facts.instance(member.upgraded)
+    instance = facts.instance(member.upgraded_id)
     if member.state in HAS_FAILED:
         return True
     counts = (
@@ -111,7 +111,7 @@ def percent(part: int, whole: int) -> float:
 
 def fresh_for(interval: timedelta) -> timedelta:
     """For how long the results of a round of probes may be acted on."""
-    return max(FRESH_FOR_AT_LEAST, 2 * interval)
+    return max(MIN_FRESH, 2 * interval)
 
 
 def is_stale(facts: Facts, now: datetime) -> bool:

@@ -37,7 +37,7 @@ def contents_to_json(contents: ImageContents) -> dict[str, Any]:
 
 
 def contents_from_json(found: Any) -> ImageContents:
-    """Whatever does not fit is not known: an image can say anything of itself.
+    """Read stored or reported contents. Anything malformed counts as unknown, because an image can say anything of itself.
 
     >>> contents_from_json({"kernel": "6.1.0", "os_id": 5, "packages": {"zlib": "1.2", "bad": None}})
     ImageContents(os_id='', os_version='', os_name='', kernel='6.1.0', packages={'zlib': '1.2'})
@@ -56,7 +56,7 @@ def _packages_from_json(found: Any) -> dict[str, str] | None:
 
 
 def legible(text: object) -> str:
-    """The text in one short line; "" for what is none.
+    """The text in one short line; "" for anything that is no text.
 
     >>> legible(" a\\x1b[2J\\nb "), legible(None)
     ('a[2J b', '')
@@ -74,7 +74,7 @@ Changed = tuple[str, str, str]  # name, version before, version after
 class ImageChanges:
     """What changes from one image version to another. `os` and `kernel`: (before, after) where both are known and differ.
 
-    `packages_known`: whether `added`, `removed` (name, version) and `changed` are all there is.
+    `packages_known`: the packages of both are known, so that `added`, `removed` (name, version) and `changed` are complete.
     """
 
     older: str
@@ -164,9 +164,9 @@ def _arrow(pair: tuple[str, str] | None) -> str:
 
 
 def package_changes(changes: ImageChanges) -> list[Changed]:
-    """All packages that change, with "" for the version of one that is not there. A person reads only the first ones.
+    """All packages that change, with "" for the version of a package that the image does not have.
 
-    So these are kernels and what most of a system is built on, then what changes, what is added, and what is removed.
+    A person reads only the first ones, so kernels and other base packages (WEIGHTY) come first, then changed, added and removed ones.
 
     >>> package_changes(ImageChanges("1", "2", added=(("gzip", "1"),), changed=(("apt", "1", "2"), ("openssl", "3.0.1", "3.0.2"))))
     [('openssl', '3.0.1', '3.0.2'), ('apt', '1', '2'), ('gzip', '', '1')]

@@ -21,7 +21,7 @@ def _members_in_flight(facts: Facts) -> list[InstanceUpgradeFacts]:
 
 def ids_in_flight(facts: Facts) -> set[int]:
     """The ids of the old and the new instances of `members_in_flight`."""
-    return {id for member in members_in_flight(facts) for id in (member.instance, member.upgraded)}
+    return {id for member in members_in_flight(facts) for id in (member.instance, member.upgraded_id)}
 
 
 def is_amid_a_surge(facts: Facts) -> bool:
@@ -33,7 +33,7 @@ def is_amid_a_surge(facts: Facts) -> bool:
 
 
 def is_healthy(facts: Facts, member: InstanceUpgradeFacts) -> bool:
-    instance = facts.instance(member.upgraded)
+    instance = facts.instance(member.upgraded_id)
     return instance is not None and instance.health is Health.HEALTHY
 
 
@@ -42,7 +42,7 @@ def is_to_be_skipped(facts: Facts, member: InstanceUpgradeFacts) -> bool:
 
     It is skipped if its replacement is no longer wanted, because the old instance was opted out or switched off, and if the machine whose
     health is awaited is gone, because nobody knows then whether the new image works on it."""
-    instance, upgraded = facts.instance(member.instance), facts.instance(member.upgraded)
+    instance, upgraded = facts.instance(member.instance), facts.instance(member.upgraded_id)
     if upgraded is not None and upgraded.missing:
         return True
     return (

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from upgrades.core import batches, capacity, health, reason_queries
 from upgrades.core.reason_context import Reason, ReasonContext, make_reason, withdrawal_values
-from upgrades.core.reason_kinds import InstanceWhy
+from upgrades.core.reason_kinds import ReasonCode
 from upgrades.core.states import StartedBy
 from upgrades.core.steps import Why
 
@@ -22,7 +22,7 @@ def _opted_out(context: ReasonContext) -> Iterator[Reason]:
     for hold, held in groups.items():
         began = [instance.opt_out.since for instance in held if instance.opt_out and instance.opt_out.since]
         yield make_reason(
-            InstanceWhy.OPTED_OUT,
+            ReasonCode.OPTED_OUT,
             {"owner": hold.owner, "reason": hold.reason},
             until=hold.until,
             since=min(began, default=None),
@@ -34,7 +34,7 @@ def _opted_out(context: ReasonContext) -> Iterator[Reason]:
 def _quarantined(context: ReasonContext) -> Iterator[Reason]:
     ids = tuple(instance.id for instance in context.outdated if instance.is_quarantined and not instance.is_opted_out)
     if ids and context.wants_upgrade and context.started_by is StartedBy.PLATFORM:
-        yield make_reason(InstanceWhy.QUARANTINED, instances=ids)
+        yield make_reason(ReasonCode.QUARANTINED, instances=ids)
 
 
 def _withdrawn(context: ReasonContext) -> Iterator[Reason]:
@@ -43,7 +43,7 @@ def _withdrawn(context: ReasonContext) -> Iterator[Reason]:
         withdrawal = context.facts.withdrawn[version]
         variant, target, counts = reason_queries.replacement_of_withdrawn(context, version, running_it)
         yield make_reason(
-            InstanceWhy.WITHDRAWN,
+            ReasonCode.WITHDRAWN,
             {**withdrawal_values(version, withdrawal), **counts, "target": target},
             variant=variant,
             action="start" if counts["takes"] else "",
@@ -56,15 +56,17 @@ def _withdrawn(context: ReasonContext) -> Iterator[Reason]:
 def _switched_off(context: ReasonContext) -> Iterator[Reason]:
     ids = tuple(instance.id for instance in context.outdated if instance.is_switched_off and not instance.is_opted_out)
     if ids and context.wants_upgrade:
-        yield make_reason(InstanceWhy.SWITCHED_OFF, instances=ids)
+        yield make_reason(ReasonCode.SWITCHED_OFF, instances=ids)
 
 
 def _half_made(context: ReasonContext) -> Iterator[Reason]:
-    """An upgrade that takes them does the work again. The platform's does by itself, unless they failed on this version."""
+    """Instances whose OS disk was being replaced when the work ended. Any upgrade that takes them does that work again.
+
+    So no action is needed while one runs, or while the platform's next one would take them."""
     ids = tuple(instance.id for instance in context.facts.staying if instance.is_half_made and not instance.is_busy)
     if ids:
         action = "" if context.upgrade or context.wants_upgrade else "start"
-        yield make_reason(InstanceWhy.HALF_MADE, action=action, numbers={"instances": len(ids)}, instances=ids)
+        yield make_reason(ReasonCode.HALF_MADE, action=action, numbers={"instances": len(ids)}, instances=ids)
 
 
 def _drifted(context: ReasonContext) -> Iterator[Reason]:
@@ -75,7 +77,7 @@ def _drifted(context: ReasonContext) -> Iterator[Reason]:
             by_version.setdefault(instance.drifted_to, []).append(instance.id)
     for version, ids in sorted(by_version.items()):
         values, numbers = {"version": version}, {"instances": len(ids)}
-        yield make_reason(InstanceWhy.DRIFTED, values, numbers=numbers, instances=tuple(ids))
+        yield make_reason(ReasonCode.DRIFTED, values, numbers=numbers, instances=tuple(ids))
 
 
 def _failed_before(context: ReasonContext) -> Iterator[Reason]:
@@ -83,7 +85,7 @@ def _failed_before(context: ReasonContext) -> Iterator[Reason]:
         is_running = context.upgrade is not None
         action = "" if is_running else "retry_failed"  # only one upgrade can run at a time
         values, numbers = {"version": context.target, "is_running": is_running}, {"instances": len(ids)}
-        yield make_reason(InstanceWhy.FAILED_BEFORE, values, action=action, numbers=numbers, instances=ids)
+        yield make_reason(ReasonCode.FAILED_BEFORE, values, action=action, numbers=numbers, instances=ids)
 
 
 def _waiting_for_turn(context: ReasonContext) -> Iterator[Reason]:
@@ -92,13 +94,13 @@ def _waiting_for_turn(context: ReasonContext) -> Iterator[Reason]:
     waiting = batches.takeable_and_approved(context.facts, upgrade) if upgrade and not context.is_ending else []
     if upgrade and waiting:
         numbers = {"waiting": len(waiting), "batches": len(upgrade.batches)}
-        yield make_reason(InstanceWhy.WAITS_FOR_TURN, numbers=numbers, instances=health.ids(waiting))
+        yield make_reason(ReasonCode.WAITS_FOR_TURN, numbers=numbers, instances=health.ids(waiting))
 
 
 def _skipped(context: ReasonContext) -> Iterator[Reason]:
     """Instances that their batch skipped, such as for an opt-out that has ended since. An upgrade takes each instance only once."""
     if ids := reason_queries.skipped(context):
-        yield make_reason(InstanceWhy.WAITS_FOR_NEXT_UPGRADE, numbers={"instances": len(ids)}, instances=ids)
+        yield make_reason(ReasonCode.WAITS_FOR_NEXT_UPGRADE, numbers={"instances": len(ids)}, instances=ids)
 
 
 # --- the batch that runs ----------------------------------------------------------------------------------------------
@@ -107,11 +109,11 @@ def _skipped(context: ReasonContext) -> Iterator[Reason]:
 def _work_under_way(context: ReasonContext) -> Iterator[Reason]:
     """Work under way: nothing holds the upgrade. Each reason says which work on which instances is awaited."""
     groups = reason_queries.under_way(context)
-    until = reason_queries.verification_ends(context)
+    until = reason_queries.verification_ends_at(context)
     for why, members in groups.items():
         # While health is stale, `until` can lie in the past: nothing ends then.
         is_known = why is Why.VERIFYING and until > context.now
-        ids = tuple(sorted({id for member in members for id in (member.instance, member.upgraded)}))
+        ids = tuple(sorted({id for member in members for id in (member.instance, member.upgraded_id)}))
         values = {"count": len(members), "until": until}
         yield make_reason(why, values, until=until if is_known else None, instances=ids)
     busy = reason_queries.busy_ids(context)
@@ -120,7 +122,7 @@ def _work_under_way(context: ReasonContext) -> Iterator[Reason]:
         yield make_reason(Why.CREATING, counts, variant=variant, instances=busy)
 
 
-SOURCES: tuple[Callable[[ReasonContext], Iterator[Reason]], ...] = (
+FINDERS: tuple[Callable[[ReasonContext], Iterator[Reason]], ...] = (
     _unapproved, _opted_out, _quarantined, _withdrawn, _switched_off, _half_made, _drifted, _failed_before, _waiting_for_turn, _skipped,
     _work_under_way,
 )  # fmt: skip

@@ -45,7 +45,7 @@ def instance_messages(facts: Facts, states: Mapping[int, InstanceState]) -> list
 
 
 def _key_of_state(instance: InstanceFacts, state: InstanceState, facts: Facts) -> str:
-    """The key of the message without its prefix; "" for an instance that a reason of its own tells of: it is held, or has drifted."""
+    """The key of the message without its prefix; "" for an instance that is held or has drifted, because its reason describes it."""
     if state is InstanceState.HELD or (state is InstanceState.DONE and instance.drifted_to):
         return ""
     key = state.value.replace("-", "_")
@@ -65,7 +65,7 @@ def _members_with_replacement(facts: Facts) -> Mapping[int, InstanceUpgradeFacts
     """The members that have a replacement, by the ids of the old and the new instance."""
     members = facts.upgrade.members if facts.upgrade else ()
     found = [member for member in members if member.replacement is not None]
-    return {id: member for member in found for id in (member.instance, member.upgraded)}
+    return {id: member for member in found for id in (member.instance, member.upgraded_id)}
 
 
 def _key_in_pair(instance: InstanceFacts, member: InstanceUpgradeFacts | None) -> str:

@@ -122,7 +122,7 @@ def _under_way(instance: InstanceFacts, member: InstanceUpgradeFacts | None) -> 
         return InstanceState.MISSING
     if member is None:
         return InstanceState.UPGRADING
-    is_verified = member.state is InstanceUpgradeState.VERIFYING and member.upgraded == instance.id
+    is_verified = member.state is InstanceUpgradeState.VERIFYING and member.upgraded_id == instance.id
     return _BAD_HEALTH.get(instance.health, InstanceState.VERIFYING) if is_verified else _UNDER_WAY[member.state]
 
 

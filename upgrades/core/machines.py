@@ -6,7 +6,9 @@ from typing import Any
 from upgrades.core.states import Power, Provisioning
 
 GONE_CODES = frozenset({"InstanceNotFound"})  # a provider's error codes for "no such machine"
-ELSEWHERE_CODE = "MachineElsewhere"  # its code for a creation in place of a machine that seems to live elsewhere
+ELSEWHERE_CODE = (
+    "MachineElsewhere"  # its code for refusing to create a machine that seems to run on another host already
+)
 NO_QUOTA_CODES = frozenset({"QuotaExceeded", "TooManyInstances"})  # its error codes for a creation beyond the quota
 
 

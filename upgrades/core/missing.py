@@ -2,8 +2,8 @@
 
 A creation that the provider refused or failed is tried again after a wait that doubles each time, up to 15 minutes.
 
-A machine that somebody has moved is not created a second time: where its provider sees signs that it lives elsewhere, it refuses the
-creation (`MachineElsewhere`) until these are gone, and a person decides.
+A machine that somebody has moved to another host is not created a second time: while its provider sees signs of the move, it refuses the
+creation (`MachineElsewhere`), and a person decides.
 
 A provider that reports more than 20 % of the machines gone may be mistaken. So at most 20 % are created again at a time. A machine whose
 creation fails counts among these 20 % until it succeeds.
@@ -103,8 +103,8 @@ def _creation_tries(instance: InstanceFacts) -> int:
     return instance.missing.tries if instance.missing else 0
 
 
-def creation_failed(facts: Facts) -> list[InstanceFacts]:
-    """The instances of `to_create` whose machines the provider refused or failed to create, not because they are elsewhere."""
+def failed_creations(facts: Facts) -> list[InstanceFacts]:
+    """The instances of `to_create` whose machines the provider refused or failed to create, without those that were moved."""
     return [
         instance
         for instance in to_create(facts)
@@ -112,8 +112,8 @@ def creation_failed(facts: Facts) -> list[InstanceFacts]:
     ]
 
 
-def elsewhere(facts: Facts) -> list[InstanceFacts]:
-    """The instances of `to_create` whose machines seem to live elsewhere."""
+def machines_elsewhere(facts: Facts) -> list[InstanceFacts]:
+    """The instances of `to_create` whose machines seem to run on another host."""
     return [instance for instance in to_create(facts) if _is_elsewhere(instance)]
 
 

@@ -1,5 +1,5 @@
-"""What of a scale set needs a person, and how soon: a part of the board (core/board.py). Planned waits, opt-outs and what somebody
-switched off need nobody.
+"""What in a scale set needs a person, and how soon: a part of the board (core/board.py). Planned waits, opt-outs and switched-off
+instances need nobody.
 
 The order of urgency is here alone. Pages, wallboards, the summary and clients take from the board which scale set comes first.
 """
@@ -17,9 +17,10 @@ from upgrades.core.states import UpgradeKind
 
 FAILED = ("failed", "rolled-back")
 MOVING = ("queued", "upgrading", "verifying", "rolling-back")
-# What is painted as a failure comes before all else, the others by their glyphs.
+# Urgencies: 0 for what is shown as a failure; then 1 plus the place of the glyph here, the most urgent first.
 GLYPHS = ("failed", "quarantined", "unhealthy", "unknown", "held", "pending")
-HELD, RUNS = 20, 30  # nobody is needed
+# Urgencies of scale sets that need nobody: instances are held; an upgrade or other work runs.
+HELD, RUNS = 20, 30
 _RANKS = {code.value: rank for rank, code in enumerate(KINDS)}
 
 
@@ -57,7 +58,7 @@ class Needs(TypedDict):
 def needs_of(board: Board, reasons: Iterable[Mapping[str, Any]], stopped: StoppedUpgrade | None) -> Needs:
     """Find what needs a person. `reasons`: those of the decision, as the feed has them."""
     found = [*_results(board, stopped), *_lasting(reasons)]
-    return Needs(needs=sorted(found, key=lambda need: need["urgency"]), urgency=_without_needs(board))
+    return Needs(needs=sorted(found, key=lambda need: need["urgency"]), urgency=_calm_urgency(board))
 
 
 def urgency(board: Mapping[str, Any], now: datetime) -> int | None:
@@ -76,7 +77,7 @@ def rank_of(code: str) -> int:
 
 
 def _results(board: Board, stopped: StoppedUpgrade | None) -> list[Need]:
-    """A stop that left something behind tells of failed and unhealthy instances too."""
+    """The needs from the results of upgrades. Where a stopped upgrade left instances behind, that one need stands for all of them."""
     if _left_something(board, stopped):
         return [_need(NeedCode.STOPPED, "failure", "failed")]
     found = [_need(NeedCode.OVER_LIMIT, "attention", "unhealthy")] if board["over_limit"] else []
@@ -84,14 +85,18 @@ def _results(board: Board, stopped: StoppedUpgrade | None) -> list[Need]:
 
 
 def _left_something(board: Board, stopped: StoppedUpgrade | None) -> bool:
-    """Extensions come with another upgrade only, so what one did not bring is left until then."""
+    """Did the stopped upgrade leave instances without what it was to bring?
+
+    For an image, the board knows how many still lack it. For extensions it does not, so the count at the end of the upgrade is used: only
+    another upgrade of extensions changes that.
+    """
     if stopped is None:
         return False
     return bool(board["left_behind"]) or (stopped.kind is UpgradeKind.EXTENSIONS and stopped.left > 0)
 
 
 def _lasting(reasons: Iterable[Mapping[str, Any]]) -> list[Need]:
-    """The reasons that nothing but a person ends, each once it has lasted."""
+    """The needs from reasons that only a person ends. Each begins when its reason has lasted for `needs_person_after` seconds."""
     return [
         _need(reason["code"], **reason["face"], begins_at=_begins_at(reason), reason=place)
         for place, reason in enumerate(reasons)
@@ -105,11 +110,13 @@ def _begins_at(reason: Mapping[str, Any]) -> str | None:
 
 
 def _need(code: str, fill: str, glyph: str, begins_at: str | None = None, reason: int | None = None) -> Need:
-    soon = 0 if fill == "failure" else 1 + GLYPHS.index(glyph)
-    return Need(code=str(code), face={"fill": fill, "glyph": glyph}, urgency=soon, begins_at=begins_at, reason=reason)
+    urgency = 0 if fill == "failure" else 1 + GLYPHS.index(glyph)
+    face = {"fill": fill, "glyph": glyph}
+    return Need(code=str(code), face=face, urgency=urgency, begins_at=begins_at, reason=reason)
 
 
-def _without_needs(board: Board) -> int | None:
+def _calm_urgency(board: Board) -> int | None:
+    """The urgency of a scale set that needs nobody: HELD, RUNS, or None where nothing happens."""
     if _has(board, ("held",)):
         return HELD
     return RUNS if board["batch"] or _has(board, MOVING) else None

@@ -29,8 +29,8 @@ class PolicyField:
     """The description of one field of `Policy`.
 
     `path`: its path in Azure's document. `is_inverted`: document and form have its negation, such as disableAutomaticRollback.
-    `always_applies`: it holds for every upgrade that the platform starts, whether that follows the set's own limits or not, and for none
-    that a person starts. `json_name`: its name in the database and in the feed. `label`, `help`: the texts of its form field.
+    `is_platform_only`: it holds for upgrades that the platform starts, even where these do not follow the set's own limits, and never for
+    a person's. `json_name`: its name in the database and in the feed. `label`, `help`: the texts of its form field.
     `min_percent`: the lowest percent allowed. `words_if_changed`: what a page says where the field differs from its default, in English;
     other languages have it under `key`.
     """
@@ -45,7 +45,7 @@ class PolicyField:
     words_if_changed: str = ""
     min_percent: int = 0
     is_inverted: bool = False
-    always_applies: bool = False
+    is_platform_only: bool = False
 
     @property
     def key(self) -> str:
@@ -85,7 +85,7 @@ def _platform_switch(name: str, default: bool, label: str, help: str, words_if_c
         "label": label,
         "help": f"{help} Always applies.",
         "words_if_changed": words_if_changed,
-        "always_applies": True,
+        "is_platform_only": True,
     }
     return _policy_field(FieldKind.SWITCH, default, *AUTOMATIC_POLICY, name, is_inverted=default, **description)
 
@@ -187,7 +187,7 @@ def _value(field: PolicyField, stored: Any) -> Any:
 
 def rolling_policy(policy: Policy, kinds: Collection[FieldKind] = tuple(FieldKind)) -> dict[str, Any]:
     """The `rollingUpgradePolicy` of an Azure document, with the fields of these kinds only."""
-    shown = [field for field in FIELDS.values() if field.kind in kinds and not field.always_applies]
+    shown = [field for field in FIELDS.values() if field.kind in kinds and not field.is_platform_only]
     found = {field.path[-1]: getattr(policy, field.name) for field in shown}
     return {
         name: iso_duration(value.total_seconds()) if isinstance(value, timedelta) else value

@@ -33,9 +33,11 @@ from upgrades.core.steps import (
 
 MAX_STEPS = 10_000  # more than any plan has: a set has at most 1,000 instances, and a batch takes three steps
 MOVING_FORWARD = IN_FLIGHT - {InstanceUpgradeState.ROLLING_BACK}
-GATES = (FaultCode.UNHEALTHY_BEFORE, FaultCode.UNHEALTHY_DURING)
-# Codes of blocks that only people end, so that nobody knows when.
-LIFTED_BY_PEOPLE = frozenset({Why.PAUSED, Why.FLEET_STOPPED, Why.WAITING_FOR_APPROVAL, Why.TOO_MANY_UNHEALTHY, *GATES})
+GATE_FAULTS = (FaultCode.UNHEALTHY_BEFORE, FaultCode.UNHEALTHY_DURING)
+# Codes of blocks that only people end, so that their end cannot be planned.
+LIFTED_BY_PEOPLE = frozenset(
+    {Why.PAUSED, Why.FLEET_STOPPED, Why.WAITING_FOR_APPROVAL, Why.TOO_MANY_UNHEALTHY, *GATE_FAULTS}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Pace:
 class PlannedBatch:
     """A batch to come. `why`: how it is chosen, with the rounding. `begins_in`: the typical time until it begins, None where unknown.
 
-    `held_by`: the code of the block that people have to end before it can begin; "" for none.
+    `blocked_by`: the code of the block that people have to end before it can begin; "" for none.
     """
 
     number: int
@@ -59,7 +61,7 @@ class PlannedBatch:
     zones: tuple[str, ...]
     begins_in: timedelta | None
     why: str
-    held_by: str = ""
+    blocked_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,9 @@ class Plan:
         return sum(len(batch.instances) for batch in self.batches)
 
     @property
-    def unheld(self) -> tuple[PlannedBatch, ...]:
+    def unblocked(self) -> tuple[PlannedBatch, ...]:
         """The batches that no person has to unblock first: where only some instances are approved, the batches of those."""
-        return tuple(batch for batch in self.batches if not batch.held_by)
+        return tuple(batch for batch in self.batches if not batch.blocked_by)
 
 
 def pace_of(durations: Sequence[timedelta]) -> Pace | None:
@@ -115,15 +117,15 @@ def preview(facts: Facts, now: datetime, pace: Pace | None = None, *, by_hand: b
     """Plan the running upgrade, or else the next one. `by_hand`: where none runs, one that a person starts now."""
     if by_hand and facts.upgrade is None:
         facts = what_if.with_upgrade_started(facts)
-    return _Rehearsal(facts, now, pace).run()
+    return _VirtualRun(facts, now, pace).run()
 
 
 @dataclass(slots=True)
-class _Rehearsal:
+class _VirtualRun:
     """One run of `decide` forward. `facts` and `now` are those after the steps so far.
 
-    `held_by`: as in PlannedBatch, for the batches that follow. `running_for`: how long the batch that runs at the start has been running.
-    `counted_batches`: how many batches have run until `now`, that one included.
+    `blocked_by`: as in PlannedBatch, for the batches that follow. `running_for`: for how long the batch that runs at the start was running
+    already. `counted_batches`: how many batches have run until `now`, that one included.
     """
 
     facts: Facts
@@ -134,14 +136,14 @@ class _Rehearsal:
     waits: timedelta = timedelta(0)
     counted_batches: int = 0
     running_for: timedelta = timedelta(0)
-    held_by: str = ""
+    blocked_by: str = ""
 
     def run(self) -> Plan:
         target, kind = self._target(), self.facts.upgrade.kind if self.facts.upgrade else UpgradeKind.IMAGE
         self._note_running_time()
         for _ in range(MAX_STEPS):
             step = decide(self.facts, self.now)
-            if self._is_end(step):
+            if self._note_end(step):
                 break
             self._apply(step)
             target = self._target() or target
@@ -165,14 +167,14 @@ class _Rehearsal:
     def _target(self) -> str:
         return self.facts.upgrade.target.version if self.facts.upgrade else ""
 
-    def _is_end(self, step: Step) -> bool:
-        """Does the plan end with this step? Notes the block, if it ends with one."""
+    def _note_end(self, step: Step) -> bool:
+        """Note the block that this step is, if it is one. Returns whether the plan ends with it."""
         match step:
             case Complete() | Cancel():
                 return True
             case Fault(breach):
                 self._block(breach.code, breach.message)
-                return breach.code not in GATES or bool(self.facts.upgrade and self.facts.upgrade.breach)
+                return breach.code not in GATE_FAULTS or bool(self.facts.upgrade and self.facts.upgrade.breach)
             case Wait(_, why, text) if why in (Why.CANCELLED_BEFORE, Why.NO_IMAGE):
                 self._block(why, text)
                 return True
@@ -222,9 +224,9 @@ class _Rehearsal:
             self._set_instances(instance for instance in before if instance.id not in step.instances)
             return
         first = self._next_id()
-        extensions = self.facts.upgrade.extensions if self.facts.upgrade else ""
+        extensions_key = self.facts.upgrade.extensions_key if self.facts.upgrade else ""
         ids = range(first, first + step.count)
-        new = (InstanceFacts(id, step.image.version, extensions=extensions) for id in ids)
+        new = (InstanceFacts(id, step.image.version, extensions_key=extensions_key) for id in ids)
         self._set_instances((*before, *new))
 
     def _next_id(self) -> int:
@@ -247,7 +249,7 @@ class _Rehearsal:
         """Note a block, once for each code."""
         self.blocks.setdefault(code, Block(code, text))
         if code in LIFTED_BY_PEOPLE:
-            self.held_by = code
+            self.blocked_by = code
 
     def _end_hold(self, why: Why) -> None:
         """Assume that the hold is over. Stale health needs nothing: `run` makes health fresh before each step."""
@@ -295,7 +297,9 @@ class _Rehearsal:
         chosen = (self.facts.instance(id) for id in step.instances)
         zones = sorted({instance.zone for instance in chosen if instance and instance.zone})
         begins_in = self._time_left(self.pace.typical) if self.pace else None
-        self.batches.append(PlannedBatch(step.number, step.instances, tuple(zones), begins_in, step.why, self.held_by))
+        self.batches.append(
+            PlannedBatch(step.number, step.instances, tuple(zones), begins_in, step.why, self.blocked_by)
+        )
         members = tuple(InstanceUpgradeFacts(id, InstanceUpgradeState.UPGRADING) for id in step.instances)
         if step.surge:
             members = self._with_replacements(members)
@@ -308,7 +312,7 @@ class _Rehearsal:
         zones = {instance.id: instance.zone for instance in self.facts.instances}
         pairs = tuple(replace(member, replacement=first + index) for index, member in enumerate(members))
         new = (
-            InstanceFacts(member.upgraded, "", zone=zones[member.instance], is_busy=True, is_unused_surge=True)
+            InstanceFacts(member.upgraded_id, "", zone=zones[member.instance], is_busy=True, is_unused_surge=True)
             for member in pairs
         )
         self._set_instances((*self.facts.instances, *new))
@@ -321,7 +325,7 @@ class _Rehearsal:
         if moving:
             self.counted_batches += 1
             self.now += self.pace.typical if self.pace else timedelta(0)
-        upgraded = {member.upgraded for member in moving}
+        upgraded = {member.upgraded_id for member in moving}
         deleted = {self._deleted_id(member) for member in moving if member.replacement is not None}
         kept = (
             instance
@@ -336,7 +340,7 @@ class _Rehearsal:
     def _deleted_id(self, member: InstanceUpgradeFacts) -> int:
         """The id of the instance that is deleted: the old one, or the new one if the old one was opted out meanwhile."""
         old = self.facts.instance(member.instance)
-        return member.upgraded if old and old.is_opted_out else member.instance
+        return member.upgraded_id if old and old.is_opted_out else member.instance
 
     def _finish_batch(self) -> None:
         assert self.facts.upgrade
@@ -370,7 +374,7 @@ def _with_work_finished(instance: InstanceFacts, upgrade: Upgrade | None) -> Ins
         is_unused_surge=instance.is_unused_surge and upgrade is None,
         version=upgrade.target.version if upgrade and is_image else instance.version,
         runs_withdrawn_version=instance.runs_withdrawn_version and not is_image,
-        extensions=upgrade.extensions if upgrade and not is_image else instance.extensions,
+        extensions_key=upgrade.extensions_key if upgrade and not is_image else instance.extensions_key,
     )
 
 

@@ -1,4 +1,4 @@
-"""Random tokens: who has one is let in, so only their hashes are kept."""
+"""Random tokens. A token is all that is needed to be let in, so only hashes of them are stored."""
 
 import hashlib
 import secrets

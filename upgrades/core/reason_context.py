@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from upgrades.core import batches
-from upgrades.core.catalogue import is_message, say_of
+from upgrades.core.catalogue import is_message, say_with
 from upgrades.core.facts import Facts, InstanceFacts, Upgrade, Withdrawal
 from upgrades.core.policy import Policy
 from upgrades.core.reason_kinds import KINDS, LiftedBy
@@ -64,7 +64,7 @@ def make_reason(
     brief, text_for_one = f"{code}.brief", f"{code}.each"
     return Reason(
         code,
-        say_of(f"{code}.{variant}" if variant else code, known),
+        say_with(f"{code}.{variant}" if variant else code, known),
         kind.holder,
         kind.lifted_by if lifted_by is None else lifted_by,
         kind.action if action is None else action,
@@ -72,8 +72,8 @@ def make_reason(
         numbers,
         instances,
         since,
-        text_for_one=say_of(text_for_one, known) if instances is not None and is_message(text_for_one) else "",
-        brief=(say_of(brief, known) if is_message(brief) else None) if kind.is_brief else "",
+        text_for_one=say_with(text_for_one, known) if instances is not None and is_message(text_for_one) else "",
+        brief=(say_with(brief, known) if is_message(brief) else None) if kind.is_brief else "",
     )
 
 

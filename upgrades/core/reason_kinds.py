@@ -16,8 +16,8 @@ class LiftedBy(StrEnum):
     PUBLISHER = "publisher"
 
 
-class InstanceWhy(StrEnum):
-    """Codes of reasons that are not in `Why`, because `decide` never waits for them."""
+class ReasonCode(StrEnum):
+    """Codes of reasons that `decide` never waits for. The codes of all others are in `Why`."""
 
     OPT_OUTS_LEAVE_NOTHING = "OptOutsLeaveNothing"
     SHUT_BY_OPT_OUTS = "OptOutsKeepTheGateShut"
@@ -87,9 +87,9 @@ KINDS: Mapping[StrEnum, ReasonKind] = {
         "attention", "unknown", "capacity", _OPERATOR, "retry_now", needs_person_after=0, of_instances=True
     ),
     Why.GONE: ReasonKind("attention", "unknown", "capacity", ends_by_itself=True, of_instances=True),
-    InstanceWhy.SURPLUS: ReasonKind("out", "opted-out", "capacity", _OPERATOR),
+    ReasonCode.SURPLUS: ReasonKind("out", "opted-out", "capacity", _OPERATOR),
     # No action: opting these instances in would not help, because they would still count as unhealthy.
-    InstanceWhy.SHUT_BY_OPT_OUTS: ReasonKind("attention", "unhealthy", "health", _OWNER, needs_person_after=0),
+    ReasonCode.SHUT_BY_OPT_OUTS: ReasonKind("attention", "unhealthy", "health", _OWNER, needs_person_after=0),
     Why.TOO_MANY_UNHEALTHY: ReasonKind(
         "attention", "unhealthy", "health", _OPERATOR, holds_instances=True, of_instances=True, gauge="unhealthy"
     ),
@@ -117,32 +117,32 @@ KINDS: Mapping[StrEnum, ReasonKind] = {
     Why.WAITING_FOR_APPROVAL: ReasonKind(
         "waiting", "held", "approval", _OPERATOR, "approve", at_the_gate=True, needs_person_after=0
     ),
-    InstanceWhy.OPT_OUTS_LEAVE_NOTHING: ReasonKind("out", "opted-out", "opt-out", _OPERATOR),
+    ReasonCode.OPT_OUTS_LEAVE_NOTHING: ReasonKind("out", "opted-out", "opt-out", _OPERATOR),
     Why.BACKING_OFF: ReasonKind(
         "waiting", "held", "retry", _OPERATOR, "retry_now", holds_instances=True, tries_again=True
     ),
     Why.CANCELLED_BEFORE: ReasonKind("waiting", "held", "retry", _OPERATOR, "retry_now", holds_instances=True),
-    InstanceWhy.SUSPECTED: ReasonKind("attention", "failed", "version", _PUBLISHER, "publish_image"),
-    InstanceWhy.PINNED_WITHDRAWN: ReasonKind("attention", "held", "version", _OPERATOR, needs_person_after=0),
-    InstanceWhy.WITHDRAWN: ReasonKind("attention", "held", "version", _OPERATOR, needs_person_after=0),
-    InstanceWhy.PINNED: ReasonKind("waiting", "pending", "version", _OPERATOR),
-    InstanceWhy.AUTOMATIC_OFF: ReasonKind("waiting", "pending", "automatic upgrades", _OPERATOR),
-    InstanceWhy.HALF_MADE: ReasonKind(
+    ReasonCode.SUSPECTED: ReasonKind("attention", "failed", "version", _PUBLISHER, "publish_image"),
+    ReasonCode.PINNED_WITHDRAWN: ReasonKind("attention", "held", "version", _OPERATOR, needs_person_after=0),
+    ReasonCode.WITHDRAWN: ReasonKind("attention", "held", "version", _OPERATOR, needs_person_after=0),
+    ReasonCode.PINNED: ReasonKind("waiting", "pending", "version", _OPERATOR),
+    ReasonCode.AUTOMATIC_OFF: ReasonKind("waiting", "pending", "automatic upgrades", _OPERATOR),
+    ReasonCode.HALF_MADE: ReasonKind(
         "attention", "failed", "machine", _OPERATOR, needs_person_after=0, of_instances=True
     ),
-    InstanceWhy.DRIFTED: ReasonKind(
+    ReasonCode.DRIFTED: ReasonKind(
         "attention", "unknown", "version", _OPERATOR, needs_person_after=0, of_instances=True
     ),
-    InstanceWhy.QUARANTINED: ReasonKind(
+    ReasonCode.QUARANTINED: ReasonKind(
         "attention", "quarantined", "quarantine", _OPERATOR, "release", needs_person_after=0, of_instances=True
     ),
-    InstanceWhy.FAILED_BEFORE: ReasonKind(
+    ReasonCode.FAILED_BEFORE: ReasonKind(
         "failure", "failed", "retry", _OPERATOR, of_instances=True, explains=("failed", "rolled-back")
     ),
-    InstanceWhy.OPTED_OUT: ReasonKind(
+    ReasonCode.OPTED_OUT: ReasonKind(
         "out", "opted-out", "opt-out", _OWNER, "opt_in", is_brief=False, of_instances=True, explains=("opted-out",)
     ),
-    InstanceWhy.SWITCHED_OFF: ReasonKind("waiting", "switched-off", "power", _OPERATOR, of_instances=True),
+    ReasonCode.SWITCHED_OFF: ReasonKind("waiting", "switched-off", "power", _OPERATOR, of_instances=True),
     Why.ROLLING_BACK: _work_kind("rolling-back", "attention"),
     Why.INITIALIZING: ReasonKind("active", "verifying", "health", ends_by_itself=True, at_the_gate=True),
     Why.PAUSE_BETWEEN_BATCHES: ReasonKind(
@@ -155,8 +155,8 @@ KINDS: Mapping[StrEnum, ReasonKind] = {
     Why.VERIFYING: _work_kind("verifying", is_brief=False),
     Why.REMOVING_REPLACED: _work_kind("upgrading", holder="room"),
     Why.CREATING: _work_kind("upgrading", holder="capacity"),
-    InstanceWhy.WAITS_FOR_TURN: ReasonKind("waiting", "queued", "batch", is_brief=False, ends_by_itself=True),
-    InstanceWhy.WAITS_FOR_NEXT_UPGRADE: ReasonKind("waiting", "pending", "batch", is_brief=False, ends_by_itself=True),
+    ReasonCode.WAITS_FOR_TURN: ReasonKind("waiting", "queued", "batch", is_brief=False, ends_by_itself=True),
+    ReasonCode.WAITS_FOR_NEXT_UPGRADE: ReasonKind("waiting", "pending", "batch", is_brief=False, ends_by_itself=True),
     Why.NOTHING_TO_DO: ReasonKind("done", "done", ends_by_itself=True),
 }
 RANK = {code: place for place, code in enumerate(KINDS)}

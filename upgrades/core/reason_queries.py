@@ -1,4 +1,4 @@
-"""Questions of the searches for reasons to the facts: which instances a reason is about, and which policy applies."""
+"""What the functions that find reasons ask of the facts: which instances a reason is about, and which policy applies."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ def ids_and_since(lacking: Sequence[InstanceFacts]) -> tuple[tuple[int, ...], da
     return tuple(sorted(health.ids(lacking))), min(instance.missing.since for instance in lacking if instance.missing)
 
 
-def pause_ends(context: ReasonContext) -> datetime | None:
+def pause_ends_at(context: ReasonContext) -> datetime | None:
     """When the policy's pause after the last batch ends, or ended; None where it holds nothing."""
     upgrade = context.upgrade
     last = upgrade.batches[-1].finished_at if upgrade and upgrade.batches else None
@@ -57,7 +57,7 @@ def unapproved(context: ReasonContext) -> tuple[int, ...]:
 def next_outdated(context: ReasonContext) -> list[InstanceFacts]:
     """The outdated instances that the platform's next upgrade would take."""
     outdated_ids = {instance.id for instance in context.outdated}
-    taken = batches.next_to_be_taken(
+    taken = batches.next_candidates(
         context.facts, context.target, takes_failed=backoff.would_take_failed(context.facts)
     )
     return [instance for instance in taken if instance.id in outdated_ids]
@@ -184,13 +184,13 @@ def under_way(context: ReasonContext) -> Mapping[Why, list[InstanceUpgradeFacts]
     return groups
 
 
-def verification_ends(context: ReasonContext) -> datetime:
+def verification_ends_at(context: ReasonContext) -> datetime:
     """When the first wait for the health of an upgraded instance ends; now where there is none."""
     members = context.upgrade.members if context.upgrade else ()
     swaps = [
         member.swapped_at for member in members if member.state is InstanceUpgradeState.VERIFYING and member.swapped_at
     ]
-    return min((health.wait_ends(context.facts, at, context.now) for at in swaps), default=context.now)
+    return min((health.wait_ends_at(context.facts, at, context.now) for at in swaps), default=context.now)
 
 
 def busy_ids(context: ReasonContext) -> tuple[int, ...]:

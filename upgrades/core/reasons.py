@@ -12,11 +12,11 @@ from upgrades.core.facts import Facts
 from upgrades.core.reason_context import Reason, reason_context_of
 from upgrades.core.reason_kinds import RANK
 
-SOURCES = (*scale_set_reasons.SOURCES, *instance_reasons.SOURCES)
+FINDERS = (*scale_set_reasons.FINDERS, *instance_reasons.FINDERS)
 
 
 def reasons(facts: Facts, now: datetime) -> tuple[Reason, ...]:
     """Find everything that holds the scale set and its instances now, ranked; () where all instances are on the wanted version."""
     context = reason_context_of(facts, now)
-    found = [advice.with_useful_action(reason, context) for source in SOURCES for reason in source(context)]
+    found = [advice.with_useful_action(reason, context) for find in FINDERS for reason in find(context)]
     return tuple(sorted(found, key=lambda reason: (RANK[reason.code], reason.instances or ())))

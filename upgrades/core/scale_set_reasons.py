@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from upgrades.core import advice, backoff, batches, health, missing, reason_queries, suspicion, versions
 from upgrades.core.in_flight import members_in_flight
 from upgrades.core.reason_context import Reason, ReasonContext, make_reason, withdrawal_values
-from upgrades.core.reason_kinds import InstanceWhy, LiftedBy
+from upgrades.core.reason_kinds import LiftedBy, ReasonCode
 from upgrades.core.states import StartedBy
 from upgrades.core.steps import Why
 
@@ -19,7 +19,7 @@ def _no_image(context: ReasonContext) -> Iterator[Reason]:
 
 def _creation_failed(context: ReasonContext) -> Iterator[Reason]:
     """Machines that the provider refused or failed to create, with its message for the first. Numbers: instances, capacity, tries."""
-    if lacking := missing.creation_failed(context.facts):
+    if lacking := missing.failed_creations(context.facts):
         error = missing.first_missing(lacking).error.rstrip(".")
         tries = max(instance.missing.tries for instance in lacking if instance.missing)
         numbers = {"instances": len(lacking), "capacity": context.facts.capacity, "tries": tries}
@@ -31,8 +31,8 @@ def _creation_failed(context: ReasonContext) -> Iterator[Reason]:
 
 
 def _elsewhere(context: ReasonContext) -> Iterator[Reason]:
-    """Machines that seem to live elsewhere, with what the provider saw of the first. Numbers: instances, capacity."""
-    if lacking := missing.elsewhere(context.facts):
+    """Machines that seem to run on another host, with what the provider saw of the first. Numbers: instances, capacity."""
+    if lacking := missing.machines_elsewhere(context.facts):
         values = {"said": missing.first_missing(lacking).error.rstrip(".")}
         numbers = {"instances": len(lacking), "capacity": context.facts.capacity}
         ids, since = reason_queries.ids_and_since(lacking)
@@ -64,7 +64,7 @@ def _gate(context: ReasonContext) -> Iterator[Reason]:
     if health.exceeds(len(opted_out), total, limit):
         numbers = {"unhealthy": len(opted_out), "total": total, "limit_percent": limit}
         values = {"sick": len(opted_out), "limit": limit}
-        yield make_reason(InstanceWhy.SHUT_BY_OPT_OUTS, values, numbers=numbers, instances=health.ids(opted_out))
+        yield make_reason(ReasonCode.SHUT_BY_OPT_OUTS, values, numbers=numbers, instances=health.ids(opted_out))
 
 
 def _surplus(context: ReasonContext) -> Iterator[Reason]:
@@ -78,15 +78,15 @@ def _surplus(context: ReasonContext) -> Iterator[Reason]:
     lifted_by, action = (LiftedBy.OWNER, "opt_in") if opted_out else (LiftedBy.OPERATOR, "")
     numbers = {"surplus": len(kept) - capacity, "capacity": capacity}
     ids = health.ids(opted_out or kept)
-    yield make_reason(InstanceWhy.SURPLUS, values, lifted_by=lifted_by, action=action, numbers=numbers, instances=ids)
+    yield make_reason(ReasonCode.SURPLUS, values, lifted_by=lifted_by, action=action, numbers=numbers, instances=ids)
 
 
 def _provider_unavailable(context: ReasonContext) -> Iterator[Reason]:
-    """Shown whether or not anything is to be upgraded: nothing that is asked of its machines can be done."""
+    """The provider cannot be reached, or lacks what it needs. Shown even where nothing is to be upgraded: nothing else works either."""
     if said := context.facts.provider_error.rstrip("."):
         yield make_reason(Why.PROVIDER_UNAVAILABLE, {"said": said}, since=context.facts.provider_error_since)
     elif context.facts.obstacle:
-        yield make_reason(Why(context.facts.obstacle.value), {"said": context.facts.obstacle_says.rstrip(".")})
+        yield make_reason(Why(context.facts.obstacle.value), {"said": context.facts.obstacle_message.rstrip(".")})
 
 
 def _stale(context: ReasonContext) -> Iterator[Reason]:
@@ -98,7 +98,7 @@ def _initializing(context: ReasonContext) -> Iterator[Reason]:
     new = reason_queries.initializing(context)
     if new and context.wants_upgrade:
         waits = [instance.health_since for instance in new if instance.health_since]
-        ends = [health.wait_ends(context.facts, began_at, context.now) for began_at in waits]
+        ends = [health.wait_ends_at(context.facts, began_at, context.now) for began_at in waits]
         yield make_reason(Why.INITIALIZING, until=max(ends, default=None), instances=health.ids(new))
 
 
@@ -119,7 +119,7 @@ def _paused(context: ReasonContext) -> Iterator[Reason]:
 
 
 def _pause_between_batches(context: ReasonContext) -> Iterator[Reason]:
-    until = reason_queries.pause_ends(context)
+    until = reason_queries.pause_ends_at(context)
     if until and until > context.now:
         yield make_reason(Why.PAUSE_BETWEEN_BATCHES, until=until)
 
@@ -159,7 +159,7 @@ def _suspected(context: ReasonContext) -> Iterator[Reason]:
     results, good = context.facts.target_results, context.facts.newest_good
     if context.outdated and suspicion.is_suspected(results):
         values = {"version": context.target, "good": good.version if good else "", "by_itself": context.is_automatic}
-        yield make_reason(InstanceWhy.SUSPECTED, values, numbers={"failed": results.failed, "tried": results.tried})
+        yield make_reason(ReasonCode.SUSPECTED, values, numbers={"failed": results.failed, "tried": results.tried})
 
 
 def _pinned_to_withdrawn(context: ReasonContext) -> Iterator[Reason]:
@@ -171,7 +171,7 @@ def _pinned_to_withdrawn(context: ReasonContext) -> Iterator[Reason]:
     startable = advice.startable_instances(context)
     free = len(startable) if advice.could_begin(context) else 0
     values = {**withdrawal_values(facts.pinned_to, withdrawal), "target": context.target, "free": free}
-    yield make_reason(InstanceWhy.PINNED_WITHDRAWN, values, action="start" if startable else "", since=withdrawal.since)
+    yield make_reason(ReasonCode.PINNED_WITHDRAWN, values, action="start" if startable else "", since=withdrawal.since)
 
 
 def _pinned(context: ReasonContext) -> Iterator[Reason]:
@@ -186,7 +186,7 @@ def _pinned(context: ReasonContext) -> Iterator[Reason]:
     values = {"version": context.target, "running": running, **counts}
     action, numbers = "start" if startable else "", {"instances": len(outdated)}
     yield make_reason(
-        InstanceWhy.PINNED, values, variant=variant, action=action, numbers=numbers, instances=health.ids(outdated)
+        ReasonCode.PINNED, values, variant=variant, action=action, numbers=numbers, instances=health.ids(outdated)
     )
 
 
@@ -202,7 +202,7 @@ def _automatic_off(context: ReasonContext) -> Iterator[Reason]:
     else:
         variant, action = "later" if startable else "none", ""
     values = {"version": context.target, "count": count}
-    yield make_reason(InstanceWhy.AUTOMATIC_OFF, values, variant=variant, action=action, numbers={"instances": count})
+    yield make_reason(ReasonCode.AUTOMATIC_OFF, values, variant=variant, action=action, numbers={"instances": count})
 
 
 def _opt_outs_leave_nothing(context: ReasonContext) -> Iterator[Reason]:
@@ -214,10 +214,10 @@ def _opt_outs_leave_nothing(context: ReasonContext) -> Iterator[Reason]:
         is_opted_out = any(instance.is_opted_out for instance in outdated)
         lifted_by, action = (LiftedBy.OWNER, "opt_in") if is_opted_out else (LiftedBy.OPERATOR, "release")
         values, ids = {"version": context.target}, health.ids(outdated)
-        yield make_reason(InstanceWhy.OPT_OUTS_LEAVE_NOTHING, values, lifted_by=lifted_by, action=action, instances=ids)
+        yield make_reason(ReasonCode.OPT_OUTS_LEAVE_NOTHING, values, lifted_by=lifted_by, action=action, instances=ids)
 
 
-SOURCES: tuple[Callable[[ReasonContext], Iterator[Reason]], ...] = (
+FINDERS: tuple[Callable[[ReasonContext], Iterator[Reason]], ...] = (
     _no_image, _creation_failed, _elsewhere, _gone, _surplus, _gate, _provider_unavailable, _stale, _initializing, _fleet_stop, _paused,
     _pause_between_batches, _between_surge_batches, _retry, _suspected, _pinned_to_withdrawn, _pinned, _automatic_off,
     _opt_outs_leave_nothing,

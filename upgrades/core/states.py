@@ -23,7 +23,7 @@ class Provisioning(StrEnum):
 
 
 class KeptOSDisk(StrEnum):
-    """What a provider puts back in a rollback. Only with EXACT and COPY does that bring the machine back as it was."""
+    """What a provider puts back in a rollback. Only EXACT and COPY bring the machine back as it was."""
 
     EXACT = "exact"  # the very disk that was replaced
     COPY = "copy"  # a copy that was made of it before: costs time and space
@@ -31,7 +31,7 @@ class KeptOSDisk(StrEnum):
     NONE = "none"  # nothing: there is no rollback
 
 
-class Obstacle(StrEnum):
+class ImageObstacle(StrEnum):
     """Why no OS disk of an image can be made at a location now, although its provider answers."""
 
     IMAGE_MISSING = "ImageMissing"
@@ -110,6 +110,8 @@ IN_FLIGHT = frozenset(
 HAS_FAILED = frozenset(
     {InstanceUpgradeState.FAILED, InstanceUpgradeState.ROLLING_BACK, InstanceUpgradeState.ROLLED_BACK}
 )
+# {state: the states that can follow it}. A result is final, with two exceptions: a failed instance may be rolled back, and a replaced
+# instance that is opted out before its deletion begins stays, so its success becomes SKIPPED.
 NEXT_INSTANCE_UPGRADE_STATES: dict[InstanceUpgradeState, frozenset[InstanceUpgradeState]] = {
     InstanceUpgradeState.QUEUED: frozenset({InstanceUpgradeState.UPGRADING, InstanceUpgradeState.SKIPPED}),
     InstanceUpgradeState.UPGRADING: frozenset(

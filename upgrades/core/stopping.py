@@ -31,6 +31,7 @@ def stop_at_the_end_of_a_batch(facts: Facts, now: datetime) -> Step | None:
         return None
     stop = stop_on_failed_upgrades(facts, now)
     if stop and health.is_stale(facts, now) and not _is_stopped_by_failures_alone(facts):
+        # An upgrade that is to be cancelled ends after this batch anyway, so it does not wait for health.
         return None if upgrade.cancel_requested_by else wait_for_health(facts, now)
     return stop
 
@@ -60,11 +61,11 @@ def stop_on_failed_upgrades(facts: Facts, now: datetime) -> Step | None:
     limit = facts.upgrade.policy.max_unhealthy_upgraded_percent
     if not health.exceeds(len(failed), upgraded, limit):
         return None
-    members = tuple(member.existing for member in failed)
+    ids = tuple(member.existing_id for member in failed)
     share = health.percent(len(failed), upgraded)
-    message = messages.too_many_failed(share, limit, members[0], failed[0].error)
+    message = messages.too_many_failed(share, limit, ids[0], failed[0].error)
     return _stop_or_roll_back(
-        facts, Breach(FaultCode.TOO_MANY_FAILED, message, members, ExceededLimit(share, limit, of_upgraded=True))
+        facts, Breach(FaultCode.TOO_MANY_FAILED, message, ids, ExceededLimit(share, limit, of_upgraded=True))
     )
 
 
@@ -131,14 +132,14 @@ def _to_roll_back(facts: Facts, members: tuple[InstanceUpgradeFacts, ...]) -> tu
     provider keeps no replaced disk, there is nothing either."""
     if facts.upgrade is None or facts.upgrade.kind is not UpgradeKind.IMAGE or facts.kept_os_disk is KeptOSDisk.NONE:
         return ()
-    untouched_ids = {instance.id for instance in batches.touchable(facts)}
+    touchable_ids = {instance.id for instance in batches.touchable(facts)}
     return tuple(
         member.instance
         for member in members
         if member.state is InstanceUpgradeState.FAILED
         and member.may_roll_back
         and member.replacement is None
-        and member.instance in untouched_ids
+        and member.instance in touchable_ids
     )
 
 

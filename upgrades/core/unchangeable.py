@@ -12,7 +12,7 @@ def _is_other(was: Any, now: Any) -> bool:
     return _plain(was) != _plain(now)
 
 
-def _is_one_again(was: Any, now: Any) -> bool:
+def _is_single_again(was: Any, now: Any) -> bool:
     """Is it changed from several placement groups back to a single one? Only this direction is refused."""
     return _plain(was) == "false" and _plain(now) == "true"
 
@@ -39,7 +39,7 @@ class Unchangeable:
 UNCHANGEABLE = (
     Unchangeable(("properties", "platformFaultDomainCount"), None),
     Unchangeable(("properties", "orchestrationMode"), "Uniform"),
-    Unchangeable(("properties", "singlePlacementGroup"), True, _is_one_again),
+    Unchangeable(("properties", "singlePlacementGroup"), True, _is_single_again),
     Unchangeable(("properties", "virtualMachineProfile", "priority"), "Regular", _is_other_priority),
     Unchangeable(("extendedLocation", "name"), None),
 )

@@ -22,12 +22,12 @@ def parse(version: str) -> tuple[int, ...]:
 
 
 MAX_PART = 2**31 - 1
-_OF_GALLERY = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+_GALLERY_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 
 
-def check_of_gallery(version: str) -> None:
+def check_gallery_version(version: str) -> None:
     """Raises BadVersion unless the version is Major.Minor.Patch, as Azure requires of a gallery's images."""
-    if not _OF_GALLERY.fullmatch(version) or max(parse(version)) > MAX_PART:
+    if not _GALLERY_VERSION.fullmatch(version) or max(parse(version)) > MAX_PART:
         raise BadVersion(
             f"a version of a gallery's image is Major.Minor.Patch, each a number of at most {MAX_PART:,}, not {version!r}"
         )
@@ -50,7 +50,7 @@ def is_older_if_known(version: str, target: str) -> bool:
 def contradicts(reported: str, version: str) -> bool:
     """Does an OS that says `reported` run something else than the image `version`?
 
-    Not where it says only the first numbers, as Ubuntu's images do, nor where it says no numbers, or nothing.
+    An OS that says only the first numbers (as Ubuntu does), something that is no number, or nothing, does not contradict.
 
     >>> contradicts("1.2.1", "1.2.0"), contradicts("22.04", "22.04.202401"), contradicts("12", "12.5.1"), contradicts("sid", "1.2")
     (True, False, False, False)

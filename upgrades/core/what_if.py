@@ -13,7 +13,10 @@ from upgrades.core.steps import Settle
 
 
 def with_upgrade_started(facts: Facts, *, only_failed: bool = False, unhealthy_first: bool = False) -> Facts:
-    """After a person started an upgrade to the latest version. `only_failed`, `unhealthy_first`: as in `commands/upgrades.py:start`."""
+    """The facts after a person started an upgrade to the latest version.
+
+    `only_failed`, `unhealthy_first`: as in `commands/upgrades.py:start`.
+    """
     if facts.latest is None:
         return facts
     unhealthy = (instance.id for instance in facts.instances if instance.health in UNHEALTHY_STATES)
@@ -36,10 +39,10 @@ def with_upgrade_started(facts: Facts, *, only_failed: bool = False, unhealthy_f
 
 
 def with_extension_upgrade_started(facts: Facts, extensions: str) -> Facts:
-    """After a person started an upgrade of extensions. `extensions`: the key of those that its instances are to have."""
+    """The facts after a person started an upgrade of extensions. `extensions`: the key of those that its instances are to have."""
     policy = facts.policy_by_hand or facts.policy
     target = ImageReference("", "", "", "")
-    upgrade = Upgrade(target, StartedBy.USER, policy, kind=UpgradeKind.EXTENSIONS, extensions=extensions)
+    upgrade = Upgrade(target, StartedBy.USER, policy, kind=UpgradeKind.EXTENSIONS, extensions_key=extensions)
     return replace(facts, upgrade=upgrade)
 
 
@@ -50,7 +53,7 @@ def with_other_version_opt_out_ended(instance: InstanceFacts, version: str) -> I
 
 
 def with_pause_ended(facts: Facts) -> Facts:
-    """After a person resumed the running upgrade, or else the last attempt."""
+    """The facts after a person resumed the running upgrade, or else the last attempt."""
     last = facts.last_attempt
     if facts.upgrade:
         return replace(facts, upgrade=replace(facts.upgrade, paused_by=""))
@@ -58,12 +61,12 @@ def with_pause_ended(facts: Facts) -> Facts:
 
 
 def with_pause_skipped(facts: Facts) -> Facts:
-    """After a person asked for the next batch now."""
+    """The facts after a person asked for the next batch now."""
     return replace(facts, upgrade=replace(facts.upgrade, pause_is_skipped=True)) if facts.upgrade else facts
 
 
 def with_wait_skipped(facts: Facts) -> Facts:
-    """After a person asked for the next attempt at once."""
+    """The facts after a person asked for the next attempt at once."""
     last = facts.last_attempt
     return replace(facts, last_attempt=replace(last, wait_is_skipped=True)) if last else facts
 
@@ -80,20 +83,20 @@ def with_approval(facts: Facts, ids: Container[int], version: str) -> Facts:
     return _changed(facts, ids, approved_version=version)
 
 
-def with_automatic_upgrades(facts: Facts, on: bool) -> Facts:
+def with_automatic_upgrades(facts: Facts, *, on: bool) -> Facts:
     return replace(facts, automatic=on)
 
 
 def _changed(facts: Facts, ids: Container[int], **changes: object) -> Facts:
-    """With these changes of the instances with these ids."""
+    """The facts with these changes of the instances with these ids."""
     instances = (replace(instance, **changes) if instance.id in ids else instance for instance in facts.instances)  # type: ignore[arg-type]
     return replace(facts, instances=tuple(instances))
 
 
 def with_results(facts: Facts, step: Settle) -> Facts | None:
-    """After these results were recorded; None where the facts alone do not tell what changes.
+    """The facts after these results were recorded; None where what else changes cannot be told from the facts.
 
-    They do not for failures, for surge instances, which replace others, and for versions that failed on some instance before.
+    That is so for failures, for surge instances, which replace others, and for versions that failed on some instance before.
     """
     upgrade, succeeded = facts.upgrade, set(step.succeeded)
     if upgrade is None or step.failed or step.skipped or facts.target_results.failed:

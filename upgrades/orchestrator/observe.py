@@ -183,7 +183,7 @@ def _upgrade(
         breach=breach_from_row(row.breach) if row.breach and row.status == UpgradeStatus.ROLLING_BACK else None,
         batches=batches,
         kind=UpgradeKind(row.kind),
-        extensions=row.target_extensions,
+        extensions_key=row.target_extensions,
     )
 
 

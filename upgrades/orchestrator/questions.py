@@ -10,16 +10,16 @@ from django.conf import settings
 
 from upgrades import providers
 from upgrades.core.facts import Facts, ImageReference
-from upgrades.core.states import Obstacle
+from upgrades.core.states import ImageObstacle
 from upgrades.models import ScaleSet
 from upgrades.provider_calls import measured
 from upgrades.providers.base import ChecksImages, Provider, ProviderError, ScaleSetReference
 
 ANSWER_TIMEOUT_SECONDS = 1.0  # well below the three seconds of the lease that is held while waiting for the answer
 OBSTACLES = {
-    "ImageNotFound": Obstacle.IMAGE_MISSING,
-    "StorageMissing": Obstacle.STORAGE_MISSING,
-    "NoSpace": Obstacle.HOST_FULL,
+    "ImageNotFound": ImageObstacle.IMAGE_MISSING,
+    "StorageMissing": ImageObstacle.STORAGE_MISSING,
+    "NoSpace": ImageObstacle.HOST_FULL,
 }
 Answer = TypeVar("Answer")
 
@@ -39,7 +39,7 @@ def with_available_quota(row: ScaleSet, facts: Facts) -> Facts:
 def with_obstacle(row: ScaleSet, facts: Facts, image: ImageReference) -> Facts:
     """The facts with what keeps the provider from making OS disks of this image now: it is not there, or there is no room."""
     if refusal := refusal_of(row, image):
-        return replace(facts, obstacle=OBSTACLES[refusal.code], obstacle_says=refusal.message)
+        return replace(facts, obstacle=OBSTACLES[refusal.code], obstacle_message=refusal.message)
     return facts
 
 

@@ -150,7 +150,7 @@ def _with_changes(kept: CachedRows, row: ScaleSet, changed: set[int]) -> CachedR
     if not changed:
         return replace(kept, seq=row.seq)
     members = _members(_INSTANCE_UPGRADES_OF.rows(kept.upgrade, sorted(changed))) if kept.upgrade else {}
-    in_members = {number for _, member in members.values() for number in (member.instance, member.upgraded)}
+    in_members = {number for _, member in members.values() for number in (member.instance, member.upgraded_id)}
     numbers = changed | in_members
     instances = {number: facts for number, facts in kept.instances.items() if number not in numbers}
     instances.update(_facts(row, kept.context, _INSTANCES_BY_NUMBER.rows(row.pk, sorted(numbers))))
@@ -204,7 +204,7 @@ def _instance_facts(row: InstanceRow, context: InstanceContext, missing: Missing
         is_being_deleted=row.operation_kind == OperationKind.DELETE,
         is_switched_off=row.power == Power.STOPPED and not row.operation_kind and not row.half_made,
         is_quarantined=row.quarantined_at is not None,
-        extensions=row.extensions_key,
+        extensions_key=row.extensions_key,
         failed_version=row.failed_version,
         approved_version=row.approved_version,
         zone=zone_of(context.zones, row.number),

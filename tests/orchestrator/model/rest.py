@@ -2,11 +2,11 @@
 
 from tests.orchestrator.cloud import Cloud
 from tests.orchestrator.model.rows import Row, Rows, exists, is_off, is_older
-from upgrades.core.reason_kinds import InstanceWhy
+from upgrades.core.reason_kinds import ReasonCode
 from upgrades.models import ScaleSet
 
 # The code of a decision where nothing can be begun, and that does not pass by itself: none at all, or what holds the instances.
-NOTHING_TO_BEGIN = ("NothingToDo", *InstanceWhy)
+NOTHING_TO_BEGIN = ("NothingToDo", *ReasonCode)
 
 
 def check_rest(cloud: Cloud, rows: Rows) -> None:
@@ -55,7 +55,7 @@ def _check_wishes(row: ScaleSet, rows: Rows) -> None:
         assert len(there_are) == wanted or (len(there_are) > wanted and are_stuck), f"{len(there_are)} of {wanted}"
         machines = sum(map(exists, there_are))
         assert machines >= wanted or _says_why(row), f"{machines} machines of {wanted}, and nobody says why"
-    is_suspected = any(reason["code"] == InstanceWhy.SUSPECTED for reason in row.decision.get("reasons", ()))
+    is_suspected = any(reason["code"] == ReasonCode.SUSPECTED for reason in row.decision.get("reasons", ()))
     if code not in NOTHING_TO_BEGIN or is_suspected or not (latest and row.automatic_upgrade):
         return
     comes_again = _comes_again(rows, row.pk, latest)

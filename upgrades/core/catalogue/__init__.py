@@ -35,7 +35,7 @@ def say(key: str, /, **values: object) -> Sentence:
     return sentence_of(key, template, values)
 
 
-def say_of(key: str, values: Mapping[str, object]) -> Sentence:
+def say_with(key: str, values: Mapping[str, object]) -> Sentence:
     """As `say`, but `values` may have more than the template takes."""
     return say(key, **{name: values[name] for name in params_of(messages_in(ENGLISH)[key]) if name in values})
 
