@@ -13,7 +13,7 @@ from dashboard import rights
 from dashboard.actions import error, not_signed_in, read, reference_of
 from dashboard.forms import PublishForm, UndoWithdrawalForm
 from upgrades.commands.errors import Refused
-from upgrades.commands.images import find_version, preview_publication, would_undo_withdrawal
+from upgrades.commands.images import find_version, preview_publication, preview_undo_withdrawal
 from upgrades.core.sentences import shaped
 
 Answering = Callable[[HttpRequest], dict[str, Any]]
@@ -53,7 +53,7 @@ def would_publish_it(request: HttpRequest) -> dict[str, Any]:
 def would_restore(request: HttpRequest) -> dict[str, Any]:
     sent = read(UndoWithdrawalForm(request.GET))
     reference = reference_of(sent)
-    says: list[str] = [*would_undo_withdrawal(reference).sentences]
+    says: list[str] = [*preview_undo_withdrawal(reference).sentences]
     if withdrawal := find_version(reference).withdrawal:
         says.insert(0, _("Withdrawn by {name}: {reason}").format(name=withdrawal.by, reason=withdrawal.reason))
     title = _("Restore {version} of {sku}?").format(**sent)

@@ -257,7 +257,7 @@ def test_an_operation_that_has_not_ended_stays(row: ScaleSet) -> None:
     runs = an_operation(60, upgrade=an_upgrade(row, ago(60), days=None))
     many_later_ones()
     purged()
-    assert async_operations.settle(AsyncOperation.objects.get(pk=runs.pk), NOW).status == ""
+    assert async_operations.store_outcome(AsyncOperation.objects.get(pk=runs.pk), NOW).status == ""
 
 
 def test_an_unpolled_operation_is_kept_for_a_week_after_it_is_settled(row: ScaleSet) -> None:

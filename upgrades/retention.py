@@ -130,7 +130,7 @@ def _operations(now: datetime) -> int:
 def _settle_operations(now: datetime) -> int:
     old = AsyncOperation.objects.filter(started_at__lt=now - async_operations.KEPT, status="")
     for row in old.order_by("started_at").iterator():
-        if async_operations.settle(row, now).status:
+        if async_operations.store_outcome(row, now).status:
             return 1
     return 0
 

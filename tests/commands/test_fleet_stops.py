@@ -10,7 +10,7 @@ from upgrades.commands.fleet_stops import end_fleet_stop, stop_fleet
 from upgrades.commands.upgrades import start
 from upgrades.feed import read
 from upgrades.models import Event, FleetStop, RollingUpgrade, ScaleSet
-from upgrades.orchestrator.opt_outs import ITS_TIME, end_expired_fleet_stop
+from upgrades.orchestrator.opt_outs import ENDED_BY_TIME_LIMIT, end_expired_fleet_stop
 from upgrades.orchestrator.reconcile import reconcile
 
 LATER = NOW + timedelta(seconds=5)
@@ -134,7 +134,7 @@ def test_an_expired_fleet_stop_ends_on_every_scale_set() -> None:
     with snapshot_equals_events():
         end_expired_fleet_stop(until)
     row = FleetStop.objects.get()
-    assert (row.ended_at, row.ended_by) == (until, ITS_TIME)
+    assert (row.ended_at, row.ended_by) == (until, ENDED_BY_TIME_LIMIT)
     assert (seen(), reconciled_at(), Event.objects.count()) == ([None, None], {until}, events + 2)
     with nothing_changes():
         end_expired_fleet_stop(until + timedelta(seconds=1))

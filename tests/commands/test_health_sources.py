@@ -16,7 +16,7 @@ from tests.stories import (
     without,
 )
 from upgrades.commands.load_balancers import put_load_balancer
-from upgrades.commands.scale_sets import NO_PROBE, Put, set_model
+from upgrades.commands.scale_sets import NO_PROBE, PutResult, set_model
 from upgrades.models import Location, ScaleSet
 
 LATER = NOW + timedelta(minutes=1)
@@ -26,7 +26,7 @@ BALANCER = "/subscriptions/s/resourceGroups/Fleet/providers/Microsoft.Network/lo
 pytestmark = pytest.mark.django_db
 
 
-def put(body: object) -> Put:
+def put(body: object) -> PutResult:
     with snapshot_equals_events():
         return set_model("fleet/web", body, LATER)
 

@@ -23,7 +23,7 @@ from tests.stories import (
     snapshot_equals_events,
     without,
 )
-from upgrades.commands.scale_sets import MUST_BE_LATEST, Put, set_model
+from upgrades.commands.scale_sets import MUST_BE_LATEST, PutResult, set_model
 from upgrades.commands.upgrades import start
 from upgrades.core.policy import Policy
 from upgrades.models import Event, ImageSku, Location, ScaleSet, sealing
@@ -36,7 +36,7 @@ ROLLING = "properties.upgradePolicy.rollingUpgradePolicy"
 pytestmark = pytest.mark.django_db
 
 
-def put(body: object, path: str = "fleet/web") -> Put:
+def put(body: object, path: str = "fleet/web") -> PutResult:
     with snapshot_equals_events():
         return set_model(path, body, LATER)
 

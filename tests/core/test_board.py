@@ -12,7 +12,7 @@ from tests.core.test_reasons import HOLD
 from tests.core.test_rules import STOP
 from tests.core.world import image
 from tests.feed_client import validator
-from upgrades.core.board import Board, board_of, next_overdue_at, record_of
+from upgrades.core.board import Board, board_of, next_overdue_at, upgrade_record
 from upgrades.core.decide import decide
 from upgrades.core.facts import Batch, Facts, InstanceFacts, InstanceUpgradeFacts, MissingMachine
 from upgrades.core.forecast import MAX_PLANNED, forecast, make_forecast, plan_key
@@ -89,7 +89,7 @@ def test_a_board_and_a_record_survive_json_and_are_as_the_schema_says(facts: Fac
     delta = {"type": "delta", "set": "a/b", "stream": "", "since": 1, "seq": 2, "at": "", "board": found}
     validator().validate(delta)
     if facts.upgrade:
-        record = record_of(facts, NOW)
+        record = upgrade_record(facts, NOW)
         assert json.loads(json.dumps(record)) == record
         assert all(batch["finished_at"] for batch in record["batches"])
 
@@ -302,7 +302,7 @@ def test_a_record_says_how_it_stood_when_it_ended() -> None:
         InstanceUpgradeFacts(1, InstanceUpgradeState.FAILED),
     )
     facts = with_instance(with_instance(fleet(10), 0, version=NEW), 1, failed_version=NEW)
-    record = record_of(upgrading(facts, *members), NOW)
+    record = upgrade_record(upgrading(facts, *members), NOW)
     assert record["batches"][0]["members"] == {"succeeded": "0", "failed": "1"}
     assert record["batches"][0]["finished_at"] == iso(NOW)
     assert (record["failed"]["count"], record["failed"]["of"], record["failed"]["over"]) == (1, 2, True)

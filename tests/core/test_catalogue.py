@@ -13,7 +13,7 @@ import pytest
 
 from upgrades.core import catalogue
 from upgrades.core.catalogue import messages_in, say
-from upgrades.core.message_format import ParamType, Place, TemplateError, params_of, read
+from upgrades.core.message_format import ParamType, Placeholder, TemplateError, params_of, read
 from upgrades.core.reason_kinds import KINDS
 from upgrades.core.sentences import sentence_of, shaped
 
@@ -56,9 +56,9 @@ def values_of(template: str, chance: random.Random) -> dict[str, Any]:
     return found
 
 
-def _choices(nodes: Any) -> Iterator[Place]:
+def _choices(nodes: Any) -> Iterator[Placeholder]:
     for node in nodes:
-        if isinstance(node, Place):
+        if isinstance(node, Placeholder):
             if node.type == "select":
                 yield node
             for case in node.cases.values():
@@ -77,7 +77,7 @@ def _written(nodes: Any) -> str:
     )
 
 
-def _cases(place: Place) -> str:
+def _cases(place: Placeholder) -> str:
     return "," + "".join(f" {case} {{{_written(nodes)}}}" for case, nodes in place.cases.items()) if place.cases else ""
 
 

@@ -179,7 +179,7 @@ OF_STATES = {
     "IN_FLIGHT",
     "ILL",
     "Why",
-    "InstanceWhy",
+    "ReasonCode",
     "StartedBy",
 }
 

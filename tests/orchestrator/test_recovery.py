@@ -20,7 +20,7 @@ from upgrades.core.steps import StartUpgrade
 from upgrades.models import Location, ScaleSet, WorkItem, clock
 from upgrades.orchestrator import leases, schedule
 from upgrades.orchestrator import work as working
-from upgrades.orchestrator.instance_rows import Outdated
+from upgrades.orchestrator.instance_rows import StaleFacts
 from upgrades.orchestrator.leases import LeaseLost
 from upgrades.orchestrator.operations import operations_of
 from upgrades.orchestrator.outcomes import mark_begun
@@ -83,7 +83,7 @@ def test_a_decision_on_old_facts_is_not_recorded(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(3)
     lease = leases.take(fleet.id)
     assert lease
-    with pytest.raises(Outdated):
+    with pytest.raises(StaleFacts):
         record(lease, fleet.row.seq - 1, _any_step(fleet), fleet.now)
     assert not fleet.row.upgrades.exists()
 

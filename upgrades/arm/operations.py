@@ -31,7 +31,7 @@ def headers(call: Call, row: AsyncOperation, location: Location) -> dict[str, st
 
 def show(call: Call, location: str, operation: str) -> Answer:
     """GET .../operations/{id}: always 200 with a status; with monitor=true 202 until what it stands for has an answer."""
-    row = async_operations.settle(_find(operation), call.now)
+    row = async_operations.store_outcome(_find(operation), call.now)
     if call.query.get("monitor", "").lower() == "true":
         return _monitored(call, row)
     return Answer(_render(row), headers={} if row.status else {"Retry-After": RETRY_SECONDS})

@@ -26,7 +26,7 @@ ANOTHER = "{row} waits for the approval of {version} by now, not of {given}: not
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
+class ApprovalResult:
     """The version, and the instances that this call has approved for it, without those that were approved before."""
 
     version: str
@@ -34,7 +34,9 @@ class Approval:
 
 
 @audited("InstancesApproved", ObjectKind.SCALE_SET)
-def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime, version: str = "") -> Approval:
+def approve(
+    path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime, version: str = ""
+) -> ApprovalResult:
     """Approve instances for the target version of the running upgrade, or else for the latest version.
 
     `ids`: the instances; None for all that wait for approval and are not opted out. Instances that have the version, or its approval, stay
@@ -54,7 +56,7 @@ def approve(path: str, ids: Sequence[str] | None = None, *, by: str, now: dateti
         if rows:
             numbers = ranges(row.number for row in rows)
             note(f"Approved {awaited} for instances {numbers}.", after={"approved": awaited, "instances": numbers})
-    return Approval(awaited, rows)
+    return ApprovalResult(awaited, rows)
 
 
 @audited("ApprovalWithdrawn", ObjectKind.SCALE_SET)

@@ -34,7 +34,7 @@ def begin(
 
 
 @unaudited("only notes that an operation is over")
-def settle(row: AsyncOperation, now: datetime) -> AsyncOperation:
+def store_outcome(row: AsyncOperation, now: datetime) -> AsyncOperation:
     """Store the outcome of an operation that is over by now. An outcome never changes afterwards."""
     if row.status:
         return row

@@ -33,26 +33,26 @@ Clock = Callable[[], datetime]
 @unaudited("each withdrawal and deletion is in the audit trail")
 def prune_images(row: ImageSource, clock: Clock) -> list[str]:
     """Withdraw and delete the versions of the source that its rule does not keep. Returns what was done, for people."""
-    said = []
+    done = []
     for version in prunable_versions(row):
         reference = ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, version)
-        if not _withdrawn(row, reference, clock()):
+        if not _withdraw_unless_used(row, reference, clock()):
             continue
         for file in _files(row).filter(version=version).select_related("location"):
             try:
                 remove_image(reference, file, clock())
-                said.append(f"deleted the old {version} in {file.location.name}")
+                done.append(f"deleted the old {version} in {file.location.name}")
             except ProviderError as error:  # at the next check again
                 log.info("image source %s: %s", row, error.message)
-    return said
+    return done
 
 
 def prunable_versions(row: ImageSource) -> list[str]:
     """Versions that the source imported, that are not among the newest ones, and that nothing refers to; oldest first."""
     if row.keep_versions is None:
         return []
-    there = sorted(set(_files(row).values_list("version", flat=True)), key=versions.parse)
-    old = there[: -row.keep_versions]
+    imported = sorted(set(_files(row).values_list("version", flat=True)), key=versions.parse)
+    old = imported[: -row.keep_versions]
     used = used_versions(row.sku) if old else set()
     return [version for version in old if version not in used and _is_its_own(row, version)]
 
@@ -95,7 +95,7 @@ def _files(row: ImageSource) -> QuerySet[ImportedImage]:
     return files.filter(location__queue=settings.ROLLGRID_QUEUE)
 
 
-def _withdrawn(row: ImageSource, reference: ImageReference, now: datetime) -> bool:
+def _withdraw_unless_used(row: ImageSource, reference: ImageReference, now: datetime) -> bool:
     """Withdraw the version, so that nothing comes to refer to it, unless something does by now."""
     with transaction.atomic():
         lock_sku(row.sku)

@@ -60,10 +60,10 @@ def check_image_source(row: ImageSource, clock: Clock) -> str:
             version, done = _check(row, clock)
             done += prune_images(row, clock)
         except (SourceError, ProviderError, Refused) as error:
-            return _failed(row, clock, str(error))
+            return _store_failure(row, clock, str(error))
         except OSError as error:
-            return _failed(row, clock, f"its image could not be written or read: {error}")
-        _note(row, clock, "")
+            return _store_failure(row, clock, f"its image could not be written or read: {error}")
+        _store_check(row, clock, "")
         if done:
             log.info("image source %s: %s", row, "; ".join(done))
         return f"{row}: {'; '.join(done) or f'{version} is its newest version, as before'}"
@@ -102,20 +102,20 @@ def _check(row: ImageSource, clock: Clock) -> tuple[str, list[str]]:
     _refuse_older(row, found)
     offer, sku = found.offer, row.sku
     reference = ImageReference(sku.publisher, sku.offer, sku.sku, offer.version)
-    places = [place for place in row.locations.all() if not _has(row, place, offer.version)]
-    _seen(row, found)
-    if not places:
-        _have(row, offer.version)
+    locations = [place for place in row.locations.all() if not _was_published_in(row, place, offer.version)]
+    _store_update_times(row, found)
+    if not locations:
+        _store_newest_version(row, offer.version)
         return offer.version, []
-    preview_publication(reference, locations=[place.name for place in places])
+    preview_publication(reference, locations=[place.name for place in locations])
     if not row.keyring:
         log.warning(
             "image source %s: nobody has signed %s; it is taken because `allow unsigned` is set", row, reference
         )
     with _downloaded(row, source, offer) as files:
-        _bring(row, reference, places, files, offer, clock)
-    _have(row, offer.version)
-    return offer.version, [f"imported and published {offer.version} in {', '.join(place.name for place in places)}"]
+        _import_and_publish(row, reference, locations, files, offer, clock)
+    _store_newest_version(row, offer.version)
+    return offer.version, [f"imported and published {offer.version} in {', '.join(place.name for place in locations)}"]
 
 
 async def _look(source: SourceSettings) -> Look:
@@ -142,7 +142,7 @@ def _refuse_older(row: ImageSource, found: Look) -> None:
         )
 
 
-def _has(row: ImageSource, place: Location, version: str) -> bool:
+def _was_published_in(row: ImageSource, place: Location, version: str) -> bool:
     """Was it ever published there? A version that people withdrew stays withdrawn."""
     return row.sku.published_in(place).filter(version=version).exists()
 
@@ -171,12 +171,17 @@ async def _download(source: SourceSettings, offer: Offer, file: Path) -> None:
         await download(place, offer, file)
 
 
-def _bring(
-    row: ImageSource, reference: ImageReference, places: list[Location], files: list[Path], offer: Offer, clock: Clock
+def _import_and_publish(
+    row: ImageSource,
+    reference: ImageReference,
+    locations: list[Location],
+    files: list[Path],
+    offer: Offer,
+    clock: Clock,
 ) -> None:
     """To each location by itself: one that is away holds up no other. Raises SourceError."""
     errors = []
-    for place in places:
+    for place in locations:
         try:
             file, root = files[0], files[1] if offer.root else None
             sha256 = "" if root else offer.sha256  # both were verified when they were downloaded
@@ -226,14 +231,14 @@ def _renew(row: ImageSource, clock: Clock, over: threading.Event) -> None:
     connection.close()
 
 
-def _failed(row: ImageSource, clock: Clock, error: str) -> str:
+def _store_failure(row: ImageSource, clock: Clock, error: str) -> str:
     log.warning("image source %s: %s", row, error)
-    _note(row, clock, error)
+    _store_check(row, clock, error)
     return f"{row}: {error}"
 
 
 @unaudited("what a check found is no act of anybody's")
-def _note(row: ImageSource, clock: Clock, error: str) -> None:
+def _store_check(row: ImageSource, clock: Clock, error: str) -> None:
     """`error_since` is when the source was well last."""
     now = clock()
     since = (row.error_since or now) if error else None
@@ -241,11 +246,11 @@ def _note(row: ImageSource, clock: Clock, error: str) -> None:
 
 
 @unaudited("what a check found is no act of anybody's")
-def _seen(row: ImageSource, found: Look) -> None:
+def _store_update_times(row: ImageSource, found: Look) -> None:
     updated = {name: at.isoformat() for name, at in found.updated.items()}
     ImageSource.objects.filter(pk=row.pk).update(updated=updated)
 
 
 @unaudited("importing and publishing are in the audit trail")
-def _have(row: ImageSource, version: str) -> None:
+def _store_newest_version(row: ImageSource, version: str) -> None:
     ImageSource.objects.filter(pk=row.pk).update(newest_version=version)

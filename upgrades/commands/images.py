@@ -42,7 +42,7 @@ def publish_image(reference: ImageReference, now: datetime, *, locations: Sequen
     with transaction.atomic():
         sku = _lock_supported_sku(reference)
         _check_version(sku, reference.version, published_in)
-        with writing(now, *_ids_of_users(sku, published_in)) as writer:
+        with writing(now, *_ids_using(sku, published_in)) as writer:
             _store_version(sku, reference.version, published_in, now)
             followers = [row for row in writer.scale_sets if _follows(row)]
             writer.changed(*writer.scale_sets)  # scale sets that are pinned to a version show the latest one too
@@ -92,7 +92,7 @@ def preview_publication(reference: ImageReference, *, locations: Sequence[str] =
     published_in = _find_locations(locations)
     sku = _supported_sku(reference)
     _check_version(sku, reference.version, published_in)
-    rows = ScaleSet.objects.filter(pk__in=_ids_of_users(sku, published_in)).order_by("key")
+    rows = ScaleSet.objects.filter(pk__in=_ids_using(sku, published_in)).order_by("key")
     return Publication(tuple(row for row in rows if _follows(row)), _changes(sku, reference.version, published_in))
 
 
@@ -170,7 +170,7 @@ def find_version(reference: ImageReference) -> ImageVersion:
     return _published_version(_supported_sku(reference), reference.version)
 
 
-def would_undo_withdrawal(reference: ImageReference) -> Publication:
+def preview_undo_withdrawal(reference: ImageReference) -> Publication:
     """What `undo_withdrawal` would do, with nothing written. `followers`: those that would get the version as their latest.
 
     Raises Refused: no such version.
@@ -178,7 +178,7 @@ def would_undo_withdrawal(reference: ImageReference) -> Publication:
     row = find_version(reference)
     sku = row.sku
     is_on_another = Instance.objects.filter(scale_set=OuterRef("pk")).exclude(version=row.version)
-    rows = ScaleSet.objects.filter(Exists(is_on_another), pk__in=_ids_of_users(sku, list(row.limited_to.all())))
+    rows = ScaleSet.objects.filter(Exists(is_on_another), pk__in=_ids_using(sku, list(row.limited_to.all())))
     latest = {location: sku.latest_in(location) for location in Location.objects.filter(scaleset__in=rows).distinct()}
     newest_in = {
         location for location, known in latest.items() if known is None or versions.is_older(known, row.version)
@@ -199,7 +199,7 @@ def _published_version(sku: ImageSku, version: str) -> ImageVersion:
 def _save_withdrawal(row: ImageVersion, sku: ImageSku, now: datetime, tried_again_by: str = "") -> None:
     """Save the row, with an event and a wake for every scale set that uses the SKU."""
     row.save(update_fields=["withdrawn_at", "withdrawn_by", "withdrawn_reason"])
-    with writing(now, *_ids_of_users(sku, [])) as writer:
+    with writing(now, *_ids_using(sku, [])) as writer:
         writer.changed(*writer.scale_sets)
         if tried_again_by:
             _try_again(writer, row.version, tried_again_by)
@@ -305,7 +305,7 @@ def _published(sku: ImageSku, version: str, locations: Sequence[Location]) -> It
         yield "", list(others.values_list("version", flat=True))
 
 
-def _ids_of_users(sku: ImageSku, locations: Sequence[Location]) -> list[int]:
+def _ids_using(sku: ImageSku, locations: Sequence[Location]) -> list[int]:
     """The primary keys of the scale sets that use the SKU, in these locations; in all where none are given."""
     rows = ScaleSet.objects.filter(sku=sku)
     return list((rows.filter(location__in=locations) if locations else rows).values_list("pk", flat=True))

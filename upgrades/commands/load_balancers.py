@@ -25,7 +25,7 @@ from upgrades.core.json_fields import (
     read_str,
     show_value,
 )
-from upgrades.core.shapes import check_shape
+from upgrades.core.resource_check import check_is_resource
 from upgrades.feed.writing import writing
 from upgrades.models import LoadBalancer, Location, ScaleSet
 
@@ -72,7 +72,7 @@ def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalance
             defaults=changes,
             create_defaults={**changes, "resource_group": group, "name": name},
         )
-        _update_users(row, now)
+        _update_scale_sets(row, now)
         _note_put(row, before)
     return row
 
@@ -135,7 +135,7 @@ def delete_load_balancer(path: str) -> None:
 
 def remove(row: LoadBalancer) -> None:
     """Delete a locked load balancer. Raises Refused where a scale set uses one of its probes."""
-    user = next((user for user in _users(row) if not user.deleting), None)
+    user = next((user for user in _scale_sets_using(row) if not user.deleting), None)
     if user is not None:
         message = f"{row} cannot be deleted: the scale set {user} uses its probe {_probe_name(user.probe_id)!r}"
         raise Refused("LoadBalancerInUseByVirtualMachineScaleSet", message, target=str(row))
@@ -161,7 +161,7 @@ def _find_location(name: str) -> Location:
 def _check_document(document: object, before: Mapping[str, Any] | None) -> str:
     """Check the document and return the name of its location. Raises Refused where anything in it is wrong."""
     with refusing():
-        check_shape(document, azure_types.LOAD_BALANCER, LOAD_BALANCERS, "load balancer")
+        check_is_resource(document, azure_types.LOAD_BALANCER, LOAD_BALANCERS, "load balancer")
         assert isinstance(document, Mapping)
         check_json(document)
         limits.check_size(document, before, limits.MAX_PARTS_OF_A_LOAD_BALANCER, limits.LOAD_BALANCER_LISTS)
@@ -203,20 +203,20 @@ def _read(probe: object, parent: str = "") -> ProbeModel:
     return documents.read_probe(settings, interval=INTERVAL, threshold=THRESHOLD, parent=f"{parent}.properties")
 
 
-def _update_users(row: LoadBalancer, now: datetime) -> None:
+def _update_scale_sets(row: LoadBalancer, now: datetime) -> None:
     """Give the scale sets that use its probes the new settings. Raises Refused where a probe that is used is missing."""
-    for user in _users(row):
+    for user in _scale_sets_using(row):
         if _probe_of(row, user.probe_id) is None:
             message = f"{row} must keep the probe {_probe_name(user.probe_id)!r}: the scale set {user} uses it"
             raise Refused("InvalidResourceReference", message, target=".".join(_PROBES))
-    with writing(now, *(user.pk for user in _users(row))) as writer:
+    with writing(now, *(user.pk for user in _scale_sets_using(row))) as writer:
         for user in writer.scale_sets:
             set_probe(user, _probe_of(row, user.probe_id))
             user.save(update_fields=PROBE_FIELDS)
             writer.changed(user)
 
 
-def _users(row: LoadBalancer) -> list[ScaleSet]:
+def _scale_sets_using(row: LoadBalancer) -> list[ScaleSet]:
     """The scale sets that use one of its probes."""
     probe_id_part = f"/resourcegroups/{row.resource_group}/providers/microsoft.network/loadbalancers/{row.name}/probes/"
     return list(ScaleSet.objects.filter(probe_id__contains=probe_id_part.lower()))

@@ -8,7 +8,7 @@ from upgrades.core import azure_types, cautions, documents, limits, requirements
 from upgrades.core.documents import Model
 from upgrades.core.extensions import check_order
 from upgrades.core.json_fields import BadDocument, check_json
-from upgrades.core.shapes import check_shape
+from upgrades.core.resource_check import check_is_resource
 from upgrades.core.unchangeable import check_unchanged
 from upgrades.core.zones import check_zones
 from upgrades.models import Location
@@ -25,7 +25,7 @@ MODE = "properties.upgradePolicy.mode"
 def check_known(document: object, before: Document | None) -> None:
     """Check a document before it is read: it must be a scale set's, without fields that no version of the API knows. Raises Refused."""
     with refusing():
-        check_shape(document, azure_types.SCALE_SET, SCALE_SETS, "scale set")
+        check_is_resource(document, azure_types.SCALE_SET, SCALE_SETS, "scale set")
         assert isinstance(document, Mapping)
         check_json(document)
         limits.check_size(document, before, limits.MAX_PARTS_OF_A_SCALE_SET, limits.SCALE_SET_LISTS)

@@ -7,7 +7,7 @@ from typing import Any
 from upgrades.commands import lookup
 from upgrades.commands.audit import audited
 from upgrades.commands.errors import Refused
-from upgrades.commands.scale_sets import ExpectedState, Put, StaleDocument, read_model, set_model, warnings_of
+from upgrades.commands.scale_sets import ExpectedState, PutResult, StaleDocument, read_model, set_model, warnings_of
 from upgrades.core import secrets
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.equality import same
@@ -20,7 +20,7 @@ Edit = Callable[[ScaleSet | None], Mapping[str, Any]]
 
 
 @audited("ScaleSetChanged", ObjectKind.SCALE_SET)
-def change_model(path: str, edit: Edit, now: datetime, *, removed_secrets: Set[str] = frozenset()) -> Put:
+def change_model(path: str, edit: Edit, now: datetime, *, removed_secrets: Set[str] = frozenset()) -> PutResult:
     """Put the document that `edit` makes of the present row, or of None where there is none. Nothing is written where it stays the same.
 
     `edit` is called again where somebody else changed the scale set meanwhile. `removed_secrets`: the places of secrets to remove.
@@ -31,7 +31,7 @@ def change_model(path: str, edit: Edit, now: datetime, *, removed_secrets: Set[s
         row = ScaleSet.objects.select_related("location", "sku").filter(key=ScaleSet.key_of(group, name)).first()
         document = edit(row) if row is None else with_unchangeable_of(edit(row), row.document)
         if row is not None and not row.deleting and _is_as_before(row, document, removed_secrets):
-            return Put(row, False, warnings_of(read_model(document), row), changed=False)
+            return PutResult(row, False, warnings_of(read_model(document), row), changed=False)
         try:
             return set_model(path, document, now, expected=_expected(row), removed_secrets=removed_secrets)
         except StaleDocument:

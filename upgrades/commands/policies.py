@@ -11,7 +11,7 @@ from upgrades.commands.audit import audited
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe
-from upgrades.commands.scale_sets import Put, set_model
+from upgrades.commands.scale_sets import PutResult, set_model
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.documents import MAX_INSTANCES, read_policy_field
 from upgrades.core.json_edit import edited
@@ -35,7 +35,7 @@ EDITABLE_FIELDS: Mapping[str, tuple[str, ...]] = {
 
 @lookup.retry_on_conflict
 @audited("ScaleSetChanged", ObjectKind.SCALE_SET)
-def change_policy(path: str, changes: Mapping[str, object], now: datetime) -> Put:
+def change_policy(path: str, changes: Mapping[str, object], now: datetime) -> PutResult:
     """Change these fields of the document, and put it: {name of EDITABLE_FIELDS: value as in the document}. The rest of it stays.
 
     Clients that get the document, change it and put it keep what was changed here. Raises Refused as `set_model` does.

@@ -64,7 +64,7 @@ UPDATE_DOMAINS = 5  # as many as Azure gives a scale set without zones
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class PutResult:
     """The result of a PUT: the row, whether it was created or changed, and warnings in words."""
 
     scale_set: ScaleSet
@@ -97,7 +97,7 @@ def set_model(
     *,
     expected: ExpectedState | None = None,
     removed_secrets: Set[str] = frozenset(),
-) -> Put:
+) -> PutResult:
     """Create a scale set, or give it another model. The document is kept whole; its secrets are split off and sealed.
 
     Its present secrets are kept where the document still has a place for them. `removed_secrets`: the places of secrets to remove.
@@ -122,7 +122,7 @@ def set_model(
         derived = _Derived(model, location, sku, probe, *secrets.split(document), expected, removed_secrets)
         created = not ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).exists()
         row = _create(group, name, derived, now) if created else _change(group, name, derived, now)
-    return Put(row, created, warnings_of(model, row))
+    return PutResult(row, created, warnings_of(model, row))
 
 
 @dataclass(frozen=True, slots=True)

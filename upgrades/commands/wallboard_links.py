@@ -33,14 +33,14 @@ def create_link(
     not exist, or an origin is none.
     """
     name = _good_name(name)
-    may, token = _what_it_may(scale_sets, groups, origins), new_token()
+    access, token = _checked_access(scale_sets, groups, origins), new_token()
     if WallboardLink.objects.filter(name=name, revoked_at=None).exists():
         raise _name_in_use(name)
     try:
         with transaction.atomic():
-            row = WallboardLink(name=name, token_hash=token_hash(token), created_by=by, created_at=now, **may)
+            row = WallboardLink(name=name, token_hash=token_hash(token), created_by=by, created_at=now, **access)
             row.save()
-            note(f"Created the wallboard link {name} to {row.scope}.", after=may, object_id=row.pk)
+            note(f"Created the wallboard link {name} to {row.scope}.", after=access, object_id=row.pk)
     except IntegrityError:  # somebody else has created it since the check above
         raise _name_in_use(name) from None
     return row, token
@@ -72,15 +72,15 @@ def change_link(
 
     Who reads with it has to connect again, unless only its name has changed.
     """
-    may = _what_it_may(scale_sets, groups, origins)
+    access = _checked_access(scale_sets, groups, origins)
     with transaction.atomic():
         row = _find(name)
-        before, after = {"name": row.name, **_may(row)}, {"name": _good_name(new_name or name), **may}
+        before, after = {"name": row.name, **_access_of(row)}, {"name": _good_name(new_name or name), **access}
         if before == after:
             return row
         if row.name != after["name"] and WallboardLink.objects.filter(name=after["name"], revoked_at=None).exists():
             raise _name_in_use(after["name"])
-        row.revision += _may(row) != may
+        row.revision += _access_of(row) != access
         for column, value in after.items():
             setattr(row, column, value)
         try:
@@ -134,11 +134,11 @@ def _find(name: str) -> WallboardLink:
     return row
 
 
-def _may(row: WallboardLink) -> dict[str, Any]:
+def _access_of(row: WallboardLink) -> dict[str, Any]:
     return {"scale_sets": row.scale_sets, "groups": row.groups, "origins": row.origins}
 
 
-def _what_it_may(scale_sets: Sequence[str], groups: Sequence[str], origins: Sequence[str]) -> dict[str, Any]:
+def _checked_access(scale_sets: Sequence[str], groups: Sequence[str], origins: Sequence[str]) -> dict[str, Any]:
     """The columns that say what a link may: sorted, in lower case. Raises Refused.
 
     A scale set or a group must exist: after a slip of the pen the wall would be empty, and nobody would know why.

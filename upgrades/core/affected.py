@@ -60,8 +60,8 @@ def _waiting(context: ReasonContext) -> list[InstanceFacts]:
     facts, upgrade = context.facts, context.upgrade
     if upgrade:
         return batches.takeable_now(facts, upgrade)
-    may_be_taken = {instance.id for instance in batches.available_next(facts, StartedBy.PLATFORM, context.target)}
-    return [instance for instance in context.outdated if instance.id in may_be_taken]
+    available_ids = {instance.id for instance in batches.available_next(facts, StartedBy.PLATFORM, context.target)}
+    return [instance for instance in context.outdated if instance.id in available_ids]
 
 
 def _behind(facts: Facts) -> list[list[str | int]]:

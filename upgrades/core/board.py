@@ -122,7 +122,7 @@ class Results(TypedDict):
     left: int
 
 
-class Record(TypedDict):
+class UpgradeRecord(TypedDict):
     """An upgrade as it was when it ended. `left`: how many instances it still had to take. `unhealthy`: None where it is not known."""
 
     batches: list[BatchRecord]
@@ -271,12 +271,12 @@ def _since(number: int, step: str, now: datetime, before: Board | None) -> str:
 # --- what is over -----------------------------------------------------------------------------------------------------
 
 
-def record_of(facts: Facts, now: datetime) -> Record:
+def upgrade_record(facts: Facts, now: datetime) -> UpgradeRecord:
     """Make the record of the running upgrade, which ends now together with its last batch."""
     assert facts.upgrade
     upgrade, counts = facts.upgrade, _counts(facts, states_of(facts, now, ""))
     ended = progress_of(facts, upgrade)
-    return Record(
+    return UpgradeRecord(
         batches=[_ended_batch(batch_record(batch), now) for batch in upgrade.batches],
         counts=_results(ended),
         failed=gauges.failed(facts, now) or gauges.gauge([], 0, upgrade.policy.max_unhealthy_upgraded_percent),
@@ -299,12 +299,12 @@ def _ended_batch(batch: BatchRecord, now: datetime) -> BatchRecord:
     return BatchRecord(**{**batch, "finished_at": batch["finished_at"] or iso(now)})
 
 
-def record_of_rows(began: Sequence[Batch], limit_percent: int, left: int) -> Record:
+def upgrade_record_of_rows(began: Sequence[Batch], limit_percent: int, left: int) -> UpgradeRecord:
     """Make the record of an upgrade that ended before records were kept, from its members alone: the health of that time is not known."""
     members = [member for batch in began for member in batch.members]
     failed = [member.instance for member in members if member.state in HAS_FAILED]
     succeeded = sum(member.state is InstanceUpgradeState.SUCCEEDED for member in members)
-    return Record(
+    return UpgradeRecord(
         batches=[batch_record(batch) for batch in began],
         counts=_results(progress_from(count_states(member.state for member in members), left)),
         failed=gauges.gauge(failed, len(failed) + succeeded, limit_percent),

@@ -28,7 +28,7 @@ PLURAL, SELECT = "plural", "select"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Placeholder:
     """A place for a value: `type` is a ParamType, or "plural" or "select" with its `cases`."""
 
     name: str
@@ -36,7 +36,7 @@ class Place:
     cases: "Mapping[str, Nodes]" = field(default_factory=dict)
 
 
-Nodes = tuple[str | Place, ...]
+Nodes = tuple[str | Placeholder, ...]
 
 
 class TemplateError(ValueError):
@@ -65,22 +65,22 @@ def params_of(template: str) -> Mapping[str, ParamType]:
     {'by': <ParamType.TEXT: 'text'>, 'n': <ParamType.COUNT: 'count'>, 'runs': <ParamType.FLAG: 'flag'>}
     """
     found: dict[str, ParamType] = {}
-    for place in _places(read(template)):
+    for place in _placeholders(read(template)):
         if place.type != SELECT:
             found[place.name] = ParamType.COUNT if place.type == PLURAL else ParamType(place.type)
-    chosen = {place.name for place in _places(read(template))} - found.keys()
+    chosen = {place.name for place in _placeholders(read(template))} - found.keys()
     return {**found, **dict.fromkeys(sorted(chosen), ParamType.FLAG)}
 
 
-def _places(nodes: Nodes) -> Iterator[Place]:
+def _placeholders(nodes: Nodes) -> Iterator[Placeholder]:
     for node in nodes:
-        if isinstance(node, Place):
+        if isinstance(node, Placeholder):
             yield node
             for case in node.cases.values():
-                yield from _places(case)
+                yield from _placeholders(case)
 
 
-def chosen(nodes: Nodes, values: Mapping[str, object]) -> Iterator[str | Place]:
+def chosen(nodes: Nodes, values: Mapping[str, object]) -> Iterator[str | Placeholder]:
     """The texts and places of values that remain when all plurals and choices are made for these values."""
     for node in nodes:
         if isinstance(node, str) or not node.cases:
@@ -89,7 +89,7 @@ def chosen(nodes: Nodes, values: Mapping[str, object]) -> Iterator[str | Place]:
             yield from chosen(node.cases[_case(node, values.get(node.name))], values)
 
 
-def _case(place: Place, value: object) -> str:
+def _case(place: Placeholder, value: object) -> str:
     if place.type == PLURAL:
         # English needs only these two forms. Pages write other languages, and know their plural forms.
         wanted = (f"={value}", "one" if value == 1 else "other")
@@ -117,7 +117,7 @@ class _Reader:
 
     def nodes(self, counted: str = "") -> Nodes:
         """The nodes up to the brace that closes this part, or to the end. `counted`: the name of the value that # stands for."""
-        found: list[str | Place] = [""]
+        found: list[str | Placeholder] = [""]
         while self.at < len(self.text) and self.text[self.at] != "}":
             node = self._node(counted)
             if isinstance(node, str) and isinstance(found[-1], str):
@@ -126,20 +126,20 @@ class _Reader:
                 found.append(node)
         return tuple(node for node in found if node != "")
 
-    def _node(self, counted: str) -> str | Place:
+    def _node(self, counted: str) -> str | Placeholder:
         sign = self.text[self.at]
         if sign == "{":
-            return self._place(counted)
+            return self._placeholder(counted)
         if sign == "#" and counted:
             self.at += 1
-            return Place(counted, ParamType.COUNT)
+            return Placeholder(counted, ParamType.COUNT)
         found = _PLAIN.match(self.text, self.at) or _QUOTED.match(self.text, self.at)
         self.at = found.end() if found else self.at + 1
         if found is None:
             return sign
         return (found[1] or "'") if found.re is _QUOTED else found[0]
 
-    def _place(self, counted: str) -> Place:
+    def _placeholder(self, counted: str) -> Placeholder:
         name, type = self._take(_HEAD).groups(default=ParamType.TEXT.value)
         cases: dict[str, Nodes] = {}
         while self.text[self.at : self.at + 1] != "}":
@@ -149,7 +149,7 @@ class _Reader:
         self.at += 1
         if (type in (PLURAL, SELECT)) != ("other" in cases) or (not cases and type not in list(ParamType)):
             raise self.error()
-        return Place(name, type, cases)
+        return Placeholder(name, type, cases)
 
     def _take(self, pattern: re.Pattern[str]) -> re.Match[str]:
         found = pattern.match(self.text, self.at)

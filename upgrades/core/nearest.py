@@ -17,7 +17,7 @@ RENAMED = {
 }
 
 
-def hint(name: str, type: str) -> str:
+def suggestion_for(name: str, type: str) -> str:
     """A sentence that says where the field belongs or how it is called; "" where no known field is like it."""
     given = letters_and_digits(name)
     own = {

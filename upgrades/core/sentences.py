@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 from upgrades.core.instants import iso
-from upgrades.core.message_format import ParamType, Place, chosen, params_of, read
+from upgrades.core.message_format import ParamType, Placeholder, chosen, params_of, read
 from upgrades.core.ranges import ranges
 
 MAX_RANGES = 8  # of instances in a sentence
@@ -97,9 +97,9 @@ def sentence_of(key: str, template: str, values: Mapping[str, object]) -> Senten
     text, shown = [], []
     for node in chosen(read(template), values):
         part = node if isinstance(node, str) else _written(node, values[node.name])
-        is_time = isinstance(node, Place) and node.type == ParamType.INSTANT
+        is_time = isinstance(node, Placeholder) and node.type == ParamType.INSTANT
         text.append(part)
-        shown.append(f"{{{node.name}}}" if is_time and isinstance(node, Place) else _escaped(part))
+        shown.append(f"{{{node.name}}}" if is_time and isinstance(node, Placeholder) else _escaped(part))
     params = {
         name: _param(values[name], type)
         for name, type in params_of(template).items()
@@ -108,7 +108,7 @@ def sentence_of(key: str, template: str, values: Mapping[str, object]) -> Senten
     return Sentence("".join(text), "".join(shown), key, params)
 
 
-def _written(place: Place, value: Any) -> str:
+def _written(place: Placeholder, value: Any) -> str:
     match place.type:
         case ParamType.INSTANT:
             return in_utc(value)

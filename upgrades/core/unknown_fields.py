@@ -14,7 +14,7 @@ from upgrades.core import azure_types
 from upgrades.core.azure_types import element, enum_values, fields_of
 from upgrades.core.equality import same
 from upgrades.core.json_fields import BadDocument, dotted_path, printable, show_value
-from upgrades.core.nearest import hint
+from upgrades.core.nearest import suggestion_for
 from upgrades.core.secrets import name_of
 from upgrades.core.switches import switch_in
 
@@ -162,7 +162,7 @@ def _unknown(name: str, value: Any, type: str, path: str) -> UnknownField:
 
 
 def _kept_message(name: str, type: str, place: str) -> str:
-    nearest = hint(name, type)
+    nearest = suggestion_for(name, type)
     return f"{place} is in no version of the API that is known here: it is kept and does nothing. {nearest}".strip()
 
 
@@ -170,7 +170,8 @@ def _missing_message(name: str, type: str, place: str) -> str:
     owner = "ResourceDefinition" if type in RESOURCE_TYPES else type.replace(".properties", "Properties")
     missing = f"Could not find member '{printable(name)}' on object of type '{owner}'. Path '{place}'."
     suggestion = (
-        hint(name, type) or f"What there is: {', '.join(sorted(field.name for field in fields_of(type).values()))}."
+        suggestion_for(name, type)
+        or f"What there is: {', '.join(sorted(field.name for field in fields_of(type).values()))}."
     )
     if type in RESOURCE_TYPES:
         return f"The request content was invalid and could not be deserialized: '{missing}' {suggestion}"

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from upgrades.core.board import batch_record, record_of_rows
+from upgrades.core.board import batch_record, upgrade_record_of_rows
 from upgrades.core.facts import Batch, InstanceUpgradeFacts
 from upgrades.core.policy import policy_from_json
 from upgrades.core.states import InstanceUpgradeState
@@ -27,7 +27,7 @@ def batches_of(row: RollingUpgrade) -> list[dict[str, Any]]:
 
 def _from_members(row: RollingUpgrade) -> dict[str, Any]:
     limit = policy_from_json(row.policy).max_unhealthy_upgraded_percent
-    return {**record_of_rows(_batches(row), limit, row.progress().pending)}
+    return {**upgrade_record_of_rows(_batches(row), limit, row.progress().pending)}
 
 
 def _batches(row: RollingUpgrade) -> list[Batch]:

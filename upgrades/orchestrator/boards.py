@@ -31,12 +31,12 @@ class BoardUpdate:
     forecast: dict[str, Any]
 
     @property
-    def is_new(self) -> bool:
+    def is_changed(self) -> bool:
         return self.before is None or self.before.body != self.body
 
     @property
-    def is_to_store(self) -> bool:
-        return self.is_new or self.before is None or self.before.forecast != self.forecast
+    def must_be_stored(self) -> bool:
+        return self.is_changed or self.before is None or self.before.forecast != self.forecast
 
 
 def board_update(row: ScaleSet, facts: Facts, decision: Mapping[str, Any], now: datetime) -> BoardUpdate:

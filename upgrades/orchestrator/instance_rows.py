@@ -17,7 +17,7 @@ MAX_OPERATIONS = 100  # operations that one task begins and polls together
 OPERATION_COLUMNS = ("operation_id", "operation_kind", "operation_version", "operation_at")
 
 
-class Outdated(Exception):
+class StaleFacts(Exception):
     """Something has changed since the facts were observed: observe again."""
 
 
@@ -26,7 +26,7 @@ def find_instances(writer: Writer, numbers: Iterable[int]) -> list[Instance]:
     wanted = set(numbers)
     found = _INSTANCES_BY_NUMBER.rows(writer.scale_set.pk, sorted(wanted))
     if len(found) != len(wanted):
-        raise Outdated
+        raise StaleFacts
     return found
 
 

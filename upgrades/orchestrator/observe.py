@@ -52,11 +52,11 @@ MAX_ATTEMPTS = 20  # that are counted; after this many in a row, the wait before
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A scale set's row and facts at one seq. `has_expired`: the time of an opt-out is over, but its row does not say so yet."""
+    """A scale set's row and facts at one seq. `has_expired_opt_outs`: the time of an opt-out is over, but its row does not say so yet."""
 
     scale_set: ScaleSet
     facts: Facts
-    has_expired: bool = False
+    has_expired_opt_outs: bool = False
 
     @property
     def seq(self) -> int:
@@ -107,8 +107,8 @@ def observe(scale_set_id: int, now: datetime, cache: RowCache | None = None) -> 
         provider_error_since=row.location.provider_error_since,
         kept_os_disk=KeptOSDisk(row.location.kept_os_disk),
     )
-    has_expired = any(opt_out.until is not None and opt_out.until <= now for opt_out in opt_outs)
-    return Observation(row, facts, has_expired)
+    has_expired_opt_outs = any(opt_out.until is not None and opt_out.until <= now for opt_out in opt_outs)
+    return Observation(row, facts, has_expired_opt_outs)
 
 
 def possible_actions(row: ScaleSet, facts: Facts, now: datetime) -> dict[Action, str]:

@@ -8,7 +8,7 @@ from django.db.models import Case, Value, When
 from upgrades.feed.writing import writing
 from upgrades.models import FleetStop, Instance, OptOut, ScaleSet
 
-ITS_TIME = "its own time limit"
+ENDED_BY_TIME_LIMIT = "its own time limit"
 
 
 def end_expired_opt_outs(scale_set_id: int, now: datetime) -> None:
@@ -17,7 +17,9 @@ def end_expired_opt_outs(scale_set_id: int, now: datetime) -> None:
     with writing(now, scale_set_id) as writer:
         opted_in = list(Instance.objects.filter(opt_outs__in=expired.exclude(ending_by="")))
         others = list(Instance.objects.filter(opt_outs__in=expired.filter(ending_by="")))
-        expired.update(ended_at=now, ended_by=Case(When(ending_by="", then=Value(ITS_TIME)), default="ending_by"))
+        expired.update(
+            ended_at=now, ended_by=Case(When(ending_by="", then=Value(ENDED_BY_TIME_LIMIT)), default="ending_by")
+        )
         writer.changed(*opted_in, note="Opted in again.")
         writer.changed(*others, note="Its opt-out expired.")
 
@@ -31,6 +33,6 @@ def end_expired_fleet_stop(now: datetime) -> None:
     if not expired.exists():
         return
     with suppress(ScaleSet.DoesNotExist), writing(now, *ScaleSet.objects.values_list("pk", flat=True)) as writer:
-        if expired.update(ended_at=now, ended_by=ITS_TIME):
+        if expired.update(ended_at=now, ended_by=ENDED_BY_TIME_LIMIT):
             writer.changed(*writer.scale_sets)
             writer.wake()

@@ -205,7 +205,7 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     if row.operation_kind != OperationKind.CREATE and outcome.code in GONE_CODES:
         _note_gone(row, now)
     elif row.operation_kind in HEALTH_DETAIL_OF:
-        _end_upgrade_of(row, outcome, now)
+        _end_reimage_or_extensions(row, outcome, now)
     elif row.operation_kind == OperationKind.RESTORE:
         _end_restore(row, outcome)
     else:
@@ -272,7 +272,7 @@ def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
         old.note_failure(row.operation_version)
 
 
-def _end_upgrade_of(row: Instance, outcome: Outcome, now: datetime) -> None:
+def _end_reimage_or_extensions(row: Instance, outcome: Outcome, now: datetime) -> None:
     """Record whether the OS disk was replaced, or the extensions were run. Only a failed image is noted on the instance."""
     if row.member is None:
         return

@@ -14,7 +14,7 @@ from typing import Any
 
 from upgrades import measures
 from upgrades.core import missing
-from upgrades.core.board import next_overdue_at, record_of
+from upgrades.core.board import next_overdue_at, upgrade_record
 from upgrades.core.catalogue import say
 from upgrades.core.decide import decide
 from upgrades.core.facts import Breach, Facts
@@ -39,7 +39,7 @@ from upgrades.models import ScaleSet, WorkItem, bulk, clock
 from upgrades.models.prepared import Prepared, PreparedUpdate, PreparedUpdateOfOne
 from upgrades.orchestrator import jumps, leases
 from upgrades.orchestrator.boards import BoardUpdate, board_update, store_board
-from upgrades.orchestrator.instance_rows import Outdated
+from upgrades.orchestrator.instance_rows import StaleFacts
 from upgrades.orchestrator.leases import Lease, LeaseLost
 from upgrades.orchestrator.observe import Observation, observe, possible_actions
 from upgrades.orchestrator.opt_outs import end_expired_opt_outs
@@ -127,10 +127,10 @@ def _reconcile_once(lease: Lease, now: datetime, cache: RowCache | None) -> _Pas
         step = _decide(observation.facts, now)
     if isinstance(step, Wait):
         return _PassEnd.WAITING if _store_wait(lease, observation, step, now) else _PassEnd.FACTS_CHANGED
-    with suppress(Outdated):  # the facts have changed meanwhile, so the next pass observes again
+    with suppress(StaleFacts):  # the facts have changed meanwhile, so the next pass observes again
         if isinstance(step, Settle) and _settle_and_wait(lease, observation, step, now):
             return _PassEnd.WAITING
-        ended = record_of(observation.facts, now) if isinstance(step, Fault | Cancel | Complete) else None
+        ended = upgrade_record(observation.facts, now) if isinstance(step, Fault | Cancel | Complete) else None
         record(lease, observation.seq, step, now, ended)
     return _PassEnd.STEP_TAKEN
 
@@ -149,7 +149,7 @@ def _after_questions(observation: Observation, step: StartUpgrade | StartBatch) 
 def _observe_after_expiries(scale_set_id: int, now: datetime, cache: RowCache | None) -> Observation:
     """Observe the scale set, after ending opt-outs and quarantines that are over."""
     observation = observe(scale_set_id, now, cache)
-    if observation.has_expired:
+    if observation.has_expired_opt_outs:
         end_expired_opt_outs(scale_set_id, now)
         observation = observe(scale_set_id, now, cache)
     is_due = any(instance.is_quarantined for instance in observation.facts.instances)
@@ -197,7 +197,7 @@ def _store_wait(lease: Lease, observation: Observation, step: Wait, now: datetim
     """
     row = observation.scale_set
     wait_to_store = _wait_to_store(row, observation.facts, step, now)
-    if wait_to_store.decision == row.decision and not wait_to_store.update.is_to_store:
+    if wait_to_store.decision == row.decision and not wait_to_store.update.must_be_stored:
         return bool(_GIVE_BACK_IF_UNCHANGED(row.pk, lease.number, row.seq, wait_to_store.reconcile_at, now))
     with writing(now, row.pk) as writer:
         leases.check(lease)
@@ -271,7 +271,7 @@ def _store_decision(writer: Writer, decision: dict[str, Any], update: BoardUpdat
         bulk.update([row], "decision")
         writer.changed(row)
     store_board(row, update)
-    if update.is_new:
+    if update.is_changed:
         writer.board_changed()
 
 

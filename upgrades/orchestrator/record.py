@@ -10,7 +10,7 @@ from django.conf import settings
 
 from upgrades import measures
 from upgrades.attempts import HEALTH_ERROR, HEALTH_MESSAGE, error_details
-from upgrades.core.board import Record
+from upgrades.core.board import UpgradeRecord
 from upgrades.core.facts import Breach
 from upgrades.core.sentences import message_of
 from upgrades.core.states import Health, InstanceUpgradeState, OperationKind, UpgradeKind, UpgradeStatus
@@ -42,7 +42,7 @@ from upgrades.models.rolling_upgrade import breach_to_row
 from upgrades.orchestrator import leases
 from upgrades.orchestrator.instance_rows import (
     OPERATION_COLUMNS,
-    Outdated,
+    StaleFacts,
     begin_removal,
     create_work_items,
     find_instances,
@@ -61,7 +61,7 @@ def record(
     seq: int,
     step: RecordedStep,
     now: datetime,
-    ended: Record | None = None,
+    ended: UpgradeRecord | None = None,
     write_more: Callable[[Writer], None] = lambda _: None,
 ) -> None:
     """Write the step. `ended`: the record of the upgrade, where the step ends it. `write_more`: called in the same transaction.
@@ -71,7 +71,7 @@ def record(
     with writing(now, lease.scale_set_id) as writer:
         leases.check(lease)
         if writer.scale_set.seq != seq:
-            raise Outdated
+            raise StaleFacts
         if ended is not None:  # written first: once the step has ended the upgrade, this filter no longer finds it
             writer.scale_set.upgrades.filter(ended_at=None).update(record=ended)
         _write(step, writer)
@@ -103,7 +103,7 @@ def _recreate_machines(step: RecreateMachines, writer: Writer) -> None:
     rows = find_instances(writer, step.instances)
     for row in rows:
         if row.operation_id is not None or row.missing_since is None:
-            raise Outdated
+            raise StaleFacts
         row.operation_id, row.operation_kind = uuid.uuid4(), OperationKind.CREATE
         row.operation_version, row.operation_at = step.image.version, writer.now
     bulk.update(rows, *OPERATION_COLUMNS)
@@ -217,7 +217,7 @@ def _settle(step: Settle, writer: Writer) -> None:
 def _settle_member(row: Instance, state: InstanceUpgradeState, writer: Writer) -> None:
     member = row.member
     if member is None or member.state != InstanceUpgradeState.VERIFYING:
-        raise Outdated
+        raise StaleFacts
     member.ended_at, member.state = writer.now, state
     if state is InstanceUpgradeState.SUCCEEDED and member.swapped_at is not None:
         writer.count_later(measures.BOOT_SECONDS.observe, (writer.now - member.swapped_at).total_seconds())
@@ -273,7 +273,7 @@ def _roll_back(step: RollBack, writer: Writer) -> None:
 
 def _begin_restore(row: Instance, now: datetime) -> None:
     if row.member is None or row.member.state != InstanceUpgradeState.FAILED or row.operation_id is not None:
-        raise Outdated
+        raise StaleFacts
     row.member.state = InstanceUpgradeState.ROLLING_BACK
     row.operation_id, row.operation_kind = uuid.uuid4(), OperationKind.RESTORE
     row.operation_version, row.operation_at = row.member.from_version, now

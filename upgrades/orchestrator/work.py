@@ -167,14 +167,14 @@ class _Attempt:
         try:
             left = self._poll_for_one_attempt(self._begin(operations))
             for _ in range(1, MAX_ATTEMPTS_AT_ONCE):
-                if not (left and self.is_begun and self.may_go_on() and self._count_attempt()):
+                if not (left and self.is_begun and self.may_go_on() and self._begin_next_attempt()):
                     break
                 left = self._poll_for_one_attempt(left)
         except Unanswered as error:
             log.warning(
                 "%s: the provider gives no answer (%s); tried again in a moment", self.work_item.scale_set, error
             )
-            self._give_up(operations)
+            self._fail_overdue(operations)
             return WorkResult(self.work_item.scale_set_id, None)
         return self._report(left)
 
@@ -183,9 +183,9 @@ class _Attempt:
         end = time.monotonic() + ATTEMPT_SECONDS
         while left and time.monotonic() < end and self._is_held():
             left = self._poll(left)
-        return self._give_up(left)
+        return self._fail_overdue(left)
 
-    def _count_attempt(self) -> bool:
+    def _begin_next_attempt(self) -> bool:
         """Begin the next attempt. False where another task has the work item now."""
         if not _GO_ON(self.work_item.pk, self.work_item.claim_number):
             return False
@@ -201,7 +201,7 @@ class _Attempt:
         WorkItem.objects.filter(pk=self.work_item.pk, claim_number=self.work_item.claim_number, instances=None).delete()
         return WorkResult(self.work_item.scale_set_id, None)
 
-    def _give_up(self, operations: dict[str, Operation]) -> dict[str, Operation]:
+    def _fail_overdue(self, operations: dict[str, Operation]) -> dict[str, Operation]:
         """Fail operations that have taken OPERATION_TIMEOUT_SECONDS, except deletions. Returns the operations that are left.
 
         The time is counted in attempts, not by a clock, because clocks jump.
@@ -223,7 +223,7 @@ class _Attempt:
         attempt. A creation for the capacity has failed in both cases (`capacity_creations`).
         """
         asked_at = boot_time()  # before the fence is set: whoever is held up after this sends nothing any more
-        to_begin = self._not_begun_yet(operations)
+        to_begin = self._beginnable(operations)
         begun = [replace(operation, begin_by=asked_at + BEGIN_SECONDS) for operation in to_begin.values()]
         refused = self._ask("begin", self.provider.begin(begun)) if begun else {}
         for_capacity = capacity_creations(refused) if refused else set()
@@ -235,7 +235,7 @@ class _Attempt:
         }
         return self._record_ended(operations, failed)
 
-    def _not_begun_yet(self, operations: dict[str, Operation]) -> dict[str, Operation]:
+    def _beginnable(self, operations: dict[str, Operation]) -> dict[str, Operation]:
         """Those that may be begun. Beginning twice is harmless, except where the cloud can neither remember nor compare.
 
         There, what was begun before is asked for first, and begun again only if it is not known after FENCE_SECONDS.

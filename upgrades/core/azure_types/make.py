@@ -259,16 +259,16 @@ def _inner(type: str) -> str:
     return type.strip("[]{}")
 
 
-def made(wheels: list[str]) -> dict[str, Any]:
+def types_of_wheels(wheels: list[str]) -> dict[str, Any]:
     services: dict[str, Collected] = {}
     packages = [_read(wheel, services.setdefault(_package(wheel)[0], Collected())) for wheel in sorted(wheels)]
     types: dict[str, Any] = {}
     enums: dict[str, Any] = {}
     for service, collected in sorted(services.items()):  # compute comes first and keeps its names
         its_types, its_enums = _of_service(collected)
-        again = {name: f"{service}/{name}" for name in (*its_types, *its_enums) if name in types or name in enums}
-        enums |= {again.get(name, name): words for name, words in its_enums.items()}
-        types |= {again.get(name, name): _renamed(fields, again) for name, fields in its_types.items()}
+        new_names = {name: f"{service}/{name}" for name in (*its_types, *its_enums) if name in types or name in enums}
+        enums |= {new_names.get(name, name): words for name, words in its_enums.items()}
+        types |= {new_names.get(name, name): _renamed(fields, new_names) for name, fields in its_types.items()}
     return {"made_from": packages, "types": dict(sorted(types.items())), "enums": dict(sorted(enums.items()))}
 
 
@@ -279,10 +279,10 @@ def _of_service(collected: Collected) -> tuple[dict[str, Any], dict[str, Any]]:
     return types, {name: words for name, words in collected.enums.items() if name in used}
 
 
-def _renamed(fields: Mapping[str, list[str]], again: Mapping[str, str]) -> dict[str, list[str]]:
+def _renamed(fields: Mapping[str, list[str]], new_names: Mapping[str, str]) -> dict[str, list[str]]:
     """A type's fields, with the new names of types whose name another service has already."""
     return {
-        key: [type.replace(_inner(type), again.get(_inner(type), _inner(type))), *rest]
+        key: [type.replace(_inner(type), new_names.get(_inner(type), _inner(type))), *rest]
         for key, (type, *rest) in fields.items()
     }
 
@@ -302,7 +302,7 @@ def _entry(field: Field, names: set[str], collected: Collected) -> list[str]:
     return [*entry, "read-only"] if field.read_only else entry
 
 
-def written(content: Mapping[str, Any]) -> str:
+def types_as_text(content: Mapping[str, Any]) -> str:
     """The text of types.json, with one field per line, so that changes can be read in a diff."""
     types = ",\n".join(f'  "{name}": {{\n{_lines(fields)}\n  }}' for name, fields in content["types"].items())
     enums = _lines(content["enums"])
@@ -314,4 +314,4 @@ def _lines(entries: Mapping[str, list[str]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(written(made(sys.argv[1:])))
+    sys.stdout.write(types_as_text(types_of_wheels(sys.argv[1:])))

@@ -11,7 +11,7 @@ from upgrades.core.nearest import letters_and_digits
 WRAPPERS = ("vmss", "parameters", "resource", "properties")
 
 
-def check_shape(document: object, type: str, resource_type: str, noun: str) -> None:
+def check_is_resource(document: object, type: str, resource_type: str, noun: str) -> None:
     """Raises BadDocument for a document that is recognised as something other than this resource; the message says as what.
 
     `type`: the name of the type in azure_types. `resource_type`: such as "Microsoft.Compute/virtualMachineScaleSets". `noun`: what people
