@@ -108,7 +108,7 @@ def audited(code: str, kind: ObjectKind) -> Callable[[Callable[Given, Answer]], 
             try:
                 return command(*args, **options)
             except Refused as refusal:
-                if outer is None:
+                if outer is None:  # the outermost command alone records the refusal: it may call others
                     _refused(audited_command, refusal.code, refusal.message)
                 raise
             finally:
@@ -190,6 +190,7 @@ def write(
     by: Actor | None = None,
     object_id: object = "",
 ) -> None:
+    """Write an entry of this command, unless `before` and `after` are given and equal. `by`: the actor; None for who acts now."""
     old, new = differences(before or {}, after or {})
     if (before or after) and not old and not new:
         return

@@ -1,4 +1,4 @@
-"""Tickets of the feed: made for whoever may read it, and good for one stream."""
+"""Tickets of the feed. A reader of the feed gets one, and opens one stream with it."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from upgrades.models.feed_ticket import TICKET_IS_VALID
 from upgrades.models.wallboard_link import MAX_TOKEN, LinkIdentity
 
 
-@unaudited("it opens for a moment what whoever asks has open anyway")
+@unaudited("a ticket gives no access that its reader does not have already")
 def make_ticket(now: datetime, *, link: LinkIdentity | None = None, session: str = "", user: int | None = None) -> str:
     """Make a ticket for a link, or for a session of a user. It cannot be read again. Tickets that nobody used are deleted on the way."""
     ticket = new_token()
@@ -28,7 +28,7 @@ def make_ticket(now: datetime, *, link: LinkIdentity | None = None, session: str
     return ticket
 
 
-@unaudited("it opens for a moment what whoever asks has open anyway")
+@unaudited("a ticket gives no access that its reader does not have already")
 def take_ticket(ticket: str, now: datetime) -> FeedTicket | None:
     """Use a ticket up. None where there is none, it was used, or its time is over; of two who use it at once, one gets it."""
     if not 0 < len(ticket) <= MAX_TOKEN:

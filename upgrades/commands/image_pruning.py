@@ -42,7 +42,7 @@ def prune_images(row: ImageSource, clock: Clock) -> list[str]:
             try:
                 remove_image(reference, file, clock())
                 done.append(f"deleted the old {version} in {file.location.name}")
-            except ProviderError as error:  # at the next check again
+            except ProviderError as error:  # the next check of the source tries it again
                 log.info("image source %s: %s", row, error.message)
     return done
 
@@ -58,20 +58,22 @@ def prunable_versions(row: ImageSource) -> list[str]:
 
 
 def _is_its_own(row: ImageSource, version: str) -> bool:
-    """Did nobody else import or publish the version anywhere? To withdraw it is to do so in all locations."""
+    """Did this source alone import and publish the version? A withdrawal holds in all locations, so it would concern others too."""
     others = ImportedImage.objects.filter(sku=row.sku_id, version=version, removed_at=None).exclude(source=row)
+    if others.exists():
+        return False
     published = ImageVersion.objects.filter(sku=row.sku_id, version=version).first()
-    if others.exists() or published is None:
-        return not others.exists()
-    brought = ImportedImage.objects.filter(sku=row.sku_id, version=version, source=row)
-    places = set(published.limited_to.values_list("pk", flat=True))
-    return bool(places) and places <= set(brought.values_list("location", flat=True))
+    if published is None:
+        return True
+    imported = ImportedImage.objects.filter(sku=row.sku_id, version=version, source=row)
+    locations = set(published.limited_to.values_list("pk", flat=True))
+    return bool(locations) and locations <= set(imported.values_list("location", flat=True))
 
 
 def used_versions(sku: ImageSku) -> set[str]:
-    """Versions that must stay: what machines are on, were on before, are on their way to, or may be told to go to.
+    """The versions that must stay: those that machines run, may be rolled back to, are being upgraded to, or could be upgraded to.
 
-    Instances count whatever their SKU: a scale set may have got another one, and machines are still on the one before.
+    Instances of all SKUs count: the model of a scale set may name another SKU by now, while its machines still run a version of this one.
     """
     found = {version for place in Location.objects.all() if (version := sku.latest_in(place))}
     found |= set(
@@ -85,18 +87,18 @@ def used_versions(sku: ImageSku) -> set[str]:
     return found - {""}
 
 
-# `member`: its last upgrade; the OS disk of before is kept until the next one.
+# `member` is the instance's last upgrade: until the next one, a rollback may put back the OS disk from before it.
 _OF_INSTANCES = ("version", "operation_version", "approved_version", "reported_version", "member__from_version")
 
 
 def _files(row: ImageSource) -> QuerySet[ImportedImage]:
-    """Those that are still there, and can be deleted from this host."""
+    """The imported files of the source that were not deleted yet, and that the workers of this process's queue can delete."""
     files = ImportedImage.objects.filter(source=row, sku=row.sku_id, removed_at=None)
     return files.filter(location__queue=settings.ROLLGRID_QUEUE)
 
 
 def _withdraw_unless_used(row: ImageSource, reference: ImageReference, now: datetime) -> bool:
-    """Withdraw the version, so that nothing comes to refer to it, unless something does by now."""
+    """Withdraw the version, so that nothing can begin to use it. False, with nothing done, where something uses it by now."""
     with transaction.atomic():
         lock_sku(row.sku)
         if reference.version in used_versions(row.sku):

@@ -1,4 +1,4 @@
-"""Checks sources of images: what is new and verified is imported and published, everything else is said and kept with the source."""
+"""Checks sources of images: imports and publishes what is new and verified, and stores with the source what is wrong with it."""
 
 import asyncio
 import logging
@@ -36,7 +36,10 @@ Clock = Callable[[], datetime]
 
 
 def due_image_sources(now: datetime) -> list[ImageSource]:
-    """Those that are for the workers of this process' queue to check. What is wrong with one of several queues is for those of none."""
+    """The due sources that this process is to check: those whose locations have its queue.
+
+    No single host could import a source with locations of several queues. Workers without a queue check it, and report that as its error.
+    """
     due = [(row, row.queues()) for row in ImageSource.objects.filter(enabled=True) if row.is_due(now)]
     return [row for row, queues in due if (queues[0] if len(queues) == 1 else "") == settings.ROLLGRID_QUEUE]
 
@@ -51,7 +54,7 @@ def other_queues() -> set[str]:
 def check_image_source(row: ImageSource, clock: Clock) -> str:
     """Import and publish the newest version of the source where it is new. Returns what was done, or why nothing was, for people.
 
-    May take hours. Of what is wrong nothing is raised: it is kept with the source.
+    May take hours. An error is not raised but stored with the source.
     """
     with _claimed(row, clock) as is_ours:
         if not is_ours:
@@ -83,7 +86,7 @@ def accept_older(row: ImageSource, now: datetime) -> None:
 
 
 def settings_of(row: ImageSource) -> SourceSettings:
-    """Raises SourceError where it is not said whether its images are signed."""
+    """The settings to read the source with. Raises SourceError where they do not say how images are verified, or need several hosts."""
     if not row.keyring and not row.allow_unsigned:
         raise SourceError(
             "it has neither a keyring nor the permission to take images that nobody has signed: set one of them"
@@ -124,7 +127,9 @@ async def _look(source: SourceSettings) -> Look:
 
 
 def _refuse_older(row: ImageSource, found: Look) -> None:
-    """A source that goes back may be an attack: old images have known holes, and their signatures are good for ever."""
+    """Raise SourceError where the source offers something older than before.
+
+    That may be an attack: old images have known holes, and their signatures are good for ever."""
     for name, at in found.updated.items():
         before = row.updated.get(name)
         if before and at < datetime.fromisoformat(before):
@@ -143,15 +148,15 @@ def _refuse_older(row: ImageSource, found: Look) -> None:
 
 
 def _was_published_in(row: ImageSource, place: Location, version: str) -> bool:
-    """Was it ever published there? A version that people withdrew stays withdrawn."""
+    """Was the version ever published in this location? If so it is not published again, because people may have withdrawn it."""
     return row.sku.published_in(place).filter(version=version).exists()
 
 
 @contextmanager
 def _downloaded(row: ImageSource, source: SourceSettings, offer: Offer) -> Iterator[list[Path]]:
-    """Its file, and its root file system where that is another one.
+    """Download the image's file, and its root file system where that is a file of its own. Yields their paths.
 
-    In a folder of the source's own, which is emptied: what a process left there that was killed goes, too.
+    They are in a folder of the source's own, which is emptied before and after: a process that was killed may have left files there.
     """
     folder = settings.ROLLGRID_HOME / "image-sources" / row.name
     shutil.rmtree(folder, ignore_errors=True)
@@ -179,7 +184,7 @@ def _import_and_publish(
     offer: Offer,
     clock: Clock,
 ) -> None:
-    """To each location by itself: one that is away holds up no other. Raises SourceError."""
+    """Import the image in each location and publish it there. A location that fails holds up no other. Raises SourceError in the end."""
     errors = []
     for place in locations:
         try:
@@ -198,7 +203,7 @@ def _import_and_publish(
 
 @contextmanager
 def _claimed(row: ImageSource, clock: Clock) -> Iterator[bool]:
-    """Whether this process may check the source: no other one does meanwhile."""
+    """Claim the source, so that no other process checks it meanwhile. Yields False where another one is checking it."""
     if not _claim(row, clock()):
         yield False
         return
@@ -213,18 +218,18 @@ def _claimed(row: ImageSource, clock: Clock) -> Iterator[bool]:
         _give_back(row)
 
 
-@unaudited("that a check runs is no act of anybody's")
+@unaudited("the platform notes that it checks the source")
 def _claim(row: ImageSource, now: datetime) -> bool:
     free = Q(claimed_until=None) | Q(claimed_until__lt=now) | Q(claimed_until__gt=now + 2 * CLAIM)
     return bool(ImageSource.objects.filter(free, pk=row.pk).update(claimed_until=now + CLAIM))
 
 
-@unaudited("that a check runs is no act of anybody's")
+@unaudited("the platform notes that it checks the source")
 def _give_back(row: ImageSource) -> None:
     ImageSource.objects.filter(pk=row.pk).update(claimed_until=None)
 
 
-@unaudited("that a check runs is no act of anybody's")
+@unaudited("the platform notes that it checks the source")
 def _renew(row: ImageSource, clock: Clock, over: threading.Event) -> None:
     while not over.wait(RENEW_SECONDS):
         ImageSource.objects.filter(pk=row.pk).update(claimed_until=clock() + CLAIM)
@@ -237,15 +242,15 @@ def _store_failure(row: ImageSource, clock: Clock, error: str) -> str:
     return f"{row}: {error}"
 
 
-@unaudited("what a check found is no act of anybody's")
+@unaudited("the platform notes what its check found")
 def _store_check(row: ImageSource, clock: Clock, error: str) -> None:
-    """`error_since` is when the source was well last."""
+    """Store the time and the error of a check, "" for none. `error_since` is the time of the first failed check in a row."""
     now = clock()
     since = (row.error_since or now) if error else None
     ImageSource.objects.filter(pk=row.pk).update(checked_at=now, error=error[:1000], error_since=since)
 
 
-@unaudited("what a check found is no act of anybody's")
+@unaudited("the platform notes what its check found")
 def _store_update_times(row: ImageSource, found: Look) -> None:
     updated = {name: at.isoformat() for name, at in found.updated.items()}
     ImageSource.objects.filter(pk=row.pk).update(updated=updated)

@@ -1,4 +1,4 @@
-"""Gives image files to the provider of a location, and keeps what they are and what is in them."""
+"""Gives image files to the provider of a location, and stores which files they were and what is in them."""
 
 import asyncio
 import hashlib
@@ -43,9 +43,9 @@ def import_image(
 ) -> ImageImport:
     """Give the file to the provider of the location as this version.
 
-    `sha256`: what it must have, "" for whatever it has; with `root`, of both, one after the other. `root`: its root file system, where the
-    file has only what it is. `source`: where it comes from; None where a person brings it.
-    The same file again changes nothing. May take minutes. Raises ProviderError, and then nothing has changed.
+    `root`: the file of the root file system, where the image is split and `file` holds only its metadata. `sha256`: the checksum that the
+    file must have, or `file` and `root` one after the other; "" to accept any. `source`: the image source; None where a person imports it.
+    Importing the same file again changes nothing. May take minutes. Raises ProviderError, with nothing changed.
     """
     try:
         files = (file, root) if root else (file,)
@@ -70,7 +70,7 @@ def record_import(
     *,
     source: ImageSource | None = None,
 ) -> None:
-    """Keep what was imported. Of a SKU that the catalogue does not have nothing is kept."""
+    """Store what was imported. Does nothing for a SKU that the catalogue does not have."""
     sku = catalog.find_sku(reference.publisher, reference.offer, reference.sku)
     if sku is None:
         return
@@ -92,16 +92,16 @@ def record_import(
             after = {"sha256": done.sha256, "size": done.size, "location": location.name}
             note(f"Imported {reference} in {location.name}.", after=after)
         elif row.contents != values["contents"] or row.removed_at or row.source != source:
-            # What a person has brought stays a person's: no source deletes it.
+            # A file that a person imported never becomes a source's, so that no source deletes it.
             owner = source if row.removed_at or source is None else row.source
             ImportedImage.objects.filter(pk=row.pk).update(**values, source=owner, removed_at=None)
 
 
 @audited("ImageRemoved", ObjectKind.IMAGE)
 def remove_image(reference: ImageReference, row: ImportedImage, now: datetime) -> None:
-    """Delete the imported file at the provider of its location; what was in it stays known. Raises ProviderError, and then it stays.
+    """Delete the imported file at the provider of its location; its contents stay stored. Raises ProviderError where it cannot be deleted.
 
-    Whether anything refers to it is for the caller to know; the provider refuses where a machine's disk lies on it.
+    The caller has to check that nothing refers to the file. The provider refuses where a machine's disk is based on it.
     """
     asyncio.run(_remove(row.location, reference))
     with transaction.atomic():
@@ -139,7 +139,7 @@ async def _taking_images(location: Location) -> AsyncIterator[TakesImages]:
 
 
 def _sha256(files: Sequence[Path]) -> str:
-    """Of one after the other."""
+    """The SHA-256 of the files, one after the other."""
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as content:

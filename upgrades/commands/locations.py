@@ -1,4 +1,4 @@
-"""What follows from a change of a location."""
+"""Makes changed settings of a location take effect."""
 
 from datetime import datetime
 

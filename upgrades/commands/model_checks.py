@@ -1,4 +1,4 @@
-"""Checks a scale set's document beyond reading it. What is stored already and comes back unchanged passes."""
+"""Checks a scale set's document before and after it is read. A value that is stored already and comes back unchanged passes."""
 
 from collections.abc import Mapping
 from typing import Any

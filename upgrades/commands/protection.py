@@ -33,9 +33,10 @@ def protect(
         opt_out(str(row), [str(number)], reason=reason, owner=owner, now=now, for_ever=True)
     if from_actions is False and is_opted_out:
         opt_in(str(row), [str(number)], owner=owner, now=now)
+    # An opt-out protects from scale-in too, so with one in force that protection need not be turned on.
     is_covered = is_opted_out if from_actions is None else from_actions
     if from_scale_in is not None and not (from_scale_in and is_covered):
-        _set_scale_in_protection(row, number, from_scale_in, owner, now)
+        _set_scale_in_protection(row, number, is_protected=from_scale_in, owner=owner, now=now)
 
 
 def opt_out_of(row: ScaleSet, number: int, now: datetime) -> OptOut | None:
@@ -43,17 +44,19 @@ def opt_out_of(row: ScaleSet, number: int, now: datetime) -> OptOut | None:
     return in_force(now).filter(instance__scale_set=row, instance__number=number).first()
 
 
-def _set_scale_in_protection(row: ScaleSet, number: int, kept: bool, owner: str, now: datetime) -> None:
-    rows = Instance.objects.filter(scale_set=row, number=number).exclude(protected_from_scale_in=kept)
+def _set_scale_in_protection(row: ScaleSet, number: int, *, is_protected: bool, owner: str, now: datetime) -> None:
+    rows = Instance.objects.filter(scale_set=row, number=number).exclude(protected_from_scale_in=is_protected)
+    on_or_off = "on" if is_protected else "off"
     if not rows.exists():
         return
     with lookup.writing_to(str(row), now) as writer:
         for instance in rows:
-            instance.protected_from_scale_in = kept
+            instance.protected_from_scale_in = is_protected
             instance.save(update_fields=["protected_from_scale_in"])
-            summary = f"Turned the protection from scale-in of instance {number} {'on' if kept else 'off'}."
-            note(summary, before={"protected from scale-in": not kept}, after={"protected from scale-in": kept})
-            writer.changed(
-                instance, note=f"Its protection from scale-in was turned {'on' if kept else 'off'} by {owner}."
+            note(
+                f"Turned the protection from scale-in of instance {number} {on_or_off}.",
+                before={"protected from scale-in": not is_protected},
+                after={"protected from scale-in": is_protected},
             )
+            writer.changed(instance, note=f"Its protection from scale-in was turned {on_or_off} by {owner}.")
         writer.wake()

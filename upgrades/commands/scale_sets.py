@@ -255,7 +255,9 @@ def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
         if derived.expected and not derived.expected.is_still(row):
             raise StaleDocument
         before = _secrets_of(row, derived)
-        if _check_change(row, derived, before or {}):
+        is_other = _is_other_profile(row, derived, before or {})
+        _check_change(row, derived, is_other_profile=is_other)
+        if is_other:
             end_retry_wait(writer, by="a new model")
         old_document = row.document
         if old_document != derived.document:
@@ -302,8 +304,14 @@ def _secrets_of(row: ScaleSet, derived: _Derived) -> dict[str, object] | None:
         raise Refused("BadRequest", f"the secrets of {row} cannot be kept: {error}") from error
 
 
-def _check_change(row: ScaleSet, derived: _Derived, before: Mapping[str, object]) -> bool:
-    """Does the model of the machines change? Raises Refused where the change is not allowed."""
+def _is_other_profile(row: ScaleSet, derived: _Derived, before: Mapping[str, object]) -> bool:
+    """Does the machine profile change, with its secrets? `before`: the present secrets."""
+    after = _profile(derived.document, derived.secrets_after(row.document, before))
+    return not same(_profile(row.document, before), after)
+
+
+def _check_change(row: ScaleSet, derived: _Derived, *, is_other_profile: bool) -> None:
+    """Raise Refused where the change is not allowed."""
     if row.deleting:
         raise Refused("Conflict", f"{row} is being deleted; put it again when it is gone")
     if row.location != derived.location:
@@ -311,14 +319,11 @@ def _check_change(row: ScaleSet, derived: _Derived, before: Mapping[str, object]
         raise Refused("PropertyChangeNotAllowed", message, target="location")
     if zones_of(row.document) != zones_of(derived.document) and row.instances.exists():
         raise Refused("PropertyChangeNotAllowed", "Changing property 'zones' is not allowed.", target="zones")
-    after = _profile(derived.document, derived.secrets_after(row.document, before))
-    is_other = not same(_profile(row.document, before), after)
-    if is_other and row.upgrades.filter(ended_at=None).exists():
+    if is_other_profile and row.upgrades.filter(ended_at=None).exists():
         message = (
             "the model cannot be changed because there is another ongoing rolling upgrade operation; cancel it first"
         )
         raise Refused("OperationNotAllowed", message, target="properties.virtualMachineProfile")
-    return is_other
 
 
 def _profile(document: Mapping[str, Any], its_secrets: Mapping[str, object]) -> Any:

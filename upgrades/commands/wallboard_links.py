@@ -30,7 +30,7 @@ def create_link(
     """Create a link to these scale sets ("group/name") and resource groups; without any, to all.
 
     Returns (link, token); the token cannot be read again. Raises Refused where the name is bad or in use, a scale set or a group does
-    not exist, or an origin is none.
+    not exist, or an origin is not written as one.
     """
     name = _good_name(name)
     access, token = _checked_access(scale_sets, groups, origins), new_token()
@@ -139,9 +139,9 @@ def _access_of(row: WallboardLink) -> dict[str, Any]:
 
 
 def _checked_access(scale_sets: Sequence[str], groups: Sequence[str], origins: Sequence[str]) -> dict[str, Any]:
-    """The columns that say what a link may: sorted, in lower case. Raises Refused.
+    """The columns that say what a link gives access to, and from which origins: sorted, in lower case. Raises Refused.
 
-    A scale set or a group must exist: after a slip of the pen the wall would be empty, and nobody would know why.
+    A scale set or a group must exist: with a misspelt one the wallboard would be empty, and nobody would know why.
     """
     keys, names = _known(ScaleSet, "scale set", scale_sets), _known(ResourceGroup, "resource group", groups)
     if len(origins) > MAX_ORIGINS:

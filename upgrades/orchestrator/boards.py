@@ -24,7 +24,10 @@ _BOARD = Prepared(lambda pk: Board.objects.filter(scale_set=pk))
 
 @dataclass(frozen=True, slots=True)
 class BoardUpdate:
-    """The board of a scale set as it is stored (`before`), and as computed now (`body`, `forecast`)."""
+    """The board of a scale set as it is stored (`before`), and as computed now (`body`, `forecast`).
+
+    `is_changed`: the body differs from the stored one, so viewers must be told. A new forecast alone is stored, and nobody is told.
+    """
 
     before: Board | None
     body: dict[str, Any]
@@ -50,7 +53,7 @@ def board_update(row: ScaleSet, facts: Facts, decision: Mapping[str, Any], now: 
 
 
 def _needs(row: ScaleSet, facts: Facts, body: BoardBody, decision: Mapping[str, Any]) -> Needs:
-    """What is being deleted needs nobody."""
+    """What needs a person; nothing while the scale set is being deleted."""
     if row.deleting:
         return Needs(needs=[], urgency=None)
     return needs_of(body, decision["reasons"], facts.stopped)

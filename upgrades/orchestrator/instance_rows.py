@@ -18,7 +18,7 @@ OPERATION_COLUMNS = ("operation_id", "operation_kind", "operation_version", "ope
 
 
 class StaleFacts(Exception):
-    """Something has changed since the facts were observed: observe again."""
+    """The facts that a step was decided on are true no longer, because something has changed since: observe again."""
 
 
 def find_instances(writer: Writer, numbers: Iterable[int]) -> list[Instance]:
@@ -38,7 +38,9 @@ _INSTANCES_BY_NUMBER = Prepared(
 
 
 def next_number(row: ScaleSet) -> int:
-    """The next free number: above all in use, and above those that the running upgrade has used, so that it means one instance there."""
+    """The next free number: above all in use, and above those that the running upgrade has used.
+
+    So within an upgrade no number ever means two instances."""
     highest = row.instances.order_by("-number").values_list("number", flat=True).first()
     members = InstanceUpgrade.objects.filter(upgrade__scale_set=row, upgrade__ended_at=None)
     used = members.aggregate(Max("instance_number"), Max("replacement_number")).values()
@@ -72,7 +74,7 @@ def new_surge_instances(row: ScaleSet, old: Sequence[Instance], version: str, no
 
 
 def begin_removal(rows: Sequence[Instance], writer: Writer) -> None:
-    """Give the instances the operation of their deletion."""
+    """Begin to delete the instances: give each a delete operation, and create the work items for them."""
     for row in rows:
         row.operation_id, row.operation_kind, row.operation_at = uuid.uuid4(), OperationKind.DELETE, writer.now
     bulk.update(rows, "operation_id", "operation_kind", "operation_at")

@@ -80,7 +80,8 @@ def observe(scale_set_id: int, now: datetime, cache: RowCache | None = None) -> 
     stops = fleet_stops_since(running.started_at if running else now)
     opt_outs = _OPT_OUTS.rows(row.pk)
     context = InstanceContext.of(row, _holds(opt_outs, now), catalogue.withdrawn)
-    rows = (cache.rows if cache else read_all)(row, context, running.pk if running else None)
+    running_pk = running.pk if running else None
+    rows = cache.rows(row, context, running_pk) if cache else read_all(row, context, running_pk)
     facts = Facts(
         capacity=0 if row.deleting else row.capacity,
         instances=tuple(rows.instances.values()),
@@ -219,7 +220,7 @@ def _last_attempt(row: ScaleSet, latest: RollingUpgrade | None) -> Attempt | Non
 
 
 def _stopped(latest: RollingUpgrade) -> StoppedUpgrade | None:
-    """Upgrades that ended before records were kept have left nothing that is known."""
+    """The latest upgrade, where an error has ended it. Its `left` is 0 where it ended before records were kept (old rows)."""
     if latest.ended_at is None or not latest.error:
         return None
     counts = (latest.record or {}).get("counts", {})

@@ -12,7 +12,10 @@ ENDED_BY_TIME_LIMIT = "its own time limit"
 
 
 def end_expired_opt_outs(scale_set_id: int, now: datetime) -> None:
-    """End the opt-outs whose time is over, and say so of each instance. `ending_by`: the person who has asked for that end, "" for none."""
+    """End the opt-outs whose time is over, with an event for each instance.
+
+    The column `ending_by` names the person who opted the instance in with a delay, which ends now; it is "" where the opt-out expired.
+    """
     expired = OptOut.objects.filter(instance__scale_set=scale_set_id, ended_at=None, until__lte=now)
     with writing(now, scale_set_id) as writer:
         opted_in = list(Instance.objects.filter(opt_outs__in=expired.exclude(ending_by="")))

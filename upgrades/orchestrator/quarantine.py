@@ -62,7 +62,7 @@ def _quarantined(scale_set_id: int) -> QuerySet[Instance]:
 
 
 def _end_notes(row: ScaleSet) -> dict[str, str]:
-    """{version: why quarantines for failures on it are over}, for those versions of which that is so."""
+    """{version: the note that says why quarantines for failures on it are outdated}; without the versions whose quarantines stay."""
     versions = set(_quarantined(row.pk).exclude(failed_version="").values_list("failed_version", flat=True))
     target, results_by_version = _wanted_version(row), version_results_of(row) if versions else {}
     notes = {}

@@ -1,6 +1,7 @@
 """Reconciles one scale set: observe, decide and record until nothing is left to do now. Returns the outside work and does none of it.
 
-The provider is asked only one question here: its available quota, before a surge batch.
+The provider is asked two questions at most: whether it can make OS disks of the image, before an upgrade or a batch begins, and its
+available quota, before a surge batch.
 """
 
 import logging
@@ -136,7 +137,7 @@ def _reconcile_once(lease: Lease, now: datetime, cache: RowCache | None) -> _Pas
 
 
 def _after_questions(observation: Observation, step: StartUpgrade | StartBatch) -> Observation:
-    """The observation with what the provider says of this start."""
+    """The observation with the provider's answers: its available quota, before a surge batch; what keeps it from using the image."""
     row, facts = observation.scale_set, observation.facts
     if isinstance(step, StartBatch) and step.surge:
         facts = with_available_quota(row, facts)
@@ -152,8 +153,8 @@ def _observe_after_expiries(scale_set_id: int, now: datetime, cache: RowCache | 
     if observation.has_expired_opt_outs:
         end_expired_opt_outs(scale_set_id, now)
         observation = observe(scale_set_id, now, cache)
-    is_due = any(instance.is_quarantined for instance in observation.facts.instances)
-    if is_due and end_outdated_quarantines(scale_set_id, now):
+    is_any_quarantined = any(instance.is_quarantined for instance in observation.facts.instances)
+    if is_any_quarantined and end_outdated_quarantines(scale_set_id, now):
         observation = observe(scale_set_id, now, cache)
     return observation
 

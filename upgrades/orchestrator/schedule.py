@@ -9,7 +9,7 @@ from upgrades.core.steps import RESYNC_INTERVAL
 from upgrades.models import ScaleSet, clock
 from upgrades.models.scale_set import locked_in_order
 
-# For how long later ticks leave out a scale set that one has found. If reconciling it was lost, it is due again afterwards.
+# For how long later ticks leave out a scale set that a tick has found. If its reconcile was lost, it is due again afterwards.
 LEAVE_OUT_FOR = timedelta(seconds=3)
 MAX_AHEAD = 2 * RESYNC_INTERVAL  # `reconcile_at` is never set further ahead; where it is, the clock was set back
 

@@ -13,9 +13,8 @@ from contextlib import suppress
 
 from django.db import close_old_connections
 
-SPACING_SECONDS = (
-    0.08  # at least, from one reconcile of a scale set to the next; together with the reconcile itself below 0.1
-)
+# The next reconcile of a scale set begins at least this long after the last one began. With the reconcile itself that is below 0.1 s.
+SPACING_SECONDS = 0.08
 MAX_AT_ONCE = 8  # scale sets reconciled at once, in one process
 
 log = logging.getLogger(__name__)

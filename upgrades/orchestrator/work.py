@@ -42,7 +42,7 @@ MAX_ATTEMPTS_AT_ONCE = 20  # by one task: what it has read, such as the location
 ROUND_SECONDS = 0.8  # of one poll; below a second, since the lease is renewed between polls
 # How long the first outcome of a poll waits for others to be written with it. A step may be 0.1 s late.
 GATHER_SECONDS = 0.09
-RENEW_SECONDS = 0.4  # with ANSWER_TIMEOUT_SECONDS still below the length of the lease
+RENEW_SECONDS = 0.4  # between renewals of the lease; plus ANSWER_TIMEOUT_SECONDS it is below the length of the lease
 ANSWER_TIMEOUT_SECONDS = 2.5  # for an answer of the provider; below the length of the lease
 TIMEOUT_CODE, EXTENSIONS_TIMEOUT_CODE = "OSProvisioningTimedOut", "VMExtensionProvisioningTimeout"  # Z-4.10
 
@@ -109,7 +109,7 @@ _TAKE_UP = PreparedUpdate(
         },
     )
 )
-# Nothing was tried: neither does the time of the operations pass, nor have they begun.
+# Takes back an attempt in which nothing was tried, because attempts are the clock of OPERATION_TIMEOUT_SECONDS.
 _TAKE_BACK_ATTEMPT = PreparedUpdate(
     lambda pk, claim_number: (
         WorkItem.objects.filter(pk=pk, claim_number=claim_number),
@@ -129,7 +129,7 @@ _GO_ON = PreparedUpdate(
     )
 )
 _WAS_BEGUN = Prepared(lambda pk: WorkItem.objects.filter(pk=pk).exclude(begun_until=None))
-# Not before the time that was noted the last time.
+# Notes that the operations are begun now, and sets the fence (`begun_until`). Updates no row while the fence of the last time lasts.
 _NOTE_BEGUN = PreparedUpdate(
     lambda pk, claim_number: (
         WorkItem.objects.filter(clock.is_over("begun_until", FENCE), pk=pk, claim_number=claim_number),
@@ -222,7 +222,8 @@ class _Attempt:
         An operation that the provider refuses has failed, unless it refuses it only for now: then it is polled, and begun again by a later
         attempt. A creation for the capacity has failed in both cases (`capacity_creations`).
         """
-        asked_at = boot_time()  # before the fence is set: whoever is held up after this sends nothing any more
+        # Read before the fence is set: a process that is held up after this line is past `begin_by` when the fence ends, and sends nothing.
+        asked_at = boot_time()
         to_begin = self._beginnable(operations)
         begun = [replace(operation, begin_by=asked_at + BEGIN_SECONDS) for operation in to_begin.values()]
         refused = self._ask("begin", self.provider.begin(begun)) if begun else {}
@@ -236,9 +237,10 @@ class _Attempt:
         return self._record_ended(operations, failed)
 
     def _beginnable(self, operations: dict[str, Operation]) -> dict[str, Operation]:
-        """Those that may be begun. Beginning twice is harmless, except where the cloud can neither remember nor compare.
+        """The operations that may be begun now: all, except at a provider for which beginning one twice is not harmless.
 
-        There, what was begun before is asked for first, and begun again only if it is not known after FENCE_SECONDS.
+        Such a provider (OperationMemory.NEITHER) remembers no operation ids, and cannot see from a machine which operation was done to it.
+        It is asked for operations that were begun before; those that it does not know are begun again once FENCE_SECONDS have passed.
         """
         if self.provider.capabilities.memory is not OperationMemory.NEITHER or not operations:
             return operations

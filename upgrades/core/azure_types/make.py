@@ -157,6 +157,7 @@ def _fields(name: str, classes: Mapping[str, ast.ClassDef]) -> Iterator[tuple[li
 
 
 def _mapped(node: ast.ClassDef, assigned: Mapping[str, ast.expr]) -> Iterator[tuple[list[str], Field]]:
+    """(path, field) of each field of a class in the style until 2025: `_attribute_map`, with the types in a docstring."""
     validation: Any = ast.literal_eval(assigned["_validation"]) if "_validation" in assigned else {}
     said = _said(ast.get_docstring(node) or "")
     mapped: Any = ast.literal_eval(assigned["_attribute_map"])
@@ -182,6 +183,7 @@ def _old_type(type: str, enum: str) -> str:
 
 
 def _annotated(node: ast.AnnAssign, call: ast.Call) -> tuple[list[str], Field]:
+    """(path, field) of one annotated field, in the style since 2025."""
     assert isinstance(node.target, ast.Name)
     options = {keyword.arg: keyword.value for keyword in call.keywords}
     name = ast.literal_eval(options["name"]) if "name" in options else node.target.id
@@ -260,6 +262,7 @@ def _inner(type: str) -> str:
 
 
 def types_of_wheels(wheels: list[str]) -> dict[str, Any]:
+    """The content of types.json, from these wheels. A name that two services use gets the service's name before it in the later one."""
     services: dict[str, Collected] = {}
     packages = [_read(wheel, services.setdefault(_package(wheel)[0], Collected())) for wheel in sorted(wheels)]
     types: dict[str, Any] = {}
