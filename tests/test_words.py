@@ -53,6 +53,10 @@ OLD = {
     r"_Rehearsal|unheld|say_of|always_applies|obstacle_says": "_VirtualRun, unblocked, say_with, is_platform_only, obstacle_message",
     r"(?:wait|pause|verification)_ends|_why_one_runs|_why_not_any": "wait_ends_at, pause_ends_at, verification_ends_at, "
     "_why_another_runs, _why_none_can_begin",
+    r"raise Outdated|has_expired|ITS_TIME|is_to_store|_count_attempt|_not_begun_yet|_ids_of_users|_what_it_may": "StaleFacts, "
+    "has_expired_opt_outs, ENDED_BY_TIME_LIMIT, must_be_stored, _begin_next_attempt, _beginnable, _ids_using, _checked_access",
+    r"would_undo_withdrawal|check_shape|core\.shapes|is_asked_for|_update_users": "preview_undo_withdrawal, check_is_resource, "
+    "resource_check, is_relied_on, _update_scale_sets",
 }
 NAMES = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in OLD))
 FOLDERS = (

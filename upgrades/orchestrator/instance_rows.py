@@ -22,7 +22,7 @@ class StaleFacts(Exception):
 
 
 def find_instances(writer: Writer, numbers: Iterable[int]) -> list[Instance]:
-    """The instances with these numbers, in ascending order. Raises Outdated where one of them is gone."""
+    """The instances with these numbers, in ascending order. Raises StaleFacts where one of them is gone."""
     wanted = set(numbers)
     found = _INSTANCES_BY_NUMBER.rows(writer.scale_set.pk, sorted(wanted))
     if len(found) != len(wanted):

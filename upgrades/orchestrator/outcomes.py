@@ -25,8 +25,8 @@ HEALTH_DETAIL_OF = {
 UPGRADING_KINDS = (*HEALTH_DETAIL_OF, OperationKind.CREATE)
 # Both count as in progress, so that no count changes while an instance goes from one to the other.
 IN_PROGRESS = (InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING)
-# How long outcomes that need verdicts first wait to be reconciled. Mostly the verdicts come sooner and cause a reconcile; if not, people
-# see the outcomes after this time.
+# After this time, outcomes are reconciled even if verdicts that the next step needs are still missing, so that people see them. Mostly
+# the verdicts come sooner, and cause a reconcile.
 VERDICT_SECONDS = 0.3
 MAX_CODE_LENGTH = 100
 INSTANCE_UPGRADE_FIELDS = (
@@ -44,7 +44,7 @@ HEALTH_FIELDS = ("health", "health_since", "health_changed_at", "health_detail",
 
 
 def mark_begun(work_item: WorkItem, now: datetime) -> None:
-    """Mark the work item's queued instances as being upgraded. Those that were opted out meanwhile are skipped.
+    """Obey the opt-outs since the work item was created, and mark its queued instances as being upgraded.
 
     At the first attempt no operation can have begun, so an opt-out also prevents that an old OS disk is put back, or that a replaced
     instance is deleted.
@@ -54,8 +54,12 @@ def mark_begun(work_item: WorkItem, now: datetime) -> None:
         _skip_rollbacks(work_item, now)
     if work_item.attempts == 1 and any(kind == OperationKind.DELETE for kind, _ in kinds_and_states):
         _keep_replaced(work_item, now)
-    if not any(kind in UPGRADING_KINDS and state == InstanceUpgradeState.QUEUED for kind, state in kinds_and_states):
-        return
+    if any(kind in UPGRADING_KINDS and state == InstanceUpgradeState.QUEUED for kind, state in kinds_and_states):
+        _begin_queued(work_item, now)
+
+
+def _begin_queued(work_item: WorkItem, now: datetime) -> None:
+    """Mark the queued instances as being upgraded. Those that were opted out meanwhile are skipped."""
     with writing(now, work_item.scale_set_id) as writer:
         rows = _QUEUED.rows(work_item.pk)
         upgraded = [row.member.instance_id for row in rows if row.member and row.member.instance_id]
@@ -111,7 +115,7 @@ def _keep_replaced(work_item: WorkItem, now: datetime) -> None:
             _set_member_state(row, InstanceUpgradeState.SKIPPED)
             _clear_operation(row)
         _save(writer, rows)
-        upgrades = {row.member.upgrade for row in rows if row.member}  # not only the running one: theirs may have ended
+        upgrades = {row.member.upgrade for row in rows if row.member}  # these may have ended, and another one may run
         writer.changed(*upgrades, note="Some that had been replaced were opted out, and stay.")
         writer.wake()
 
@@ -147,16 +151,16 @@ def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: dat
     outcomes = {id: _storable(outcome) for id, outcome in outcomes.items()}
     with writing(now, scale_set_id) as writer:
         rows = _INSTANCES_BY_OPERATION.rows(scale_set_id, ids)
-        gone = [row for row in rows if _is_deleted(row, outcomes[str(row.operation_id)])]
-        writer.removed(*gone)
-        if gone:
-            Instance.objects.filter(pk__in=[row.pk for row in gone]).delete()
-        left = [row for row in rows if row not in gone]
+        deleted = [row for row in rows if _is_deleted(row, outcomes[str(row.operation_id)])]
+        writer.removed(*deleted)
+        if deleted:
+            Instance.objects.filter(pk__in=[row.pk for row in deleted]).delete()
+        left = [row for row in rows if row not in deleted]
         for row in left:
             _measure(row, outcomes[str(row.operation_id)], writer)
             _end_operation(row, outcomes[str(row.operation_id)], now)
         _save(writer, left)
-        awaits_verdicts = not gone and all(_awaits_a_verdict(row) for row in left)
+        awaits_verdicts = not deleted and all(_awaits_a_verdict(row) for row in left)
         writer.wake(at=_reconcile_at_latest(writer) if awaits_verdicts else None)
     return awaits_verdicts
 

@@ -66,7 +66,7 @@ def record(
 ) -> None:
     """Write the step. `ended`: the record of the upgrade, where the step ends it. `write_more`: called in the same transaction.
 
-    Raises LeaseLost or Outdated, with nothing written, where the facts that the step was decided on have changed.
+    Raises LeaseLost or StaleFacts, with nothing written, where the facts that the step was decided on have changed.
     """
     with writing(now, lease.scale_set_id) as writer:
         leases.check(lease)
