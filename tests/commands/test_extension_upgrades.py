@@ -107,7 +107,7 @@ def test_a_set_that_is_pinned_to_a_version_has_extensions_too() -> None:
     assert start_extensions("fleet/web", "me", NOW).progress().pending == 10
 
 
-def test_the_model_stays_while_it_runs() -> None:
+def test_the_model_cannot_change_during_an_upgrade_of_extensions() -> None:
     """So that all get the same."""
     row = with_script()
     start_extensions("fleet/web", "me", NOW)

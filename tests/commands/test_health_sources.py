@@ -60,7 +60,7 @@ def test_the_probe_of_a_load_balancer() -> None:
         (f"{BALANCER}/lb/probes/health\n", "a health probe's id is"),
     ],
 )
-def test_a_probe_that_is_not_there(probe_id: str, word: str) -> None:
+def test_a_missing_probe_is_refused(probe_id: str, word: str) -> None:
     """S-39"""
     put_load_balancer("fleet/lb", balancer(), NOW)
     a_scale_set()

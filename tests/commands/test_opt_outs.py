@@ -67,7 +67,7 @@ def test_an_opt_out_replaces_the_one_before() -> None:
     assert read.snapshot(row.pk)["instances"]["0"]["opt_out"]["owner"] == "you"
 
 
-def test_the_running_upgrade_counts_without_them() -> None:
+def test_the_progress_leaves_out_opted_out_instances() -> None:
     row = a_scale_set()
     publish("16.04.1")
     start("fleet/web", "me", NOW)
@@ -212,7 +212,7 @@ def test_invalid_ends_are_refused(until: datetime) -> None:
         opt_out("fleet/web", ["0"], reason="x", owner="me", now=LATER, until=until)
 
 
-def test_a_scale_set_that_is_not_there() -> None:
+def test_a_missing_scale_set_is_refused() -> None:
     for path, code in (("fleet/web", "ResourceNotFound"), ("web", "InvalidParameter")):
         with refused(code):
             opt_out(path, ["0"], reason="x", owner="me", now=LATER)

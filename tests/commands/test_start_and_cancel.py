@@ -134,7 +134,7 @@ def test_a_cancel_without_a_running_upgrade_is_refused() -> None:
 # --- deleting ---------------------------------------------------------------------------------------------------------
 
 
-def test_deleting() -> None:
+def test_a_deleted_scale_set_loses_its_machines_first() -> None:
     a_scale_set()
     with snapshot_equals_events():
         delete_scale_set("FLEET/WEB", LATER)

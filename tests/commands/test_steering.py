@@ -200,7 +200,7 @@ def test_trying_again_at_once(status: UpgradeStatus) -> None:
         assert again and again.retry_skipped_by == "ada", "twice is once"
 
 
-def test_a_cancelled_upgrade_begins_again_when_it_is_asked_for() -> None:
+def test_a_cancelled_upgrade_begins_again_only_on_request() -> None:
     upgrade = stopped(UpgradeStatus.CANCELLED)
     RollingUpgrade.objects.update(cancel_requested_by="eve")
     reconcile(upgrade.scale_set_id, lambda: LATER)
@@ -261,7 +261,7 @@ def test_releasing_twice_is_once() -> None:
         assert release("fleet/web", ["1"], by="eve", now=LATER) == []
 
 
-def test_the_platform_takes_them_again() -> None:
+def test_the_platform_takes_released_instances_again() -> None:
     row = a_scale_set(instances=2)
     publish(NEW)
     failed(0, 1, quarantined=True)

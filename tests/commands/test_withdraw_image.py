@@ -203,7 +203,7 @@ def test_a_scale_set_pinned_to_a_withdrawn_version_can_still_be_changed() -> Non
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
-def test_an_upgrade_to_it_stops_at_the_end_of_its_batch(by_hand: bool) -> None:
+def test_an_upgrade_to_a_withdrawn_version_stops_at_the_end_of_its_batch(by_hand: bool) -> None:
     a_scale_set(automatic=not by_hand)
     publish(NEW)
     if by_hand:

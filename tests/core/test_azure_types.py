@@ -34,7 +34,7 @@ def test_words_of_enumerations_are_as_azure_spells_them(name: str, known: list[s
     assert list(enum_values(name).values()) == known
 
 
-def test_every_type_that_is_named_is_there() -> None:
+def test_every_type_of_a_field_is_defined() -> None:
     named = {element(entry[0]) for fields in DATA["types"].values() for entry in fields.values()}
     assert named <= PLAIN | set(DATA["types"]) | set(DATA["enums"])
     assert not set(DATA["types"]) & set(DATA["enums"])

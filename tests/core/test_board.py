@@ -296,7 +296,7 @@ def test_manual_and_held_upgrades_have_no_expected_begin() -> None:
 # --- what is over -----------------------------------------------------------------------------------------------------
 
 
-def test_a_record_says_how_it_stood_when_it_ended() -> None:
+def test_a_record_has_the_state_at_the_end_of_the_upgrade() -> None:
     members = (
         InstanceUpgradeFacts(0, InstanceUpgradeState.SUCCEEDED),
         InstanceUpgradeFacts(1, InstanceUpgradeState.FAILED),

@@ -45,7 +45,7 @@ def test_a_batch_is_never_more_than_its_percent(total: int, percent: int) -> Non
 
 
 @given(st.integers(2, 300), st.data())
-def test_a_batch_shrinks_for_the_unhealthy_outside_it(total: int, data: st.DataObject) -> None:
+def test_a_batch_shrinks_by_the_unhealthy_instances_outside_it(total: int, data: st.DataObject) -> None:
     sick = data.draw(st.integers(0, total // 5))
     answer = step(upgrading(fleet(total, sick=sick)))
     assert isinstance(answer, StartBatch)
@@ -169,7 +169,7 @@ def test_a_batch_without_open_members_is_finished() -> None:
 # --- between batches ---
 
 
-def test_more_than_the_limit_of_the_upgraded_unhealthy_stops_it() -> None:
+def test_too_many_unhealthy_upgraded_instances_stop_the_upgrade() -> None:
     """Z-1.2: counted among those upgraded so far; S-43: exactly one failed batch."""
     answer = step(
         upgrading(fleet(20), *(InstanceUpgradeFacts(id, InstanceUpgradeState.FAILED) for id in range(4)), finished=True)

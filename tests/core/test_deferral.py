@@ -67,7 +67,7 @@ def test_an_upgrade_that_a_person_starts_is_its_own_approval() -> None:
     assert chosen(upgrading(fleet(10))) == (0, 1)
 
 
-def test_an_approval_lifts_nothing_else() -> None:
+def test_an_approval_ends_no_other_hold() -> None:
     """Opted out, quarantined, switched off: as ever."""
     facts = deferred(fleet(3), approved=(0, 1, 2))
     for changes in ({"opt_out": HOLD}, {"is_quarantined": True}, {"is_switched_off": True}, {"is_busy": True}):
@@ -91,7 +91,7 @@ def test_pauses_and_fleet_stops_come_before_approval(changes: dict[str, Any], ex
     assert why(replace(deferred(fleet(10), **changes), fleet_stop=STOP)) is expected
 
 
-def test_cancelling_counts_while_it_waits() -> None:
+def test_an_upgrade_that_waits_for_approval_can_be_cancelled() -> None:
     assert isinstance(step(deferred(fleet(10), cancel_requested_by="ada")), Cancel)
     assert isinstance(step(replace(deferred(fleet(10)), automatic=False)), Cancel)
 

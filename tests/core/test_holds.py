@@ -122,7 +122,7 @@ def test_the_next_batch_is_judged_on_fresh_health_only() -> None:
     assert why(upgrading(old, *DONE, finished=True)) is Why.STALE_HEALTH
 
 
-def test_time_that_is_over_stops_it_where_the_hold_ends() -> None:
+def test_an_upgrade_past_its_time_limit_stops_when_its_hold_ends() -> None:
     found = step(upgrading(rolled(), *DONE, finished=True, ends_by=NOW))
     assert isinstance(found, Fault) and found.breach.code is FaultCode.TIMEOUT
 

@@ -88,7 +88,7 @@ def test_other_machines_wait_while_one_cannot_be_created() -> None:
     assert [instance.id for instance in missing.to_create_now(facts, NOW + 15 * SECOND)] == [0, 1]
 
 
-def test_no_more_are_made_than_the_capacity_says() -> None:
+def test_no_more_machines_are_created_than_the_capacity() -> None:
     facts = lacking(6, {4: replace(REFUSED, tried_at=None), 5: replace(REFUSED, tried_at=None)}, capacity=5)
     assert [instance.id for instance in missing.to_create(facts)] == [4]
     kept = replace(

@@ -49,14 +49,14 @@ def test_a_failure_comes_before_a_wait() -> None:
     assert len({need["urgency"] for need in found}) == 3
 
 
-def test_a_stop_tells_its_story_once() -> None:
+def test_a_stopped_upgrade_is_one_need() -> None:
     board = a_board(states={"failed": "0"}, over_limit={"text": "Over."}, left_behind="0-3")
     assert codes(board, stopped=STOPPED) == ["Stopped"]
     assert codes(a_board(), stopped=STOPPED) == [], "what it left behind was mended"
 
 
 @pytest.mark.parametrize(("left", "expected"), [(1, ["Stopped"]), (0, [])])
-def test_extensions_that_a_stop_left_out_come_with_another_upgrade_only(left: int, expected: list[str]) -> None:
+def test_extensions_missing_after_a_stopped_upgrade_are_a_need(left: int, expected: list[str]) -> None:
     assert codes(a_board(), stopped=StoppedUpgrade(UpgradeKind.EXTENSIONS, left)) == expected
 
 

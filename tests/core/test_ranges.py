@@ -20,6 +20,6 @@ def test_ranges_beyond_the_limit_are_counted() -> None:
 
 
 @given(st.sets(st.integers(0, 200)))
-def test_every_number_is_in_it_once(numbers: set[int]) -> None:
+def test_ranges_contain_every_number_once(numbers: set[int]) -> None:
     found = [part.split("-") for part in ranges(numbers, max_shown=1000).split()]
     assert [number for part in found for number in range(int(part[0]), int(part[-1]) + 1)] == sorted(numbers)

@@ -41,7 +41,7 @@ def test_the_rules_list_every_reason_in_its_rank() -> None:
     ]
 
 
-def test_each_of_the_instances_that_a_reason_holds_can_say_it_alone() -> None:
+def test_a_reason_has_a_sentence_for_each_single_instance() -> None:
     facts = with_instance(with_instance(fleet(10), 1, is_quarantined=True, failed_version=NEW), 2, is_switched_off=True)
     found = [reason for reason in reasons(facts, NOW) if reason.instances]
     assert [reason.text_for_one for reason in found if 1 in (reason.instances or ())] == [

@@ -136,7 +136,7 @@ def test_no_wait_on_stale_health_ends_in_the_past() -> None:
     assert all(reason.until is None or reason.until > NOW for reason in found)
 
 
-def test_no_act_is_offered_that_would_lift_nothing() -> None:
+def test_no_action_is_advised_that_would_change_nothing() -> None:
     """The policy of a running upgrade is fixed, and who is opted in again counts as before."""
     facts = fleet(10, sick=3)
     for id in (7, 8, 9):

@@ -331,7 +331,7 @@ def test_a_fleet_wide_stop_says_nothing_where_nothing_would_start() -> None:
     assert why(replace(fleet(10, version=NEW), fleet_stop=STOP)) is Why.NOTHING_TO_DO
 
 
-def test_an_upgrade_has_its_time() -> None:
+def test_an_upgrade_past_its_time_limit_stops_at_the_end_of_a_batch() -> None:
     """Z-1.6: RollingUpgradeTimeoutError, at the end of a batch, never in its middle."""
     late: dict[str, Any] = {"ends_by": NOW - MINUTE}
     assert step(upgrading(fleet(10), verifying(0), **late)) == Settle((0,), ())
@@ -371,7 +371,7 @@ def test_a_retry_takes_failed_instances_too() -> None:
     assert chosen(upgrading(again)) == (0,)
 
 
-def test_a_cancelled_attempt_can_be_had_again() -> None:
+def test_a_cancelled_attempt_can_be_retried() -> None:
     cancelled = Attempt(NEW, UpgradeStatus.CANCELLED, True, cancelled_by="ada", wait_is_skipped=True)
     assert isinstance(step(fleet(10, last_attempt=cancelled)), StartUpgrade)
 

@@ -28,7 +28,7 @@ def test_older_and_newer(older: str, newer: str) -> None:
     assert versions.newest([newer, older]) == versions.newest([older, newer]) == newer
 
 
-def test_leading_noughts_do_not_count() -> None:
+def test_leading_zeros_do_not_count() -> None:
     assert not versions.is_older("16.04.9", "16.4.9") and not versions.is_older("16.4.9", "16.04.9")
 
 

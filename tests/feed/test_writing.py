@@ -100,7 +100,7 @@ def test_a_failed_transaction_leaves_no_event() -> None:
         raise ZeroDivisionError
 
 
-def test_a_scale_set_that_is_not_there() -> None:
+def test_a_missing_scale_set_is_refused() -> None:
     row = a_scale_set(instances=1)
     with nothing_changes(), pytest.raises(ScaleSet.DoesNotExist), writing(LATER, row.pk, row.pk + 1):
         raise AssertionError("it must not get this far")

@@ -67,7 +67,7 @@ def test_starting_and_cancelling() -> None:
     assert RollingUpgrade.objects.get().cancel_requested_by == user_name()
 
 
-def test_deleting() -> None:
+def test_a_deleted_scale_set_loses_its_machines_first() -> None:
     a_scale_set()
     assert run("delete_scale_set", "fleet/web").out == "fleet/web is being deleted"
     assert ScaleSet.objects.get().deleting

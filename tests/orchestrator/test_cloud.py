@@ -52,7 +52,7 @@ def test_restores_are_counted_apart_from_reimages() -> None:
     ]
 
 
-def test_a_restore_can_fail_and_be_asked_for_again() -> None:
+def test_a_failed_restore_can_be_requested_again() -> None:
     cloud = Cloud(Clocks())
     _do(cloud, create(SET, "0"))
     _do(cloud, reimage(SET, "0"))

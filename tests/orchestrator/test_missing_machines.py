@@ -200,7 +200,7 @@ def test_scaling_out_without_quota_while_an_upgrade_runs(make_fleet: MakeFleet, 
     assert fleet.upgrade.status == UpgradeStatus.COMPLETED
 
 
-def test_an_opt_out_is_in_the_way_of_no_creation_and_stays(short: Fleet) -> None:
+def test_an_opt_out_survives_and_does_not_block_a_creation(short: Fleet) -> None:
     opt_out(short.path, ["5"], reason="debugging", owner="ada", now=short.now)
     raise_quota(short, 6)
     short.go_on()

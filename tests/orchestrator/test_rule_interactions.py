@@ -150,7 +150,7 @@ def test_an_opt_out_of_one_upgrade_outlives_an_attempt_that_touched_nothing(make
     assert numbers(fleet) == [1]
 
 
-def test_an_attempt_with_its_only_instance_let_go_touched_nothing(make_fleet: MakeFleet) -> None:
+def test_an_attempt_with_its_only_instance_skipped_has_not_begun(make_fleet: MakeFleet) -> None:
     fleet = make_fleet(5)
     fleet.go_on()
     fleet.publish(NEW)
