@@ -28,7 +28,7 @@ def set_defaults(**changes: float) -> UpgradeDefaults:
 def with_defaults(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """Write the default limits into the document of a new scale set, unless it has limits of its own.
 
-    They are in the document so that whoever gets it sees what is in force, and can change it.
+    They are in the document so that clients that get it see what is in force, and can change it.
     """
     row = UpgradeDefaults.objects.first()
     has_own = get_field(document, *_OWN_LIMITS) is not None or get_field(document, *ROLLING_POLICY)

@@ -99,9 +99,9 @@ def preview_publication(reference: ImageReference, *, locations: Sequence[str] =
 def _changes(sku: ImageSku, version: str, locations: Sequence[Location]) -> tuple[ImageChanges, ...]:
     """What changes from the latest version of each of these locations (none given: of all) that has the version's file."""
     files = ImportedImage.objects.filter(sku=sku, version=version, removed_at=None).select_related("location")
-    places = [file.location for file in files if not locations or file.location in locations]
+    found_in = [file.location for file in files if not locations or file.location in locations]
     found = []
-    for place in places[:MAX_COMPARED]:
+    for place in found_in[:MAX_COMPARED]:
         if latest := sku.latest_in(place):
             known = contents_of_versions(sku, place, (latest, version))
             found.append(changes_between(latest, known.get(latest), version, known.get(version)))

@@ -76,7 +76,7 @@ def opt_out_version(writer: Writer) -> str:
 
 
 def refuse_while_paused(writer: Writer, version: str) -> None:
-    """Refuse another attempt at this version while the attempts at it are paused, whoever asks for it."""
+    """Raise Refused for another attempt at this version while the attempts at it are paused."""
     last = last_image_upgrade(writer)
     is_paused = last is not None and last.paused_by and last.target_version == version and not last.cancel_requested_by
     if last and is_paused and last.status in STOPPED:

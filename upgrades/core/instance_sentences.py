@@ -23,8 +23,8 @@ class InstanceMessage(TypedDict):
     instances: str
 
 
-# States with another message during an upgrade of extensions.
-_OTHER_FOR_EXTENSIONS = frozenset({InstanceState.DONE, InstanceState.PENDING, InstanceState.QUEUED})
+# States that have a message of their own during an upgrade of extensions.
+_WITH_EXTENSIONS_MESSAGE = frozenset({InstanceState.DONE, InstanceState.PENDING, InstanceState.QUEUED})
 _BEING_UPGRADED = frozenset(
     {InstanceUpgradeState.QUEUED, InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING}
 )
@@ -55,7 +55,7 @@ def _key_of_state(instance: InstanceFacts, state: InstanceState, facts: Facts) -
     if state is InstanceState.PENDING and upgrade is None:
         return f"{key}.to_begin"
     is_of_extensions = upgrade is not None and upgrade.kind is UpgradeKind.EXTENSIONS
-    return f"{key}.extensions" if is_of_extensions and state in _OTHER_FOR_EXTENSIONS else key
+    return f"{key}.extensions" if is_of_extensions and state in _WITH_EXTENSIONS_MESSAGE else key
 
 
 # --- batches that create new instances --------------------------------------------------------------------------------

@@ -71,8 +71,8 @@ class InstanceView:
         )
 
     @property
-    def is_settling(self) -> bool:
-        """Is it still starting, so that there is no verdict on its health yet? Not if an extension failed: that is a verdict."""
+    def is_provisioning(self) -> bool:
+        """Is it still being provisioned, so that there is no verdict on its health yet? Not if an extension failed: that is a verdict."""
         on_the_way = (Provisioning.CREATING, Provisioning.UPDATING)
         extensions = {extension.state for extension in self.extensions}
         return self.provisioning in on_the_way or (

@@ -12,7 +12,7 @@ class LiftedBy(StrEnum):
 
     NOBODY = "nobody"  # it passes by itself
     OPERATOR = "operator"
-    OWNER = "owner"  # whoever opted the instance out
+    OWNER = "owner"  # the person who opted the instance out
     PUBLISHER = "publisher"
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 FORGET_AFTER = timedelta(hours=1)  # after the last failure, all are forgotten
 KNOWN_FOR = timedelta(days=30)  # how long an address from which the account signed in counts as its own
-HOME_NETWORK_BITS = 64  # length of an IPv6 prefix: whoever has one address has the whole network
+HOME_NETWORK_BITS = 64  # length of an IPv6 prefix: a client with one address usually has the whole network
 
 
 class CountedBy(StrEnum):

@@ -1,8 +1,8 @@
 """A cache of the instances of scale sets and of the members of their running upgrades, as facts.
 
 Mostly one or two instances have changed since a scale set was last reconciled. So a worker keeps what it read then, as of the scale set's
-`seq`, and reads again only the instances that events name since then: whoever writes an instance also writes an event. All rows are read
-again where the events have a gap, where anything else that the facts of instances depend on has changed, and after MAX_AGE_SECONDS.
+`seq`, and reads again only the instances that events name since then: all code that writes an instance also writes an event. All rows are
+read again where the events have a gap, where anything else that the facts of instances depend on has changed, and after MAX_AGE_SECONDS.
 """
 
 import time

@@ -187,7 +187,7 @@ def _with_extensions(instance: Probed, health: Health, detail: str) -> tuple[Hea
 def _health(view: InstanceView) -> Health:
     if view.is_healthy:
         return Health.HEALTHY
-    return Health.INITIALIZING if view.is_settling else Health.UNHEALTHY
+    return Health.INITIALIZING if view.is_provisioning else Health.UNHEALTHY
 
 
 def _detail(view: InstanceView) -> str:
