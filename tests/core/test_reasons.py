@@ -197,7 +197,7 @@ states = st.fixed_dictionaries(
         "is_being_deleted": st.sampled_from([False, False, False, True]),
         "is_unused_surge": st.sampled_from([False, False, False, True]),
         "failed_version": st.sampled_from(["", "", NEW]),
-        "extensions": st.sampled_from(["", "agent 2.0"]),
+        "extensions_key": st.sampled_from(["", "agent 2.0"]),
         "approved_version": st.sampled_from(["", NEW, OLD]),
     }
 )
@@ -224,7 +224,7 @@ runs = st.fixed_dictionaries(
             max_surge=st.booleans(),
         ),
         "kind": st.sampled_from([UpgradeKind.IMAGE, UpgradeKind.IMAGE, UpgradeKind.EXTENSIONS]),
-        "extensions": st.just("agent 2.0"),
+        "extensions_key": st.just("agent 2.0"),
     }
 )
 

@@ -48,7 +48,7 @@ def read(template: str) -> Nodes:
     """The parts of a template. Raises TemplateError.
 
     >>> read("by {by}")
-    ('by ', Place(name='by', type='text', cases={}))
+    ('by ', Placeholder(name='by', type='text', cases={}))
     """
     reader = _Reader(template)
     nodes = reader.nodes()
