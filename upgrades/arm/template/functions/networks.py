@@ -22,7 +22,8 @@ def _network(name: str, text: str) -> Network:
 @TABLE.add("parseCidr", "string")
 def parse_cidr(text: str) -> dict[str, Value]:
     network = _network("parseCidr", text)
-    has_ends = network.num_addresses > 2 and network.version == 4
+    has_broadcast = isinstance(network, ipaddress.IPv4Network)
+    has_ends = network.num_addresses > 2 and has_broadcast
     found: dict[str, Value] = {
         "network": str(network.network_address),
         "netmask": str(network.netmask),
@@ -30,7 +31,7 @@ def parse_cidr(text: str) -> dict[str, Value]:
         "firstUsable": str(network[1] if has_ends else network[0]),
         "lastUsable": str(network[-2] if has_ends else network[-1]),
     }
-    return found | ({"broadcast": str(network[-1])} if network.version == 4 else {})
+    return found | ({"broadcast": str(network[-1])} if has_broadcast else {})
 
 
 @TABLE.add("cidrSubnet", "string", "int", "int")
@@ -39,7 +40,7 @@ def cidr_subnet(text: str, prefix: int, index: int) -> str:
     if not network.prefixlen <= prefix <= network.max_prefixlen or not 0 <= index < 2 ** (prefix - network.prefixlen):
         raise TemplateError(f"cidrSubnet: {network} has no range {index} of /{prefix}")
     start = int(network.network_address) + (index << (network.max_prefixlen - prefix))
-    return f"{ipaddress.ip_address(start) if network.version == 4 else ipaddress.IPv6Address(start)}/{prefix}"
+    return f"{type(network.network_address)(start)}/{prefix}"
 
 
 @TABLE.add("cidrHost", "string", "int")
