@@ -150,26 +150,6 @@ def test_a_phone_shows_all_of_its_width(path: str, sign_in: SignIn) -> None:
     assert wide[0] <= wide[1], wide
 
 
-def test_a_link_is_changed_on_a_phone_by_keyboard_and_the_change_undone(up: Installation, sign_in: SignIn) -> None:
-    up.manage("wallboard_link", "a wall with a long name in the north wing", "--set", TWELVE)
-    page = sign_in("/wallboards/", width=390)
-    acts = page.locator(".acts :is(a, summary)")
-    expect(acts).to_have_text(["Change", "Rotate", "Revoke"])
-    for act in acts.all():
-        box = act.bounding_box()
-        assert box and box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["height"] >= 24
-    acts.first.press("Enter")
-    name = page.get_by_label("Name")
-    expect(name).to_be_focused()
-    name.fill("hall")
-    name.press("Enter")
-    undo = page.get_by_role("button", name="Undo")
-    expect(page.get_by_role("rowheader")).to_have_text(["hall"])
-    undo.press("Enter")
-    expect(page.get_by_role("rowheader")).to_have_text(["a wall with a long name in the north wing"])
-    up.manage("wallboard_link", "a wall with a long name in the north wing", "--revoke")
-
-
 def test_scrolling_on_a_phone_turns_no_switch(up: Installation, browser: Browser, sign_in: SignIn) -> None:
     """A phone is for looking; a narrow window with a mouse is a magnified one."""
     state = sign_in("/").context.storage_state()
