@@ -14,6 +14,7 @@ import psutil
 from dashboard.environment import CHECKOUT
 
 HERE = Path(__file__).parent
+OPEN = "01"  # of a connection in /proc/net/tcp
 
 
 class Program:
@@ -34,16 +35,20 @@ class Program:
         """The last line of this scale set, or of the "feed"."""
         return next((line for line in reversed(self.lines) if line.startswith(f"{of} ")), "")
 
-    def is_served_by(self, server: psutil.Process, port: int) -> bool:
-        """Whether the server has a connection with it. It may see none of its own any more while it is stopped."""
-        ours = {
-            here.laddr.port for here in self.process.net_connections("tcp") if here.raddr and here.raddr.port == port
-        }
-        theirs = {there.raddr.port for there in server.net_connections("tcp") if there.raddr}
-        return bool(ours & theirs)
+    def port(self) -> int:
+        """The port of its socket; 0 as long as it has other connections, by which it fetched snapshots."""
+        found = [here.laddr.port for here in self.process.net_connections("tcp") if here.raddr]
+        return found[0] if len(found) == 1 else 0
 
     def join(self) -> None:
         self._reader.join()
+
+
+def clients_of(server: int) -> set[int]:
+    """The ports with which a server at this port has a connection, by its side: a client that is stopped hears of no end."""
+    rows = [line.split()[1:4] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    at = f":{server:04X}"
+    return {int(remote.rpartition(":")[2], 16) for local, remote, state in rows if local.endswith(at) and state == OPEN}
 
 
 def python_words(*words: str) -> list[str]:

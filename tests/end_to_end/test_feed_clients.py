@@ -28,7 +28,7 @@ from tests.crash.fleets import have_ended, publish, put_fleets
 from tests.crash.troubles import halted
 from tests.end_to_end.document_client import follow_until
 from tests.end_to_end.feed_copies import SECONDS, WEB, Reader, reading, snapshot
-from tests.end_to_end.feed_programs import Program, environment, node_words, program, python_words
+from tests.end_to_end.feed_programs import Program, clients_of, environment, node_words, program, python_words
 from tests.end_to_end.installation import LIVE, Installation
 from tests.feed_client import Session
 from tests.waiting import wait_until
@@ -228,16 +228,14 @@ def test_a_client_that_does_not_read_is_cut_off_and_comes_back_current(
     fleet: Installation, programs: list[Program]
 ) -> None:
     """Its process is stopped, so that its kernel's buffers are all that takes what the server says."""
-    server, port = fleet.children()[fleet.server], fleet.http_port
-    assert all(each.is_served_by(server, port) for each in programs)
+    ports = {wait_until(each.port, seconds=20, what="its socket is its only connection") for each in programs}
+    assert ports <= clients_of(fleet.http_port)
     with ExitStack() as stopped:
         for each in programs:
             stopped.enter_context(halted(each.process))
         words = stopped.enter_context(opted_out(fleet, 7))
         wait_until(
-            lambda: not any(each.is_served_by(server, port) for each in programs),
-            seconds=2 * SECONDS,
-            what="the server cuts both off",
+            lambda: not ports & clients_of(fleet.http_port), seconds=2 * SECONDS, what="the server cuts both off"
         )
         for each in programs:
             each.process.resume()
