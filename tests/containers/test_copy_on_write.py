@@ -19,7 +19,7 @@ from upgrades.providers.incus.demo.tiny_image import Kind
 from upgrades.providers.incus.records import Key, name_of
 
 POOL = "on-write"
-PLACE: Mapping[str, Any] = {"pool": POOL, "profiles": [POOL], "free_mb": 1}
+PLACE: Mapping[str, Any] = {"pool": POOL, "profiles": [POOL]}
 POOL_GB = 1
 BIG = "16.04.5"
 BIG_BYTES = 60_000_000
@@ -168,13 +168,13 @@ def test_a_pool_that_is_full_leaves_the_machine_on_its_old_disk(
         finally:
             (pool / "filling").unlink()
         assert (outcome.progress, outcome.code) == (Progress.FAILED, "OSDiskNotMade")
-        assert "o space left on device" in outcome.message
+        assert f"the storage pool {POOL}" in outcome.message
         view = (await provider.views(scale_set))["0"]
         assert (view.os_disk, view.version, view.power) == (before.os_disk, OLD, Power.RUNNING)
         (after,) = await done(provider, reimage(scale_set, "0", BIG))
         assert after.data_disks == before.data_disks
 
-    incus.play(story, **PLACE)
+    incus.play(story, **PLACE, free_mb=POOL_GB * 1024)
 
 
 def free(folder: Path) -> int:

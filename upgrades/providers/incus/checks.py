@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from upgrades.core.facts import ImageReference
@@ -89,6 +89,11 @@ async def check_image(client: IncusClient, settings: Settings, image: ImageRefer
     """Raises ProviderError: as `find_pools`, ImageNotFound, or NoSpace where a storage pool of its machines is nearly full."""
     pools = await find_pools(client, settings)
     await fingerprint_of_image(client, settings, image)
+    await refuse_full_pools(client, settings, pools)
+
+
+async def refuse_full_pools(client: IncusClient, settings: Settings, pools: Iterable[str]) -> None:
+    """Raises ProviderError NoSpace where one of them is nearly full."""
     for pool in pools:
         space = (await client.get(f"/1.0/storage-pools/{quoted(pool)}/resources")).body.get("space") or {}
         if space.get("total"):

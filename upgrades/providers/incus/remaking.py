@@ -9,7 +9,9 @@ by that. In between, that configuration is in the operation's notes only.
 from collections.abc import Mapping
 from typing import Any
 
+from upgrades.providers.base import ProviderError
 from upgrades.providers.hosts.driver import Waiting
+from upgrades.providers.incus.checks import find_pools, refuse_full_pools
 from upgrades.providers.incus.client import IncusError, at_member, quoted
 from upgrades.providers.incus.copies import OF_A_COPY, find_instance, is_instance, root_pool
 from upgrades.providers.incus.records import Key, Machine, OSDisk, Phase, disk_from_json
@@ -62,13 +64,13 @@ async def remake(work: Work, machine: Machine | None) -> Waiting:
             return Waiting(0, "it is deleted, to be made anew")
     except TooOften as error:
         work.memory["failures"] = 0
-        return Waiting(0 if _turned_back(work, error) else 5, str(error))
+        return Waiting(0 if await _turned_back(work, error) else 5, str(error))
     del work.memory[LOST]
     work.memory["failures"] = 0
     return Waiting(0, "it is made anew")
 
 
-def _turned_back(work: Work, why: TooOften) -> bool:
+async def _turned_back(work: Work, why: TooOften) -> bool:
     """If the new OS disk cannot be made, because the pool is full, say: from now on the one that was taken off is put back.
 
     False where that is being done already, or there is none: then it is tried again and again.
@@ -77,10 +79,19 @@ def _turned_back(work: Work, why: TooOften) -> bool:
     saved = lost["config"].get(Key.SAVED)
     if lost["config"].get(Key.PHASE) != Phase.SWAPPING or not saved:
         return False
-    message = f"Instance {work.operation.instance}: Its new OS disk cannot be made: {why}."
+    message = f"Instance {work.operation.instance}: Its new OS disk cannot be made: {why}.{await _where_full(work)}"
     lost["config"] |= {Key.PHASE: Phase.RETURNING, Key.FAILURE: to_json(OS_DISK_FAILED, message)}
     _make_of(lost, disk_from_json(saved))
     return True
+
+
+async def _where_full(work: Work) -> str:
+    """What unpacks an image often says no more than that it failed."""
+    try:
+        await refuse_full_pools(work.client, work.settings, await find_pools(work.client, work.settings))
+    except ProviderError as error:
+        return f" {error.message}."
+    return ""
 
 
 async def _is_to_go(work: Work, lost: Mapping[str, Any]) -> bool:
