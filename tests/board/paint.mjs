@@ -9,13 +9,26 @@ const [
   { batchesOf, countIn },
   { STATES },
   instruments,
-  { summaryOf, inWords, versionsIn },
+  { summaryOf, inWords },
+  { versionsIn },
   { needsOf },
   why,
+  { whyInstance, whyNotNow },
   { fromSnapshot },
   view,
 ] = await Promise.all(
-  ["batches", "faces", "instruments", "summary", "needs", "why", "state", "view"].map(page),
+  [
+    "batches",
+    "faces",
+    "instruments",
+    "summary",
+    "versions",
+    "needs",
+    "why",
+    "why-instance",
+    "state",
+    "view",
+  ].map(page),
 );
 const { idsIn } = await page("ranges");
 const { unapproved } = await page("approval");
@@ -56,9 +69,9 @@ function painted({ body, now }) {
     reasons: why.reasonsOf(board).map(({ code, text }) => ({ code, text })),
     needs: needsOf(board, sum, now).map(({ code, text, urgency }) => ({ code, text, urgency })),
     urgency: urgencyOf({ board, needs: needsOf(board, sum, now) }),
-    says: Object.fromEntries(instances.map((one) => [one.id, why.whyInstance(one, board)])),
+    says: Object.fromEntries(instances.map((one) => [one.id, whyInstance(one, board)])),
     held: Object.fromEntries(
-      instances.map((one) => [one.id, why.whyNotNow(one, board).map(({ code }) => code)]),
+      instances.map((one) => [one.id, whyNotNow(one, board).map(({ code }) => code)]),
     ),
     unapproved: unapproved(board).map(Number),
     row: { ...sum, words: inWords(sum), versions: versionsIn(sum, body.scale_set.wanted_version) },
