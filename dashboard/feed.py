@@ -92,9 +92,10 @@ def _words(request: HttpRequest) -> tuple[str, str]:
 
 
 def _with(answer: HttpResponse, headers: dict[str, str]) -> HttpResponse:
-    patch_vary_headers(answer, [value for name, value in headers.items() if name == "Vary"])
     for name, value in headers.items():
-        if name != "Vary":
+        if name == "Vary":
+            patch_vary_headers(answer, [value])
+        else:
             answer.headers[name] = value
     return answer
 
@@ -145,6 +146,8 @@ def snapshot(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     `&without=disks` leaves out the disks of the instances.
     """
     key = request.GET.get("set", "").lower()
+    if not key:
+        return error(400, "BadRequest", "name the scale set: ?set=rg/name")
     head = read.head(key) if viewer.scope.sees(key) else None
     if head is None:
         return error(404, "ResourceNotFound", f"there is no scale set {key[:200]!r}")

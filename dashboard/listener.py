@@ -35,8 +35,15 @@ Close = Callable[[int], Awaitable[None]]
 
 def positions(since: dict[str, str]) -> dict[str, tuple[str, int]]:
     """{scale set: "stream.seq"} -> {scale set: (stream, seq)}. Raises ValueError for what is no position."""
-    parts = {key: position.rpartition(".") for key, position in since.items()}
-    return {key: (stream, int(seq)) for key, (stream, _, seq) in parts.items()}
+    return {key: _position(key, position) for key, position in since.items()}
+
+
+def _position(key: str, position: str) -> tuple[str, int]:
+    stream, _, seq = position.rpartition(".")
+    try:
+        return stream, int(seq)
+    except ValueError:
+        raise ValueError(f"the position of {key[:200]} is stream.seq, not {position[:200]!r}") from None
 
 
 class Listener:

@@ -74,6 +74,12 @@ def test_the_id_of_a_large_fleet_fits_into_a_header() -> None:
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("position", ["s.x", "s.", "nowhere", f"s.{'1' * 5000}"])
+def test_a_position_that_is_none_is_refused_in_words_of_the_feed(position: str) -> None:
+    with pytest.raises(ValueError, match=f"^the position of {KEY} is stream.seq, not '{position[:200]}'$"):
+        a_stream(Written(), {KEY: position})
+
+
 @pytest.mark.django_db
 def test_a_ticket_is_made_with_a_token_or_by_a_page(client: Client) -> None:
     token = create_link("lobby", "ada", NOW, origins=[BOARD])[1]

@@ -18,6 +18,7 @@ def test_a_snapshot_needs_a_session(client: Client) -> None:
     a_scale_set()
     answer = client.get("/feed/snapshot?set=fleet/web")
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "NotSignedIn")
+    assert "" not in answer["Vary"].split(", "), "each of its names is one"
 
 
 def test_a_snapshot_holds_all_that_is_visible(ada: Client) -> None:
@@ -58,6 +59,14 @@ def test_an_unknown_scale_set_is_a_clear_error(ada: Client) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ResourceNotFound")
     assert "no/where" in answer.json()["error"]["message"]
     validator("refusal").validate(answer.json())
+
+
+@pytest.mark.parametrize("address", ["/feed/snapshot", "/feed/snapshot?set="])
+def test_a_snapshot_of_no_scale_set_is_a_bad_request(ada: Client, address: str) -> None:
+    """Not 404, for which a client forgets a scale set."""
+    answer = ada.get(address)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BadRequest")
+    assert "?set=rg/name" in answer.json()["error"]["message"]
 
 
 def test_the_heads_say_where_each_scale_set_is(ada: Client) -> None:
