@@ -259,16 +259,22 @@ def test_a_client_from_the_document_alone_holds_the_snapshot(site: str, token: s
     assert held == {WEB: snapshot(site, {"Authorization": f"Bearer {token}"})}
 
 
+def printed_code(language: str, words: str) -> str:
+    """The code in docs/feed.md that has these words."""
+    text = (CHECKOUT / "docs" / "feed.md").read_text()
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    (code,) = [block for block in blocks if words in block]
+    return str(code)
+
+
 def test_the_client_that_the_document_prints_keeps_a_faithful_copy(
     fleet: Installation, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it stands in docs/feed.md, through changes, the death of the server, and a scale set that is not there any more; then revoked."""
     monkeypatch.setenv("ROLLGRID", f"{site}/")
     monkeypatch.setenv("TOKEN", token := token_of(fleet, "printed", "--set", WEB))
-    blocks = re.findall(r"^```python\n(.*?)^```", (CHECKOUT / "docs" / "feed.md").read_text(), re.DOTALL | re.MULTILINE)
-    (code,) = [block for block in blocks if "async def follow" in block]
     printed: dict[str, Any] = {"__name__": "printed"}
-    exec(compile(code, "docs/feed.md", "exec"), printed)
+    exec(compile(printed_code("python", "async def follow"), "docs/feed.md", "exec"), printed)
     copy = printed["copy"]
 
     async def until_it_equals() -> None:
@@ -380,5 +386,41 @@ def test_a_page_of_another_site_embeds_a_live_grid(fleet: Installation, site: st
             fleet.manage("wallboard_link", "embedded", "--revoke")
             expect(page.get_by_role("status")).to_contain_text("Refused: InvalidToken", timeout=20_000)
             expect(page.locator("rollgrid-grid i")).to_have_count(12)
+        finally:
+            chromium.close()
+
+
+@pytest.mark.browser
+def test_the_page_that_the_document_prints_keeps_a_faithful_copy(fleet: Installation, site: str) -> None:
+    """As it stands in docs/feed.md, on another site: through a change and the death of the server; then revoked."""
+    code = printed_code("js", "EventSource")
+    token = token_of(fleet, "printed-page", "--set", WEB)
+    code = code.replace('"https://rollgrid.example.com"', json.dumps(site)).replace('"..."', json.dumps(token))
+    document = f"<!doctype html><body><script>{code}</script>"
+    with another_site(document) as origin, sync_playwright() as playwright:
+        fleet.manage("wallboard_link", "printed-page", "--change", "--set", WEB, "--origin", origin)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            page = chromium.new_page()
+            page.goto(origin)
+            shown = page.locator("body")
+
+            def is_faithful() -> bool:
+                there_is = {WEB: snapshot(site, {"Authorization": f"Bearer {token}"})}
+                return bool(page.evaluate("copy") == there_is)
+
+            wait_until(is_faithful, seconds=SECONDS, what="the first snapshot")
+            fleet.manage("opt_out", WEB, "9", "--reason", "a story")
+            wait_until(is_faithful, seconds=SECONDS, what="the delta")
+            expect(shown).to_have_text(re.compile(rf"^\s*{WEB} \d+: \d+ %$"))
+            fleet.kill(fleet.server)
+            expect(shown).to_contain_text("what is shown is old", timeout=20_000)
+            expect(shown).to_contain_text(WEB)
+            fleet.manage("opt_in", WEB, "9")
+            expect(shown).not_to_contain_text("old", timeout=30_000)
+            wait_until(is_faithful, seconds=SECONDS, what="what came meanwhile")
+            fleet.manage("wallboard_link", "printed-page", "--revoke")
+            expect(shown).to_contain_text("this token opens nothing", timeout=20_000)
+            expect(shown).to_contain_text(WEB)
         finally:
             chromium.close()
