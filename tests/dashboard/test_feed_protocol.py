@@ -113,7 +113,7 @@ def test_the_printed_client_outlives_a_snapshot_that_is_cut_off(
     assert all(words in said for words in ("IncompleteRead", "JSONDecodeError", "something is said"))
 
 
-def test_the_printed_fills_of_states_are_those_of_our_pages() -> None:
+def test_the_printed_fills_of_states_equal_the_fills_on_pages() -> None:
     code = (CHECKOUT / "static" / "js" / "faces.js").read_text().partition("STATES = {")[2].partition("};")[0]
     ours = {
         state: fill
