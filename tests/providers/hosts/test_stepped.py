@@ -204,11 +204,29 @@ class DeadAfter:
 
 
 async def begun_and_stopped(provider: Provider, operation: Operation) -> None:
-    """Begins it, and goes on with it until the machine is down."""
+    """Begins it, and goes on with it until the machine is down. There it stays: on a busy machine the next step would be too soon."""
+    assert isinstance(provider, SteppedProvider)
+    provider._driver = StaysDown(provider._driver)
     assert await provider.begin([operation]) == {}
     async with asyncio.timeout(30):
         while (await provider.views(SET))["0"].power is not Power.STOPPED:
             await provider.poll([operation.id], wait_seconds=0.02)
+
+
+class StaysDown:
+    """A driver that takes no step once the machine is down."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._driver, name)
+
+    async def step(self, operation: Operation, memory: MutableMapping[str, Any]) -> Waiting | Ended:
+        (machine,) = (await self._driver.views(SET)).values()
+        return (
+            Waiting(0.05, "nothing") if machine.power is Power.STOPPED else await self._driver.step(operation, memory)
+        )
 
 
 def seen(folder: Path, *, later: float = 0.0) -> InstanceView:
