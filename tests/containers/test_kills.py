@@ -7,6 +7,7 @@ import pytest
 
 from tests.containers.incus import Incus
 from tests.containers.kills import begun, has_ended, killed, worker
+from tests.containers.wire import wire
 from tests.providers.contract import FURNISHED, NEW, OLD, create, done, play, reimage, restore
 from tests.waiting import wait_until
 from upgrades.core.states import Provisioning
@@ -93,7 +94,9 @@ def test_an_instance_that_lost_its_root_volume_is_made_anew_as_the_same_one(
     killed(incus, swap, lambda: is_rebuilding(incus, scale_set))
     wait_until(lambda: not is_rebuilding(incus, scale_set), seconds=30)
     incus.lose_root(name_of(scale_set, "0"))
-    (after,) = play(incus.provider, lambda provider: done(provider, swap))
+    with wire(incus) as between:
+        (after,) = incus.play(lambda provider: done(provider, swap), socket=str(between.path))
+    assert len(between.asked("POST", "/rebuild")) == 1, "it failed; what was then created of the image is whole"
     check(incus, scale_set, before, after, heavy)
     assert identity_of(incus, scale_set) == identity
     (back,) = play(incus.provider, lambda provider: done(provider, restore(scale_set, "0", before.os_disk)))

@@ -21,7 +21,7 @@ from upgrades.providers.incus.guest import (
     read_report,
 )
 from upgrades.providers.incus.records import Machine, Phase
-from upgrades.providers.incus.work import Pause, TooOften, Work
+from upgrades.providers.incus.work import LOOK, Pause, TooOften, Work
 
 LOOK_SECONDS = 0.1  # how often a machine that boots is looked at, at first
 SLOWLY_SECONDS = 1.0  # and after ten seconds
@@ -57,10 +57,11 @@ async def up(work: Work, machine: Machine, phase: Phase, markers: Sequence[str] 
 
 
 async def _look(work: Work, machine: Machine, since: float, markers: Sequence[str]) -> Report:
-    if not machine.is_running:
+    if not machine.is_running or work.has_begun("start"):
         await _start(work, machine)
+    work.memory["in_turn"] = ""
     seconds = max(0, min(GUEST_SECONDS, int(work.settings.boot_seconds - since)))
-    code = await _run(work, "look at the guest", PREPARE, str(seconds), *markers)
+    code = await _run(work, LOOK, PREPARE, str(seconds), *markers)
     if code == 0:
         return await read(work)
     why = NOT_UP.get(code, f"its shell answers with code {code}")
@@ -68,15 +69,16 @@ async def _look(work: Work, machine: Machine, since: float, markers: Sequence[st
 
 
 async def _start(work: Work, machine: Machine) -> None:
-    if work.memory.get("starts", 0) >= MAX_STARTS:
-        raise DoesNotComeUp(f"It was started {MAX_STARTS} times, and stops by itself.")
-    if machine.status != "Stopped":
-        raise Pause(LOOK_SECONDS, f"Incus calls it {machine.status.lower()}")
+    if not work.has_begun("start"):
+        if work.memory.get("starts", 0) >= MAX_STARTS:
+            raise DoesNotComeUp(f"It was started {MAX_STARTS} times, and stops by itself.")
+        if machine.status != "Stopped":
+            raise Pause(LOOK_SECONDS, f"Incus calls it {machine.status.lower()}")
     try:
         await work.do("start", lambda: work.power("start"))
     except TooOften as error:
         raise DoesNotComeUp(str(error)) from None
-    work.memory.update(starts=work.memory.get("starts", 0) + 1, in_turn="")
+    work.memory["starts"] = work.memory.get("starts", 0) + 1
     work.restart_clock()
 
 
@@ -149,7 +151,7 @@ async def _run(work: Work, what: str, script: str, *arguments: str) -> int:
         "record-output": False,
     }
     try:
-        result = await work.do(what, lambda: work.client.post(f"{work.path}/exec", body), in_turn=False)
+        result = await work.do(what, lambda: work.client.post(f"{work.path}/exec", body), in_guest=True)
     except (TooOften, IncusError):
         return -1
     return int(result.get("return", -1))

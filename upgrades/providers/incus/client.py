@@ -39,6 +39,7 @@ LIMITS = {
 }
 ALONE = "none"  # where something is, if there is no cluster
 ENDED = frozenset({"Success", "Failure", "Cancelled"})
+GONE = "Incus does not know any more how that ended: it was restarted, or nobody asked it for some seconds"
 
 
 class IncusError(Exception):
@@ -113,13 +114,28 @@ class IncusClient:
         return await self._request("POST", "/1.0/images", {}, data=content, headers=headers, seconds=IMAGE_SECONDS)
 
     async def wait(self, operation: str) -> Mapping[str, Any] | None:
-        """What a background operation ended with; None if it still runs after WAIT_SECONDS. Raises IncusError where it failed."""
-        answer = await self.get(f"{operation}/wait", timeout=str(WAIT_SECONDS))
-        if answer.body["status"] not in ENDED:
+        """What a background operation ended with; None if it still runs after WAIT_SECONDS. Raises IncusError: it failed, or is gone."""
+        try:
+            body = (await self.get(f"{operation}/wait", timeout=str(WAIT_SECONDS))).body
+        except IncusError:
+            # Incus 6.0 answers with an error both where the operation has failed and where it still runs ("context deadline exceeded"
+            # then is the end of the wait). Which of the two it is, only the operation itself says.
+            body = await self._operation(operation)
+        if body["status"] not in ENDED:
             return None
-        if answer.body["status"] != "Success":
-            raise IncusError(answer.body["status_code"], answer.body["err"] or "cancelled")
-        return answer.body.get("metadata") or {}
+        if body["status"] != "Success":
+            raise IncusError(body["status_code"], body["err"] or "cancelled")
+        return body.get("metadata") or {}
+
+    async def _operation(self, path: str) -> Mapping[str, Any]:
+        """As it is now. Raises IncusError where it is gone: Incus forgets one five seconds after its end, and all of them at its own."""
+        try:
+            body: Mapping[str, Any] = (await self.get(path)).body
+        except IncusError as error:
+            if error.status != 404:
+                raise
+            raise IncusError(404, GONE) from None
+        return body
 
     async def running_on(self, instance: str) -> Mapping[str, Any] | None:
         """A background operation that runs on the instance now. Somebody's open console or shell is none."""

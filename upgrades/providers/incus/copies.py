@@ -90,11 +90,11 @@ async def _instance_copy(work: Work, body: Mapping[str, Any]) -> str:
     if there and there["config"].get(Key.COPY) == work.name:
         if there["config"].get(Key.WHOLE):
             return name
-        if (work.memory.get("incus") or {}).get("what") != WHAT:
+        if not work.has_begun(WHAT):
             if running := await work.client.running_on(name):
                 raise Pause(BUSY_SECONDS, f"Incus: {running['description']}")
             await work.delete(f"the copy {name}, which was cut off", _instance_path(name))
-    await work.do(WHAT, lambda: work.client.post("/1.0/instances", _copied(name, work.name, body)))
+    await work.do(WHAT, lambda: work.client.post("/1.0/instances", _copied(name, work.name, body)), alone=True)
     await work.client.patch(_instance_path(name), {"config": {Key.WHOLE: "true"}}, etag="")
     return name
 
@@ -131,7 +131,7 @@ async def _image_copy(work: Work) -> str:
         "compression_algorithm": "none",
         "public": False,
     }
-    return str((await work.do(WHAT, lambda: work.client.post("/1.0/images", body)))["fingerprint"])
+    return str((await work.do(WHAT, lambda: work.client.post("/1.0/images", body), alone=True))["fingerprint"])
 
 
 def _instance_path(name: str) -> str:

@@ -32,9 +32,11 @@ VOLUME_TYPE = "/volumes/custom"  # as part of a path
 
 
 async def make(work: Work) -> Waiting | Ended:
-    """There is no such instance yet."""
+    """There is no such instance yet, or Incus was told to create it."""
     await work.wait_for_running()
-    if refusal := await quota_exceeded(work.client, work.settings, work.operation):
+    # An instance that Incus is creating is one of those that are counted.
+    is_begun = work.has_begun("create")
+    if not is_begun and (refusal := await quota_exceeded(work.client, work.settings, work.operation)):
         return Ended(code=refusal.code, message=refusal.message)
     try:
         fingerprint = await fingerprint_of(work.client, work.settings, work.operation)
@@ -55,7 +57,7 @@ async def make(work: Work) -> Waiting | Ended:
 
 async def made(work: Work, machine: Machine) -> Waiting | Ended:
     """Incus makes it, or began to and was cut off: then what is there is half an instance."""
-    if (work.memory.get("incus") or {}).get("what") == "create":
+    if work.has_begun("create"):
         return await make(work)
     await work.wait_for_running()
     await unmake(work, machine)
@@ -66,7 +68,7 @@ async def unmake(work: Work, machine: Machine) -> None:
     """Delete the instance; its volumes stay."""
     await work.stop(machine)
     try:
-        await work.delete(work.name, work.path)
+        await work.delete(work.name, work.path, alone=True)
     except TooOften as error:
         raise ProviderError("InstanceNotDeleted", str(error), permanent=False) from None
 

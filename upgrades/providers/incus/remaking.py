@@ -18,7 +18,7 @@ from upgrades.providers.incus.records import Key, Machine, OSDisk, Phase, disk_f
 from upgrades.providers.incus.work import Pause, TooOften, Work, to_json
 
 LOST = "lost"  # in the notes: what the instance was
-PUT_BACK = "put_back"  # in the notes: the copy that the instance is made of now
+MADE_OF = "made_of"  # in the notes: what the instance was made of when it was made anew
 CREATE = "create again"
 OS_DISK_FAILED = "OSDiskNotMade"
 KEPT_VOLATILE = ("volatile.uuid", "volatile.cloud-init.")  # and the MACs; all else Incus finds anew
@@ -34,13 +34,16 @@ async def note_lost_root(work: Work, disk: OSDisk) -> None:
 
 
 async def put_back(work: Work, disk: OSDisk) -> None:
-    """Raises Pause, with a note of what the instance is, until it is made of the disk's copy. Raises TooOften where there is no copy."""
-    if work.memory.get(PUT_BACK) == disk.copy:
-        return
+    """Raises Pause, with a note of what the instance is, so that it is made of the disk's copy. Raises TooOften where there is no copy."""
     if await find_instance(work, disk.copy) is None:
         raise TooOften(f"the copy of it, the instance {disk.copy}, is gone")
     _note(work, (await work.client.get(work.path)).body, disk)
     raise Pause(0, "its old OS disk is put back")
+
+
+def is_made_of(work: Work, disk: OSDisk) -> bool:
+    """Was it made anew, and of this disk?"""
+    return bool(work.memory.get(MADE_OF) == source_of(disk))
 
 
 def source_of(disk: OSDisk) -> dict[str, Any]:
@@ -54,13 +57,11 @@ async def remake(work: Work, machine: Machine | None) -> Waiting:
     """Goes on with that, until the instance is there again and has a root volume."""
     lost = work.memory[LOST]
     try:
-        if machine is None or (work.memory.get("incus") or {}).get("what") == CREATE:
-            await work.wait_for_running()
-            await work.do(CREATE, lambda: work.client.post(at_member("/1.0/instances", lost), lost))
-            work.memory[PUT_BACK] = lost["source"].get("source")
+        if machine is None or work.has_begun(CREATE):
+            await work.do(CREATE, lambda: work.client.post(at_member("/1.0/instances", lost), lost), alone=True)
+            work.memory[MADE_OF] = lost["source"]
         elif await _is_to_go(work, lost):
-            await work.wait_for_running()
-            await work.delete(work.name, work.path)
+            await work.delete(work.name, work.path, alone=True)
             return Waiting(0, "it is deleted, to be made anew")
     except TooOften as error:
         work.memory["failures"] = 0

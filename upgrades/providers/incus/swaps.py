@@ -31,7 +31,7 @@ from upgrades.providers.incus.records import (
     disk_id_of,
     disk_to_json,
 )
-from upgrades.providers.incus.remaking import OS_DISK_FAILED, note_lost_root, put_back, source_of
+from upgrades.providers.incus.remaking import OS_DISK_FAILED, is_made_of, note_lost_root, put_back, source_of
 from upgrades.providers.incus.work import Pause, TooOften, Work, to_json
 
 NOT_PROVISIONED = "OSProvisioningTimedOut"
@@ -118,14 +118,16 @@ async def _swapping(work: Work, machine: Machine) -> Waiting | Ended:
 
 async def _rebuild(work: Work, machine: Machine, disk: OSDisk) -> None:
     await work.stop(machine)
-    if is_instance(disk.copy):
-        await put_back(work, disk)
-    else:
-        if work.memory.get("failures"):
-            await note_lost_root(work, disk)
-        body = {"source": source_of(disk)}
-        await work.do("replace the OS disk", lambda: work.client.post(f"{work.path}/rebuild", body))
+    if not is_made_of(work, disk):
+        await (put_back(work, disk) if is_instance(disk.copy) else _rebuild_from_image(work, disk))
     await _set_custom_data(work, machine, disk)
+
+
+async def _rebuild_from_image(work: Work, disk: OSDisk) -> None:
+    if work.memory.get("failures"):
+        await note_lost_root(work, disk)
+    body = {"source": source_of(disk)}
+    await work.do("replace the OS disk", lambda: work.client.post(f"{work.path}/rebuild", body), alone=True)
 
 
 async def _set_custom_data(work: Work, machine: Machine, disk: OSDisk) -> None:

@@ -15,6 +15,7 @@ from upgrades.providers.incus.turns import Turns
 MAX_FAILURES = 4  # of Incus in one phase; then the operation fails
 RETRY_SECONDS = 1.0
 BUSY_SECONDS = 0.3
+LOOK = "look at the guest"
 # What Incus says while it could not start a network or a pool. It tries again each minute, so that is no failure of what was asked.
 STARTING, STARTING_SECONDS = "unavailable on this server", 5.0
 
@@ -25,6 +26,10 @@ class Pause(Exception):
     def __init__(self, seconds: float, why: str) -> None:
         super().__init__(why)
         self.waiting = Waiting(seconds, why)
+
+
+class FailedOnce(Pause):
+    """What Incus was to do has failed, and is done again in the next step."""
 
 
 class TooOften(Exception):
@@ -51,34 +56,40 @@ class Work:
         """The machine now. Raises ProviderError where an instance of that name is not ours."""
         return await find_machine(self.client, self.settings, self.operation, with_state=with_state)
 
-    async def do(self, what: str, begin: Callable[[], Awaitable[Answer]], *, in_turn: bool = True) -> Mapping[str, Any]:
+    async def do(
+        self, what: str, begin: Callable[[], Awaitable[Answer]], *, alone: bool = False, in_guest: bool = False
+    ) -> Mapping[str, Any]:
         """Have Incus do something in the background, to its end: what that says.
 
-        Raises Pause while it runs: the next step comes here again, and waits for the same. Raises TooOften where it fails again and again.
-        `in_turn`: only so many instances at once, each from the first such thing until its start: one that is stopped does not wait for
-        others.
+        Raises Pause while it runs: the next step comes here again, and waits for the same. Raises FailedOnce where it fails, and TooOften
+        where it does again and again.
+        `alone`: it is not begun while Incus does anything else to the instance. Something may run of which nobody has a note: Incus' answer
+        to a request was lost, or the process that made the request was killed. Two rebuilds at once destroy the root file system.
+        `in_guest`: what runs within the guest. All else is done for only so many instances at once, each from the first such thing until
+        its start: one that is stopped does not wait for others.
         """
-        begun = self.memory.get("incus") or {}
         try:
-            if begun.get("what") != what:
-                if in_turn:
+            if not self.has_begun(what):
+                if not in_guest:
                     await self.take_turn(what)
+                if alone:
+                    await self._wait_for_others()
                 path = (await begin()).operation
                 if not path:
                     return {}  # Incus did it at once
-                begun = self.memory["incus"] = {"what": what, "path": path}
-            result = await self.client.wait(begun["path"])
+                self.memory["incus"] = {"what": what, "path": path}
+            result = await self.client.wait(self.memory["incus"]["path"])
         except IncusError as error:
             self.memory.pop("incus", None)
-            await self._wait_for_others()
-            if STARTING in error.message:
-                raise Pause(STARTING_SECONDS, f"{what}: {error.message}") from None
-            self._count(what, error)
-            raise Pause(RETRY_SECONDS * self.memory["failures"], f"{what}: {error.message}") from None
+            raise await self._failure(what, error) from None
         if result is None:
             raise Pause(0, what)
         del self.memory["incus"]
         return result
+
+    def has_begun(self, what: str) -> bool:
+        """Is that what Incus was last told to do? Nobody may have asked yet what came of it."""
+        return bool((self.memory.get("incus") or {}).get("what") == what)
 
     async def take_turn(self, what: str) -> None:
         """Raises Pause where it does not come now. Then the next step asks for it first, and Incus for nothing."""
@@ -87,8 +98,12 @@ class Work:
             raise Pause(0, f"{what}: Incus has enough to do")
 
     async def wait_for_begun(self) -> None:
-        """Raises Pause while Incus does what this operation had it begin: until then there is nothing else to look at."""
-        if begun := self.memory.get("incus"):
+        """Raises Pause while Incus does what this operation had it begin: until then there is nothing else to look at.
+
+        But a look at a guest may hang: whoever began it comes to it again, and gives up after the time that a boot may take.
+        """
+        begun = self.memory.get("incus")
+        if begun and begun["what"] != LOOK:
             try:
                 result = await self.client.wait(begun["path"])
             except IncusError:
@@ -96,9 +111,9 @@ class Work:
             if result is None:
                 raise Pause(0, begun["what"])
 
-    async def delete(self, what: str, path: str) -> None:
+    async def delete(self, what: str, path: str, *, alone: bool = False) -> None:
         """As `do`. What is gone already is deleted."""
-        await self.do(f"delete {what}", lambda: self._begin_deletion(path))
+        await self.do(f"delete {what}", lambda: self._begin_deletion(path), alone=alone)
 
     async def _begin_deletion(self, path: str) -> Answer:
         try:
@@ -136,9 +151,9 @@ class Work:
         is_patient = machine.is_running and not self.memory.get("unwilling")
         try:
             await self.do("stop", lambda: self.power("stop", force=not is_patient))
-        except Pause as pause:
-            self.memory["unwilling"] = not self.memory.get("incus")
-            raise pause from None
+        except FailedOnce:
+            self.memory["unwilling"] = True
+            raise
 
     async def wait_for_running(self) -> None:
         """Raises Pause while Incus does something to the instance that somebody else began, such as a process that was killed."""
@@ -162,6 +177,15 @@ class Work:
 
     def restart_clock(self) -> None:
         self.memory["since"] = boot_time()
+
+    async def _failure(self, what: str, error: IncusError) -> Pause:
+        """Raises TooOften."""
+        if running := await self.client.running_on(self.name):
+            return FailedOnce(BUSY_SECONDS, f"Incus: {running['description']}")  # which may be why it failed
+        if STARTING in error.message:
+            return Pause(STARTING_SECONDS, f"{what}: {error.message}")
+        self._count(what, error)
+        return FailedOnce(RETRY_SECONDS * self.memory["failures"], f"{what}: {error.message}")
 
     def _count(self, what: str, error: IncusError) -> None:
         self.memory["failures"] = self.memory.get("failures", 0) + 1
