@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
+from django.db import connections
 from django.test import Client
 
 from dashboard.event_stream import MAX_ID_BYTES, EventStream, StreamListener, answer
@@ -201,6 +203,7 @@ async def _refused_stream(query: str, origin: str) -> tuple[int, dict[bytes, byt
 
     headers = [(b"host", b"here.example.com"), (b"origin", origin.encode())]
     await answer({"query_string": query.encode(), "headers": headers}, None, send)
+    await sync_to_async(connections.close_all)()  # of the thread that has looked for the ticket
     return said[0]["status"], dict(said[0]["headers"]), json.loads(said[1]["body"])
 
 
