@@ -65,11 +65,16 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path, settings: Any)
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_prepare_refuses_in_the_words_of_up(tmp_path: Path, settings: Any) -> None:
+    """Django closes the connection after a command: within a transaction that has written, the database could stay locked for others."""
     settings.ROLLGRID_HOME = tmp_path
     MigrationRecorder(connection).record_applied("upgrades", "9999_from_the_future")
-    with pytest.raises(SystemExit) as ended:
-        Prepare().run_from_argv(["manage.py", "prepare"])
+    try:
+        with pytest.raises(SystemExit) as ended:
+            Prepare().run_from_argv(["manage.py", "prepare"])
+    finally:
+        MigrationRecorder(connection).record_unapplied("upgrades", "9999_from_the_future")
     assert str(ended.value).startswith("rollgrid: the database belongs to a newer version")
 
 
