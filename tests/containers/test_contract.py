@@ -9,6 +9,7 @@ import pytest
 from tests.containers.incus import BROKEN, Incus
 from tests.providers.contract import NEW, ProviderContract
 from tests.providers.extensions import ExtensionsContract
+from tests.providers.power import PowerContract
 from tests.providers.restores import RestoreContract
 from tests.providers.troubles import TroublesContract
 from upgrades.providers.base import Provider, ScaleSetReference
@@ -55,3 +56,14 @@ class TestContract(ProviderContract, RestoreContract, ExtensionsContract, Troubl
     @pytest.fixture
     def take_away(self, incus: Incus) -> Callable[[ScaleSetReference, str], None]:
         return lambda scale_set, instance: incus.remove(name_of(scale_set, instance))
+
+
+@pytest.mark.slow
+class TestPower(PowerContract):
+    @pytest.fixture
+    def make_provider(self, incus: Incus) -> Callable[[], Provider]:
+        return incus.provider
+
+    @pytest.fixture
+    def scale_set(self, scale_set: ScaleSetReference) -> ScaleSetReference:
+        return scale_set

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from aiohttp import web
 from tests.probes.certificates import pair
 from tests.providers.contract import FURNISHED, ProviderContract, create, done, play, reimage
 from tests.providers.extensions import ExtensionsContract
+from tests.providers.power import PowerContract
 from tests.providers.restores import RestoreContract
 from tests.providers.simulator import Simulator
 from upgrades.core.facts import ImageReference
@@ -22,6 +24,7 @@ from upgrades.providers.base import (
     ChecksImages,
     Identity,
     KeptOSDisk,
+    OperationKind,
     OperationMemory,
     Outcome,
     Progress,
@@ -29,6 +32,7 @@ from upgrades.providers.base import (
     ProviderError,
     ScaleSetReference,
 )
+from upgrades.providers.checks.site import Site
 from upgrades.providers.remote.http_client import RemoteHttpClient
 from upgrades.providers.remote.provider import (
     RemoteProvider,
@@ -75,7 +79,7 @@ def described(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     yield paths
 
 
-class TestContract(ProviderContract, RestoreContract, ExtensionsContract):
+class TestContract(ProviderContract, RestoreContract, ExtensionsContract, PowerContract):
     @pytest.fixture
     def make_provider(self, shared_simulator: Simulator, described: set[str]) -> Callable[[], Provider]:
         settings = settings_for(shared_simulator.home)
@@ -112,7 +116,9 @@ def test_nothing_is_lost_on_the_way() -> None:
     assert batch_from_json(
         {"operations": [{"id": "a", "kind": "delete", "scaleSet": {"key": "rg/a"}, "instance": "0"}]}
     )
-    capabilities = Capabilities(0, 7, OperationMemory.NEITHER, KeptOSDisk.VERSION, frozenset(Identity))
+    off = replace(create(SET, "0"), kind=OperationKind.POWER_OFF, skip_shutdown=True)
+    assert batch_from_json(json.loads(json.dumps(batch_to_json([off])))) == [off]
+    capabilities = Capabilities(0, 7, OperationMemory.NEITHER, KeptOSDisk.VERSION, frozenset(Identity), True)
     assert Capabilities(0, **capabilities_from_json(capabilities_to_json(capabilities))) == capabilities
     failed = Outcome(Progress.FAILED, code="A", message="b")
     assert outcome_from_json(outcome_to_json(failed)) == failed
@@ -229,6 +235,39 @@ def test_an_answer_that_is_not_of_the_protocol_is_an_error_that_passes(
             await runner.cleanup()
 
     asyncio.run(story())
+
+
+def test_a_server_that_does_not_switch_machines_is_never_asked_to(tmp_path: Path) -> None:
+    """One that was written before there was that would refuse the whole batch, or take the word for another."""
+    got: list[str] = []
+
+    async def story() -> None:
+        async def answer(request: web.Request) -> web.Response:
+            if request.path == "/v1/capabilities":
+                return web.json_response({"memory": "remembers", "keptOSDisk": "exact"})
+            got.extend(each["kind"] for each in (await request.json())["operations"])
+            return web.json_response({"refused": {}})
+
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", answer)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        provider = _remote(tmp_path, f"http://127.0.0.1:{runner.addresses[0][1]}")
+        site = Site(SET, lambda: provider)
+        switched = [site.start("0"), site.restart("1"), site.power_off("2")]
+        try:
+            refused = await provider.begin([*switched, site.delete("3")])
+            assert {id: (error.code, error.permanent) for id, error in refused.items()} == {
+                operation.id: ("NotSupported", True) for operation in switched
+            }
+            assert set(await provider.begin(switched)) == {operation.id for operation in switched}
+        finally:
+            await provider.close()
+            await runner.cleanup()
+
+    asyncio.run(story())
+    assert got == ["delete"]
 
 
 def test_an_answer_of_many_machines_is_read_whole(shared_simulator: Simulator) -> None:

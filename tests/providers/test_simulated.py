@@ -14,6 +14,7 @@ import pytest
 
 from tests.providers.contract import FURNISHED, NEW, OLD, ProviderContract, create, delete, done, outcomes, reimage
 from tests.providers.extensions import ExtensionsContract
+from tests.providers.power import PowerContract
 from tests.providers.restores import RestoreContract
 from tests.providers.simulator import Simulator, http_status, is_taken, takes_tcp
 from tests.waiting import wait_until
@@ -23,7 +24,7 @@ from upgrades.providers.base import MachineProfile, Operation, Progress, Provide
 from upgrades.providers.simulated.control import read_control
 
 
-class TestContract(ProviderContract, RestoreContract, ExtensionsContract):
+class TestContract(ProviderContract, RestoreContract, ExtensionsContract, PowerContract):
     @pytest.fixture
     def make_provider(self, shared_simulator: Simulator) -> Callable[[], Provider]:
         return lambda: load("simulated", shared_simulator.home, {})

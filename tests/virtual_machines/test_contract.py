@@ -5,7 +5,7 @@ import pytest
 from tests.providers.contract import told
 from tests.virtual_machines.host import Host
 from upgrades.core.states import Provisioning
-from upgrades.providers.checks import extensions, machines, restores
+from upgrades.providers.checks import extensions, machines, power, restores
 from upgrades.providers.checks.site import Check, Site
 
 # What no other story here shows as well. The others take two minutes or more.
@@ -34,7 +34,10 @@ def site(host: Host) -> Site:
     return host.site()
 
 
-@pytest.mark.parametrize("check", _marked([*machines.checks.all, *restores.checks.all, *extensions.checks.all]))
+ALL = [*machines.checks.all, *restores.checks.all, *extensions.checks.all, *power.checks.all]
+
+
+@pytest.mark.parametrize("check", _marked(ALL))
 def test_contract(check: Check, site: Site) -> None:
     told(check, site)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from upgrades.core.states import Power, Provisioning
+from upgrades.core.states import OFF, Power, Provisioning
 
 GONE_CODES = frozenset({"InstanceNotFound"})  # a provider's error codes for "no such machine"
 ELSEWHERE_CODE = (
@@ -77,7 +77,7 @@ class InstanceView:
         extensions = {extension.state for extension in self.extensions}
         return self.provisioning in on_the_way or (
             self.provisioning is Provisioning.SUCCEEDED
-            and self.power is not Power.STOPPED
+            and self.power not in OFF
             and Provisioning.FAILED not in extensions
             and not extensions.isdisjoint(on_the_way)
         )

@@ -9,7 +9,11 @@ class Power(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     STOPPED = "stopped"
+    DEALLOCATED = "deallocated"  # it is off, because a person asked for that; providers call it stopped
     UNKNOWN = "unknown"  # the instance has no machine
+
+
+OFF = (Power.STOPPED, Power.DEALLOCATED)
 
 
 class Provisioning(StrEnum):
@@ -47,6 +51,13 @@ class OperationKind(StrEnum):
     RESTORE = "restore"
     EXTENSIONS = "extensions"
     DELETE = "delete"
+    START = "start"
+    RESTART = "restart"
+    POWER_OFF = "power_off"
+    DEALLOCATE = "deallocate"  # for a provider a POWER_OFF
+
+
+POWER_KINDS = (OperationKind.START, OperationKind.RESTART, OperationKind.POWER_OFF)  # as providers know them
 
 
 class Health(StrEnum):

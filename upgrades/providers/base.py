@@ -20,6 +20,12 @@ What the operations do to a machine:
   run, in their order; those that the profile has no more are removed. Disks, image and custom data stay as they are, and the machine
   stays up. One that fails leaves the machine as it was; it does where the machine is off, or its OS does not report.
 - DELETE deletes it with all its disks, the kept one too. Nothing to delete is a success.
+- START boots it from the OS disk that it is on. Custom data and extensions are not run again. One that is on already is left alone.
+- RESTART shuts its OS down and boots it again, from the same disk. InstanceNotRunning (permanent) where it is off.
+- POWER_OFF shuts its OS down and switches it off; with `skip_shutdown` at once. It stays off, also when its host is restarted, until a
+  START, a REIMAGE or a RESTORE. One that is off already is left alone. Its disks, address and name stay as the provider's `keeps` says.
+
+The last three are given only to providers that say so (`Capabilities.switches_machines`). One that fails leaves the disks as they were.
 
 All but CREATE and DELETE: InstanceNotFound (permanent) where there is no such machine. All: OperationInProgress (not permanent) while
 another operation runs on it.
@@ -102,6 +108,8 @@ class Operation:
     RESTORE only; there `image` says which version is on it, for information, and both it and `profile` may be None. EXTENSIONS has a
     `profile`; its `image` is for information, and may be None.
 
+    `skip_shutdown`: for POWER_OFF, without asking the OS.
+
     `begin_by`: by `boot_time`, until when it may be begun; a provider whose cloud offers NEITHER calls `refuse_late` right before it begins
     one. After that time somebody else may have begun it.
     """
@@ -114,6 +122,7 @@ class Operation:
     profile: MachineProfile | None = None
     os_disk: str = ""
     begin_by: float = float("inf")
+    skip_shutdown: bool = False
 
 
 def boot_time() -> float:
@@ -177,6 +186,7 @@ class Capabilities:
     `poll_seconds`: how long to leave between two polls; 0 where `poll` itself waits for news (long polling).
     `most_instances`: of a scale set; None for any number.
     `keeps`: what stays the same when an OS disk is replaced.
+    `switches_machines`: it takes the operations START, RESTART and POWER_OFF.
     """
 
     poll_seconds: float = 1.0
@@ -184,6 +194,7 @@ class Capabilities:
     memory: OperationMemory = OperationMemory.NEITHER
     kept_os_disk: KeptOSDisk = KeptOSDisk.NONE
     keeps: frozenset[Identity] = frozenset()
+    switches_machines: bool = False
 
 
 @runtime_checkable

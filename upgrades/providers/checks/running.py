@@ -17,10 +17,15 @@ from upgrades.providers.base import (
     ProviderError,
     ScaleSetReference,
 )
-from upgrades.providers.checks import extensions, machines, restores
+from upgrades.providers.checks import extensions, machines, power, restores
 from upgrades.providers.checks.site import Check, Checks, Site, Skipped
 
-GROUPS: dict[str, Checks] = {"machines": machines.checks, "restores": restores.checks, "extensions": extensions.checks}
+GROUPS: dict[str, Checks] = {
+    "machines": machines.checks,
+    "restores": restores.checks,
+    "extensions": extensions.checks,
+    "power": power.checks,
+}
 PUTS_BACK = (KeptOSDisk.EXACT, KeptOSDisk.COPY)
 SHOWN_VALUE = 300  # characters of a value that a failed check names
 
@@ -70,6 +75,11 @@ def may_and_may_not(capabilities: Capabilities) -> Iterator[str]:
         KeptOSDisk.VERSION: "It keeps no OS disk: a rollback makes a new one from the image of before, and what was written is lost.",
         KeptOSDisk.NONE: "It keeps no OS disk: there is no rollback.",
     }[capabilities.kept_os_disk]
+    yield (
+        "It switches machines on and off on request."
+        if capabilities.switches_machines
+        else "It does not switch machines on and off: start, restart, powerOff and deallocate are refused."
+    )
     kept = ", ".join(sorted(capabilities.keeps))
     yield (
         f"Of a machine, these stay when its OS disk is replaced: {kept}."
@@ -84,6 +94,8 @@ async def _result(group: str, check: Check, site: Site) -> Result:
         await _asked(provider)
         if group == "restores" and provider.capabilities.kept_os_disk not in PUTS_BACK:
             return Result(check, Verdict.SKIPPED, key, ("this provider does not keep the replaced OS disk",))
+        if group == "power" and not provider.capabilities.switches_machines:
+            return Result(check, Verdict.SKIPPED, key, ("this provider does not switch machines on and off",))
         verdict, why = await _told(check, site, provider)
         return Result(check, verdict, key, why, await _take_away(site, provider))
     finally:

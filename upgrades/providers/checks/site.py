@@ -70,6 +70,16 @@ class Site:
     def delete(self, instance: str) -> Operation:
         return Operation(uuid4().hex, OperationKind.DELETE, self.scale_set, instance)
 
+    def start(self, instance: str) -> Operation:
+        return self._operation(OperationKind.START, instance, self.old, PLAIN)
+
+    def restart(self, instance: str) -> Operation:
+        return self._operation(OperationKind.RESTART, instance, self.old, PLAIN)
+
+    def power_off(self, instance: str, *, skip_shutdown: bool = False) -> Operation:
+        made = self._operation(OperationKind.POWER_OFF, instance, self.old, PLAIN)
+        return replace(made, skip_shutdown=skip_shutdown)
+
     def _operation(self, kind: OperationKind, instance: str, version: str, profile: MachineProfile | None) -> Operation:
         return Operation(uuid4().hex, kind, self.scale_set, instance, replace(self.image, version=version), profile)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from upgrades.core.facts import ImageReference
-from upgrades.providers.base import Capabilities, InstanceView, Operation, ScaleSetReference
+from upgrades.providers.base import Capabilities, InstanceView, Operation, ProviderError, ScaleSetReference
 
 HOST_UNAVAILABLE = "HostUnavailable"  # the code of a ProviderError where the host does not answer
 
@@ -32,6 +32,11 @@ class Ended:
     message: str = ""
 
 
+def not_running(operation: Operation) -> ProviderError:
+    """The refusal of a RESTART."""
+    return ProviderError("InstanceNotRunning", f"Instance {operation.instance} is off: start it.", permanent=True)
+
+
 class Driver(Protocol):
     """Every method raises ProviderError HOST_UNAVAILABLE, not permanent, where the host does not answer. Its message says what to do.
 
@@ -44,8 +49,8 @@ class Driver(Protocol):
         """Raise ProviderError where the operation cannot be begun on what is there. Changes nothing.
 
         CREATE: InstanceExists (permanent) unless an earlier creation left the machine half made; ImageNotFound (permanent);
-        QuotaExceeded or TooManyInstances (permanent). REIMAGE, RESTORE and EXTENSIONS: InstanceNotFound (permanent). REIMAGE:
-        ImageNotFound. RESTORE: OSDiskNotFound (permanent). The message names the instance, and says what to do.
+        QuotaExceeded or TooManyInstances (permanent). All others but DELETE: InstanceNotFound (permanent). REIMAGE: ImageNotFound. RESTORE:
+        OSDiskNotFound (permanent). RESTART: InstanceNotRunning (permanent). The message names the instance, and says what to do.
         """
 
     async def step(self, operation: Operation, memory: MutableMapping[str, Any]) -> Waiting | Ended:

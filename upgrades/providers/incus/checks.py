@@ -8,6 +8,7 @@ from typing import Any
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import OperationKind
 from upgrades.providers.base import Operation, ProviderError
+from upgrades.providers.hosts.driver import not_running
 from upgrades.providers.hosts.space import refuse_full
 from upgrades.providers.incus.client import IncusClient, IncusError, quoted
 from upgrades.providers.incus.elsewhere import refuse_elsewhere
@@ -30,6 +31,8 @@ async def check(client: IncusClient, settings: Settings, operation: Operation) -
         await _check_creation(client, settings, operation, machine)
     elif machine is None:
         raise ProviderError("InstanceNotFound", not_found(operation), permanent=True)
+    elif operation.kind is OperationKind.RESTART and not machine.is_running:
+        raise not_running(operation)
     elif operation.kind in SWAPS:
         await refuse_snapshots(client, operation, machine)
         if operation.kind is OperationKind.RESTORE:

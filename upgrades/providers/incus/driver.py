@@ -46,6 +46,7 @@ class IncusDriver:
         memory=OperationMemory.COMPARE_AND_SWAP,
         kept_os_disk=KeptOSDisk.COPY,
         keeps=frozenset({Identity.NAME, Identity.ADDRESS, Identity.MAC, Identity.ID}),
+        switches_machines=True,
     )
 
     def __init__(self, settings: Mapping[str, object], folder: Path) -> None:

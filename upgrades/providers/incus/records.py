@@ -53,11 +53,13 @@ class Phase(StrEnum):
     RETURNING = "returning"  # * to what was saved, after a failure
     REVIVING = "reviving"  # on what was saved, until it is up
     EXTENDING = "extending"
+    RESTARTING = "restarting"  # it is stopped, and then revived
+    HALTING = "halting"  # it is stopped, and stays so
     DELETING = "deleting"
 
 
 # In these, OS is what the root file system is, whole.
-ON_OS = frozenset({Phase.NONE, Phase.STOPPING, Phase.EXTENDING})
+ON_OS = frozenset({Phase.NONE, Phase.STOPPING, Phase.EXTENDING, Phase.RESTARTING, Phase.HALTING})
 # In these too, unless a swap before them has taken that off: then it is SAVED.
 ON_OS_UNLESS_SAVED = frozenset({Phase.REVIVING, Phase.DELETING})
 

@@ -1,7 +1,7 @@
-"""REIMAGE, RESTORE and EXTENSIONS, and how a CREATE ends: one function for each phase of an open operation.
+"""REIMAGE, RESTORE, EXTENSIONS and power, and how a CREATE ends: one function for each phase of an open operation.
 
 A swap goes stopping, swapping, booting; where it fails, back by returning and reviving. Then its end is written on the instance, and what
-is not needed any more is deleted.
+is not needed any more is deleted. A START goes reviving, a RESTART restarting and reviving, a POWER_OFF halting.
 """
 
 import json
@@ -36,6 +36,11 @@ from upgrades.providers.incus.work import Pause, TooOften, Work, to_json
 
 NOT_PROVISIONED = "OSProvisioningTimedOut"
 SWAPPED = (Phase.SWAPPING, Phase.BOOTING)  # an operation that ends in these has made the root file system
+POWER_PHASES = {
+    OperationKind.START: Phase.REVIVING,
+    OperationKind.RESTART: Phase.RESTARTING,
+    OperationKind.POWER_OFF: Phase.HALTING,
+}
 Step = Callable[[Work, Machine], Awaitable[Waiting | Ended]]
 
 
@@ -49,6 +54,10 @@ async def claim(work: Work, machine: Machine) -> Waiting | Ended:
             )
             return Ended(code="InstanceNotRunning", message=message)
         phase, target = Phase.EXTENDING, machine.disk(Key.OS)
+    elif operation.kind in POWER_PHASES:
+        if result := await _switched_already(work, machine):
+            return result
+        phase, target = POWER_PHASES[operation.kind], machine.disk(Key.OS)
     else:
         await refuse_snapshots(work.client, operation, machine)
         phase = Phase.STOPPING if machine.is_whole else Phase.SWAPPING
@@ -69,6 +78,15 @@ async def claim(work: Work, machine: Machine) -> Waiting | Ended:
     await work.change(machine, changes)
     work.memory.update(claimed=True, troubled=bool(machine.operation))
     return Waiting(0, "begun")
+
+
+async def _switched_already(work: Work, machine: Machine) -> Ended | None:
+    """The end of an operation on its power for which nothing need be done, or that cannot be done on a half-made OS disk."""
+    if not machine.is_whole or not machine.disk(Key.OS):
+        message = f"Instance {work.operation.instance}: the OS disk of {machine.name} is half made. Reimage it."
+        return Ended(code="OSDiskHalfMade", message=message)
+    wanted = {OperationKind.START: True, OperationKind.POWER_OFF: False}.get(work.operation.kind)
+    return await work.ended() if machine.is_running is wanted else None
 
 
 async def _target(work: Work, machine: Machine) -> OSDisk:
@@ -228,6 +246,31 @@ async def _reviving(work: Work, machine: Machine) -> Waiting | Ended:
     return await _end(work, machine, machine.disk(Key.OS), machine.disk(Key.KEPT), report, failure)
 
 
+async def _restarting(work: Work, machine: Machine) -> Waiting | Ended:
+    try:
+        await work.stop(machine)
+    except TooOften as error:
+        return await _not_stopped(work, machine, error)
+    await work.advance(Phase.REVIVING, {}, after=Phase.RESTARTING)
+    work.memory.update(starts=0)
+    return Waiting(0, "it is off, and started again")
+
+
+async def _halting(work: Work, machine: Machine) -> Waiting | Ended:
+    if work.operation.skip_shutdown:
+        work.memory["unwilling"] = True
+    try:
+        await work.stop(machine)
+    except TooOften as error:
+        return await _not_stopped(work, machine, error)
+    return await _end(work, machine, machine.disk(Key.OS), machine.disk(Key.KEPT), None)
+
+
+async def _not_stopped(work: Work, machine: Machine, error: TooOften) -> Waiting | Ended:
+    failure = ("InstanceNotStopped", f"Instance {work.operation.instance} cannot be stopped: {error}.")
+    return await _end(work, machine, machine.disk(Key.OS), machine.disk(Key.KEPT), None, failure)
+
+
 async def _end(
     work: Work,
     machine: Machine,
@@ -299,4 +342,6 @@ PHASES: Mapping[Phase, Step] = {
     Phase.RETURNING: _returning,
     Phase.REVIVING: _reviving,
     Phase.EXTENDING: _extending,
+    Phase.RESTARTING: _restarting,
+    Phase.HALTING: _halting,
 }

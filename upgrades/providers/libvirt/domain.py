@@ -71,6 +71,11 @@ class Domain:
                 if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
                     raise
 
+    def stay_off(self) -> None:
+        """It is not started with the host, until `start`."""
+        with self._daemon.connected() as connection:
+            connection.lookupByUUIDString(self.uuid).setAutostart(False)
+
     def press_power_button(self) -> None:
         """The button itself: by default libvirt asks the agent first, which minds its own end and leaves libvirt with an error."""
         button = library().VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN

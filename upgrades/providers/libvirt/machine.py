@@ -101,6 +101,10 @@ class Machine(VirtualMachine):
     def forget(self) -> None:
         self.domain.undefine()
 
+    def stay_off(self) -> None:
+        super().stay_off()
+        self.domain.stay_off()
+
     async def change_extensions(self, id: str, archive: bytes) -> None:
         await guest_agent.change_extensions(self._ask, id, archive)
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from upgrades.core.facts import ImageReference
+from upgrades.core.states import POWER_KINDS
 from upgrades.providers.base import (
     Capabilities,
     Identity,
@@ -54,12 +55,14 @@ class RemoteProvider:
         if not operations:
             return {}
         await self._learn()
-        late = dict(_late(operations)) if self.capabilities.memory is OperationMemory.NEITHER else {}
-        sent = [operation for operation in operations if operation.id not in late]
+        held = dict(_late(operations)) if self.capabilities.memory is OperationMemory.NEITHER else {}
+        if not self.capabilities.switches_machines:
+            held |= _not_known(operations)
+        sent = [operation for operation in operations if operation.id not in held]
         if not sent:
-            return late
+            return held
         answer = await self._http.ask("v1/begin", batch_to_json(sent), seconds=ANSWER_SECONDS)
-        return {**late, **self._read(answer, lambda body: {id: _error(error) for id, error in body["refused"].items()})}
+        return {**held, **self._read(answer, lambda body: {id: _error(error) for id, error in body["refused"].items()})}
 
     async def poll(self, operation_ids: Sequence[str], *, wait_seconds: float = 0) -> Mapping[str, Outcome]:
         """May wait a minute at most."""
@@ -189,6 +192,7 @@ def capabilities_from_json(body: Mapping[str, Any]) -> dict[str, Any]:
         "memory": OperationMemory(body["memory"]),
         "kept_os_disk": KeptOSDisk(body["keptOSDisk"]),
         "keeps": frozenset(Identity(name) for name in body.get("keeps", ())),
+        "switches_machines": bool(body.get("switchesMachines", False)),
     }
 
 
@@ -198,6 +202,7 @@ def capabilities_to_json(capabilities: Capabilities) -> dict[str, Any]:
         "keptOSDisk": capabilities.kept_os_disk,
         "keeps": sorted(capabilities.keeps),
         "maxInstances": capabilities.most_instances,
+        "switchesMachines": capabilities.switches_machines,
     }
 
 
@@ -209,6 +214,16 @@ def _late(operations: Sequence[Operation]) -> list[tuple[str, ProviderError]]:
         except ProviderError as error:
             refused.append((operation.id, error))
     return refused
+
+
+def _not_known(operations: Sequence[Operation]) -> dict[str, ProviderError]:
+    """Refusals of what a server does not know that was written before there was that."""
+    message = "The server of the remote provider does not say that it switches machines on and off (switchesMachines)."
+    return {
+        operation.id: ProviderError("NotSupported", f"Instance {operation.instance}: {message}", permanent=True)
+        for operation in operations
+        if operation.kind in POWER_KINDS
+    }
 
 
 def _error(body: Mapping[str, Any]) -> ProviderError:

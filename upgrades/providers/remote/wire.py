@@ -41,6 +41,8 @@ def operation_to_json(operation: Operation) -> dict[str, Any]:
         body["profile"] = profile_to_json(operation.profile)
     if operation.os_disk:
         body["osDisk"] = operation.os_disk
+    if operation.skip_shutdown:
+        body["skipShutdown"] = True
     return body
 
 
@@ -55,6 +57,7 @@ def operation_from_json(body: Json) -> Operation:
         image_from_json(image) if image else None,
         profile_from_json(profile) if profile is not None else None,
         str(body.get("osDisk", "")),
+        skip_shutdown=bool(body.get("skipShutdown", False)),
     )
 
 

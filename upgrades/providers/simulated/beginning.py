@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 
 from upgrades.core.machines import ELSEWHERE_CODE
-from upgrades.core.states import Provisioning
+from upgrades.core.states import Power, Provisioning
 from upgrades.providers.base import Progress, ProviderError
 from upgrades.providers.simulated.changes import Changes, End
 from upgrades.providers.simulated.cloud import Cloud
@@ -16,7 +16,7 @@ from upgrades.providers.simulated.wire import Batch, Order, view_to_wire
 
 log = logging.getLogger(__name__)
 
-DELETE_SHARE = 0.5  # a deletion takes half a boot
+DOWN_SHARE = 0.5  # a deletion, and a shutdown, take half a boot
 
 
 def begin(cloud: Cloud, batch: Batch) -> dict[str, ProviderError]:
@@ -51,6 +51,8 @@ def _admit(cloud: Cloud, order: Order, changes: Changes) -> None:
         changes.begin(job, _new_machine(cloud, job, machine, changes), in_place=machine is not None)
     elif machine is None:
         raise ProviderError("InstanceNotFound", f"there is no instance {_said(order.name)}", permanent=True)
+    elif order.work is Work.RESTART and machine.power is Power.STOPPED:
+        raise ProviderError("InstanceNotRunning", f"the instance {_said(order.name)} is off: start it", permanent=True)
     elif order.work is Work.RESTORE:
         changes.begin(_restoring(cloud, job, machine), gone_down(machine, job))
     else:
@@ -64,6 +66,10 @@ def _is_done(order: Order, machine: Machine | None, scene: Scene) -> bool:
     is_up = machine.listens and machine.provisioning is Provisioning.SUCCEEDED
     if order.work is Work.RESTORE:
         return is_up and machine.os_disk == order.os_disk
+    if order.work is Work.START:
+        return is_up
+    if order.work is Work.POWER_OFF:
+        return machine.stopped and machine.power is Power.STOPPED
     if order.work is Work.EXTENSIONS:
         return (
             is_up
@@ -76,8 +82,10 @@ def _is_done(order: Order, machine: Machine | None, scene: Scene) -> bool:
 def _job(cloud: Cloud, order: Order) -> Job:
     now, scene = cloud.clock(), cloud.scene(order.name[0])
     takes = scene.boot_takes(order.name[1], order.model.version)
-    if order.work is Work.DELETE:
-        takes = scene.boot_seconds * DELETE_SHARE
+    if order.work is Work.DELETE or (order.work is Work.POWER_OFF and not order.skip_shutdown):
+        takes = scene.boot_seconds * DOWN_SHARE
+    elif order.work is Work.POWER_OFF:
+        takes = 0.0
     return Job(order.id, order.work, order.name, order.model, now, now + takes, order.os_disk)
 
 

@@ -33,6 +33,7 @@ class SimulatedProvider(RemoteProvider):
         memory=OperationMemory.REMEMBERS,
         kept_os_disk=KeptOSDisk.EXACT,
         keeps=frozenset({Identity.NAME, Identity.ID}),
+        switches_machines=True,
     )
 
     def __init__(self, home: Path, settings: Mapping[str, object]) -> None:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from secrets import token_hex
 
-from upgrades.core.states import Power
 from upgrades.providers.base import ProviderError
 from upgrades.providers.simulated.beginning import refuse_if_busy
 from upgrades.providers.simulated.changes import Changes
 from upgrades.providers.simulated.cloud import Cloud
-from upgrades.providers.simulated.machines import Illness, Job, Machine, Model, Work, gone_down
+from upgrades.providers.simulated.machines import Illness, Job, Machine, Model, Work, gone_down, switched_off
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ def _heal(cloud: Cloud, machine: Machine, changes: Changes) -> None:
 
 def _stop(cloud: Cloud, machine: Machine, changes: Changes) -> None:
     refuse_if_busy(cloud, machine.name, changes)
-    changes.machines[machine.name] = replace(machine, power=Power.STOPPED, stopped=True)
+    changes.machines[machine.name] = switched_off(machine)
 
 
 def _start(cloud: Cloud, machine: Machine, changes: Changes) -> None:

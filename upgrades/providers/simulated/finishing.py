@@ -17,6 +17,7 @@ from upgrades.providers.simulated.machines import (
     moment,
     restored,
     swapped,
+    switched_off,
     woken,
 )
 from upgrades.providers.simulated.scene import Scene
@@ -85,6 +86,8 @@ def _outcome(machine: Machine, job: Job, scene: Scene, now: float) -> tuple[Mach
             failure, after = _silence(machine), brought_up_to_date(machine, job, scene, now)
         case Work.CREATE:
             failure, after = scene.create_failure(instance, version), woken(machine, scene, now)
+        case Work.POWER_OFF:
+            failure, after = None, switched_off(machine)
         case _:
             failure, after = None, woken(machine, scene, now)
     return (left_as_it_was(machine), failure) if failure else (after, None)

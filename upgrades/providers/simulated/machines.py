@@ -15,7 +15,7 @@ OFF_SHARE = 0.25  # a reimage shows the machine stopped for this share of its ti
 
 
 class Work(StrEnum):
-    """The contract's operations, and the start that `manage.py simulate --start` asks for."""
+    """The contract's operations. A start may also be asked for by `manage.py simulate --start`."""
 
     CREATE = "create"
     REIMAGE = "reimage"
@@ -23,6 +23,8 @@ class Work(StrEnum):
     EXTENSIONS = "extensions"
     DELETE = "delete"
     START = "start"
+    RESTART = "restart"
+    POWER_OFF = "power_off"
 
 
 class Illness(IntEnum):
@@ -158,6 +160,8 @@ def gone_down(machine: Machine, job: Job) -> Machine:
             return replace(machine, provisioning=Provisioning.UPDATING)
         case Work.DELETE:
             return replace(machine, power=Power.STOPPED, provisioning=Provisioning.DELETING)
+        case Work.POWER_OFF:
+            return machine
         case _:
             return replace(machine, power=Power.STARTING)
 
@@ -195,6 +199,11 @@ def woken(machine: Machine, scene: Scene, at: float) -> Machine:
         return running
     what = (*(("customData",) if running.custom_data else ()), *(extension.name for extension in running.extensions))
     return replace(running, reported=True, provisioning=Provisioning.SUCCEEDED, runs=_runs(what, at))
+
+
+def switched_off(machine: Machine) -> Machine:
+    """The machine after its OS was shut down."""
+    return replace(machine, power=Power.STOPPED, stopped=True)
 
 
 def brought_up_to_date(machine: Machine, job: Job, scene: Scene, at: float) -> Machine:

@@ -20,6 +20,7 @@ class Order:
     name: Name
     model: Model
     os_disk: str = ""
+    skip_shutdown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ def batch_of(operations: Sequence[Operation]) -> Batch:
                 (operation.scale_set.key, operation.instance),
                 _model_of(operation),
                 operation.os_disk,
+                operation.skip_shutdown,
             )
             for operation in operations
         ),

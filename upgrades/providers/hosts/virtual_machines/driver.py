@@ -21,7 +21,7 @@ from upgrades.providers.base import (
 from upgrades.providers.hosts import programs
 from upgrades.providers.hosts.disk_locks import first_written_to
 from upgrades.providers.hosts.disks import os_disk_of
-from upgrades.providers.hosts.driver import Ended, Waiting
+from upgrades.providers.hosts.driver import Ended, Waiting, not_running
 from upgrades.providers.hosts.image_store import ImageStore
 from upgrades.providers.hosts.space import free_in, refuse_full
 from upgrades.providers.hosts.virtual_machines import processes
@@ -57,6 +57,7 @@ class VirtualMachineDriver(ABC):
         memory=OperationMemory.REMEMBERS,
         kept_os_disk=KeptOSDisk.EXACT,
         keeps=frozenset({Identity.NAME, Identity.ID, Identity.MAC}),
+        switches_machines=True,
     )
 
     def __init__(self, home: Path, given: Mapping[str, object]) -> None:
@@ -107,6 +108,9 @@ class VirtualMachineDriver(ABC):
             OperationKind.RESTORE: operations.restore,
             OperationKind.EXTENSIONS: operations.extend,
             OperationKind.DELETE: operations.delete,
+            OperationKind.START: operations.start,
+            OperationKind.RESTART: operations.restart,
+            OperationKind.POWER_OFF: operations.power_off,
         }
 
     async def check(self, operation: Operation) -> None:
@@ -125,6 +129,8 @@ class VirtualMachineDriver(ABC):
             self._store.find(image_of(operation))
         if operation.kind is OperationKind.RESTORE:
             check_disk(machine, operation.os_disk)
+        if operation.kind is OperationKind.RESTART and await machine.process() is None:
+            raise not_running(operation)
         await asyncio.to_thread(self.check_machine, machine, operation)
         for program in self.programs:
             programs.find(program)
@@ -140,7 +146,8 @@ class VirtualMachineDriver(ABC):
                 await asyncio.to_thread(machine.note_failure, error.message)
             raise
         if isinstance(result, Ended) and machine.exists:
-            await asyncio.to_thread(machine.note_failure, result.message)
+            if operation.kind is not OperationKind.POWER_OFF:  # a failure before it is none the less true
+                await asyncio.to_thread(machine.note_failure, result.message)
             if not result.code:
                 return Ended(await machine.view(self._store, await machine.process()))
         return result

@@ -159,6 +159,10 @@ class VirtualMachine(ABC):
         """What is known of it outside of its folder."""
         return
 
+    def stay_off(self) -> None:
+        """It was switched off on request: nobody starts it when the host is restarted."""
+        self.note_up()
+
     # Facts.
 
     async def view(self, store: ImageStore, process: Process | None) -> InstanceView | None:

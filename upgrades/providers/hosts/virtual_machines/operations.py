@@ -146,6 +146,32 @@ class Operations:
         await asyncio.to_thread(machine.delete_folder)
         return Ended()
 
+    async def start(self, machine: VirtualMachine, operation: Operation, memory: Memory) -> Waiting | Ended:
+        check_exists(machine)
+        if await machine.process() and not machine.is_booting:
+            return Ended()
+        return await self._start(machine, memory)
+
+    async def restart(self, machine: VirtualMachine, operation: Operation, memory: Memory) -> Waiting | Ended:
+        check_exists(machine)
+        began, process = since(memory, "began"), await machine.process()
+        if process and process.started_at < began and (waiting := await self._booting.stop(machine, memory)):
+            return waiting
+        return await self._start(machine, memory)
+
+    async def _start(self, machine: VirtualMachine, memory: Memory) -> Waiting | Ended:
+        """It keeps its disks if it does not come up, and goes on trying to."""
+        result = await self._booting.boot(machine, memory)
+        if isinstance(result, DidNotBoot):
+            return Ended(code="VMStartTimedOut", message=_timed_out(machine, result))
+        return result or Ended()
+
+    async def power_off(self, machine: VirtualMachine, operation: Operation, memory: Memory) -> Waiting | Ended:
+        check_exists(machine)
+        if waiting := await self._booting.stop(machine, memory, at_once=operation.skip_shutdown):
+            return waiting
+        return await _ended(machine.stay_off)
+
     def _make(self, machine: VirtualMachine, operation: Operation, new: str) -> None:
         """The disks of a new machine."""
         check_quota(self._settings, machine)
