@@ -319,7 +319,7 @@ export interface Instance {
     id: string;
     marker: string;
   }[];
-  power: "starting" | "running" | "stopped" | "unknown";
+  power: "starting" | "running" | "stopped" | "deallocated" | "unknown";
   provisioning: "creating" | "updating" | "succeeded" | "failed" | "deleting";
   extensions: {
     name: string;
@@ -331,7 +331,8 @@ export interface Instance {
   health_since: Time;
   health_began_at: Time;
   health_detail: string;
-  operation: "" | "create" | "reimage" | "restore" | "extensions" | "delete";
+  operation:
+    "" | "create" | "reimage" | "restore" | "extensions" | "delete" | "start" | "restart" | "power_off" | "deallocate";
   failed_version: string;
   approved_version: string;
   quarantined_at: Time;

@@ -10,14 +10,14 @@ from datetime import datetime
 from django.db.models import Count, Q
 
 from upgrades.core.standing import Standing
-from upgrades.core.states import OperationKind, Power
+from upgrades.core.states import OFF, OperationKind
 from upgrades.models import Instance, RollingUpgrade, ScaleSet, Transition
 from upgrades.models.instance import is_opted_out, staying
 
 SPECIAL = {
     "busy": ~Q(operation_kind=""),
     # A reimage stops the machine too, so it does not count while an operation runs.
-    "switched_off": Q(power=Power.STOPPED, operation_kind="", half_made=False),
+    "switched_off": Q(power__in=OFF, operation_kind="", half_made=False),
     "quarantined": Q(quarantined_at__isnull=False),
     "missing": Q(missing_since__isnull=False) | Q(operation_kind=OperationKind.CREATE),
     "opted_out": Q(is_opted_out=True),

@@ -26,6 +26,7 @@ from upgrades.models import (
     Instance,
     InstanceUpgrade,
     OptOut,
+    RequestedOperation,
     RollingUpgrade,
     ScaleSet,
     Transition,
@@ -127,6 +128,13 @@ def _operations(now: datetime) -> int:
     return _delete(old.filter(ended_at__lt=now - async_operations.KEPT), MAX_ROWS_AT_ONCE)
 
 
+def _requested_operations(now: datetime) -> int:
+    """Delete what was asked for on single instances, once the request that a client polls has its end (`_settle_operations`)."""
+    requests = AsyncOperation.objects.filter(pk=OuterRef("request"), status="")
+    old = RequestedOperation.objects.filter(asked_at__lt=now - async_operations.KEPT).exclude(Exists(requests))
+    return _delete(old, MAX_ROWS_AT_ONCE)
+
+
 def _settle_operations(now: datetime) -> int:
     old = AsyncOperation.objects.filter(started_at__lt=now - async_operations.KEPT, status="")
     for row in old.order_by("started_at").iterator():
@@ -143,5 +151,5 @@ def _admin_log(now: datetime) -> int:
     return _delete(LogEntry.objects.filter(action_time__lt=_past(now)), MAX_ROWS_AT_ONCE)
 
 
-JOBS = (_events, _settle_operations, _operations, _sessions)
+JOBS = (_events, _settle_operations, _operations, _requested_operations, _sessions)
 HISTORY_JOBS = (_transitions, _audit_entries, _opt_outs, _fleet_stops, _upgrades, _admin_log)

@@ -6,6 +6,9 @@ import { t } from "./catalogue.js";
 const OURS = {
   "its OS disk is being replaced": t("detail.reimaged"),
   "its extensions are being run": t("detail.extensions"),
+  "its machine is being started": t("detail.starting"),
+  "its machine is being restarted": t("detail.restarting"),
+  "its machine is being switched off": t("detail.switching_off"),
   "its old OS disk is being put back": t("detail.restored"),
   "its machine is there after all": t("detail.there_again"),
   "its OS disk is another one": t("detail.another_disk"),

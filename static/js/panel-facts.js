@@ -137,6 +137,7 @@ const POWERS = {
   starting: t("power.starting"),
   running: t("power.running"),
   stopped: t("power.stopped"),
+  deallocated: t("power.deallocated"),
   unknown: t("power.unknown"),
 };
 

@@ -56,6 +56,7 @@ addTexts({
   "panel.loading": "Loading.",
   "panel.not_loaded": "Could not load.",
   "panel.why_not_now": "Why not now",
+  "power.deallocated": "off, deallocated",
   "power.running": "running",
   "power.starting": "starting",
   "power.stopped": "stopped",

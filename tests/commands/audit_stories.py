@@ -15,6 +15,7 @@ from upgrades.commands import (
     image_sources,
     images,
     importing,
+    instance_operations,
     load_balancers,
     model_update,
     opt_outs,
@@ -241,6 +242,23 @@ STORIES = {
     "wallboard_links.revoke_link": Story(
         _linked(partial(wallboard_links.revoke_link, "lobby", LATER)), "WallboardLinkRevoked", "lobby"
     ),
+    "instance_operations.reimage": Story(
+        in_a_set(partial(instance_operations.reimage, WEB, ["1"], by="ada", now=LATER)), "InstancesReimaged"
+    ),
+    "instance_operations.delete_instances": Story(
+        in_a_set(partial(instance_operations.delete_instances, WEB, ["1"], by="ada", now=LATER)), "InstancesDeleted"
+    ),
+    **{
+        f"instance_operations.{name}": Story(
+            in_a_set(partial(getattr(instance_operations, name), WEB, ["1"], by="ada", now=LATER)), code
+        )
+        for name, code in (
+            ("start_machines", "InstancesStarted"),
+            ("restart_machines", "InstancesRestarted"),
+            ("power_off_machines", "InstancesPoweredOff"),
+            ("deallocate_machines", "InstancesDeallocated"),
+        )
+    },
     "approvals.approve": Story(_waits_for_approval, "InstancesApproved"),
     "approvals.withdraw_approval": Story(_is_approved, "ApprovalWithdrawn"),
     "model_update.change_model": Story(

@@ -134,6 +134,17 @@ def test_an_upgrade_completes_without_switched_off_instances() -> None:
     assert step(upgrading(facts, *DONE, finished=True, ends_by=NOW - MINUTE)) == Complete(), "nor is its time over"
 
 
+def test_an_upgrade_waits_for_its_last_instance_that_is_reimaged_or_restarted_by_hand() -> None:
+    """In a moment it can be taken, unlike one that is off."""
+    facts = rolled()
+    for id in range(4, 20):
+        facts = with_instance(facts, id, is_switched_off=True)
+    facts = upgrading(with_instance(facts, 7, is_switched_off=False, is_busy=True), *DONE, finished=True)
+    found = step(facts)
+    assert isinstance(found, Wait) and (found.why, found.text) == (Why.CREATING, "Changing 1 instance.")
+    assert isinstance(step(with_instance(facts, 7, is_busy=False)), StartBatch)
+
+
 def test_approved_instances_that_are_switched_off_need_no_second_approval() -> None:
     facts = rolled()
     for id in range(4, 20):

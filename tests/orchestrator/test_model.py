@@ -31,8 +31,8 @@ from tests.orchestrator.model.telling import STORIES, Story
 from tests.orchestrator.model.world import CLOUD, World
 from upgrades import providers
 from upgrades.feed import writing
-from upgrades.models import clock, prepared
-from upgrades.orchestrator import instance_rows, work
+from upgrades.models import clock, operations, prepared
+from upgrades.orchestrator import work
 from upgrades.prober import process
 from upgrades.probes import engine, reactor, schedule
 
@@ -65,7 +65,7 @@ class Bench:
         monkeypatch.setitem(providers.PROVIDERS, CLOUD, f"{CloudProvider.__module__}:{CloudProvider.__name__}")
         monkeypatch.setattr(clock, "Now", lambda: DatabaseNow(Moment(lambda: self.clocks.database())))
         monkeypatch.setattr(prepared, "_compiled", {})  # with this clock
-        monkeypatch.setattr(instance_rows, "MAX_OPERATIONS", 2)
+        monkeypatch.setattr(operations, "MAX_OPERATIONS", 2)
         monkeypatch.setattr(writing, "HINTS", self)
         # Its clock stands still while somebody works.
         monkeypatch.setattr(work, "GATHER_SECONDS", 0.0)

@@ -13,7 +13,21 @@ from upgrades.commands.scale_sets import read_model, warnings_of
 from upgrades.core import messages
 from upgrades.models import Instance, ScaleSet
 
-POWER = {"starting": "VM starting", "running": "VM running", "stopped": "VM stopped", "unknown": "VM status unknown"}
+POWER = {
+    "starting": "VM starting",
+    "running": "VM running",
+    "stopping": "VM stopping",
+    "stopped": "VM stopped",
+    "deallocating": "VM deallocating",
+    "deallocated": "VM deallocated",
+    "unknown": "VM status unknown",
+}
+POWER_MEANWHILE = {
+    "start": "starting",
+    "restart": "starting",
+    "power_off": "stopping",
+    "deallocate": "deallocating",
+}
 LEVELS = {"failed": "Error", "unhealthy": "Error", "unknown": "Warning"}
 HEALTH = {
     "initializing": "The VM's health has not been reported yet.",
@@ -38,12 +52,18 @@ STATES = {
     "restore": "updating",
     "extensions": "updating",
     "delete": "deleting",
+    **dict.fromkeys(POWER_MEANWHILE, "updating"),
 }
 
 
 def codes(row: Instance) -> list[str]:
     """Of its `statuses`."""
-    return [f"ProvisioningState/{STATES.get(row.operation_kind, row.provisioning)}", f"PowerState/{row.power}"]
+    return [f"ProvisioningState/{STATES.get(row.operation_kind, row.provisioning)}", f"PowerState/{power_of(row)}"]
+
+
+def power_of(row: Instance) -> str:
+    """Azure's word for it, which also says what is being done to it."""
+    return POWER_MEANWHILE.get(row.operation_kind, row.power)
 
 
 def of_instance(scale_set: ScaleSet, row: Instance) -> dict[str, Any]:
@@ -68,7 +88,7 @@ def of_instance(scale_set: ScaleSet, row: Instance) -> dict[str, Any]:
         },
         "statuses": [
             _provisioning(state, time=time(row.operation_at) or since, message=_missing(row)),
-            _status("PowerState", row.power, POWER[row.power]),
+            _status("PowerState", power_of(row), POWER[power_of(row)]),
         ],
         "reasons": reasons.of_instance(scale_set, row),
     }

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from upgrades.arm import filters, ids, instance_views
+from upgrades.arm import filters, ids, instance_views, operations
 from upgrades.arm.answers import Answer, page, time
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import ArmError, not_found
 from upgrades.arm.filters import Shown
 from upgrades.arm.options import EXPAND, FILTER, SELECT, SKIP_TOKEN, takes, words
-from upgrades.arm.requests import OPERATOR, Call, is_there, needs, resource
+from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resource
 from upgrades.arm.scale_sets import find, shown
+from upgrades.commands.instance_operations import delete_instances
 from upgrades.commands.protection import protect
 from upgrades.core import azure_types, unknown_fields
 from upgrades.core.json_fields import get_field, read_bool, read_object
@@ -28,6 +29,7 @@ STATES = {
     "restore": "Updating",
     "extensions": "Updating",
     "delete": "Deleting",
+    **dict.fromkeys(instance_views.POWER_MEANWHILE, "Updating"),
 }
 POLICY = ("properties", "protectionPolicy")
 EXPANDED = ("instanceView", "userData")
@@ -96,6 +98,19 @@ def put(call: Call, group: str, name: str, instance: str) -> Answer:
     protect(scale_set, row.number, **wanted, owner=call.client.name, now=call.now)
     row.refresh_from_db()
     return _shown(call, scale_set, row)
+
+
+@needs(ADMIN)
+def delete(call: Call, group: str, name: str, instance: str) -> Answer:
+    """Deletes the instance, and lowers the capacity by one. One that is not there is deleted already: 204."""
+    scale_set = find(group, name)
+    try:
+        row = find_instance(scale_set, instance)
+    except ArmError:
+        return Answer(status=204)
+    check_conditions(call, _etag(row, _opt_outs(call, [row]).get(row.pk)))
+    done = delete_instances(str(scale_set), [str(row.number)], by=call.client.name, now=call.now)
+    return Answer(status=202, headers=operations.begun_on_instances(call, scale_set, done.request))
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------
@@ -211,6 +226,6 @@ def _os_profile(document: Any, row: Instance) -> dict[str, Any]:
     return {**kept, "computerName": f"{prefix}{row.number:06d}"}
 
 
-ONE = resource(ids.COMPUTE, GET=show, HEAD=is_there(show), PUT=put)
+ONE = resource(ids.COMPUTE, GET=show, HEAD=is_there(show), PUT=put, DELETE=delete)
 VIEW = resource(ids.COMPUTE, GET=instance_view)
 ALL = resource(ids.COMPUTE, GET=of_scale_set)

@@ -20,6 +20,12 @@ def begun(call: Call, kind: RequestKind, scale_set: ScaleSet, upgrade: RollingUp
     return headers(call, row, scale_set.location)
 
 
+def begun_on_instances(call: Call, scale_set: ScaleSet, request: uuid.UUID) -> dict[str, str]:
+    """Headers under which the client asks how far the operations on instances of this request are."""
+    row = async_operations.begin(RequestKind.INSTANCES, scale_set.key, call.now, scale_set=scale_set, id=request)
+    return headers(call, row, scale_set.location)
+
+
 def headers(call: Call, row: AsyncOperation, location: Location) -> dict[str, str]:
     path = f"{ids.of_compute_location(call.subscription, location.name)}/operations/{row.pk}"
     version = {"api-version": call.query["api-version"]}

@@ -12,6 +12,23 @@ from upgrades.arm.options import ANY, takes
 from upgrades.arm.requests import Call, resource
 from upgrades.arm.subscriptions import TYPES
 
+# What Azure does and this does not, by its name in lower case, and why.
+KNOWN_ACTIONS: Mapping[str, str] = {
+    "forcerecoveryservicefabricplatformupdatedomainwalk": "upgrades of Service Fabric do not wait for its walk, so none is ever stuck; "
+    "GET .../rollingUpgrades/latest says what an upgrade waits for",
+    "converttosingleplacementgroup": "machines are in no placement groups, so there is nothing to convert",
+    "setorchestrationservicestate": "there are no automatic repairs and no rebalancing of zones that could be suspended; instances are "
+    "kept from upgrades by their protectionPolicy, or by an opt-out",
+    "runcommand": "nothing is run on machines from outside; put it into customData or an extension of the model",
+    "redeploy": "machines are not moved between hosts; reimage gives them a new OS disk, and delete makes room for a new machine",
+    "reapply": "there is no state of a machine to be applied again; reimage gives it a new OS disk and runs its extensions again",
+    "performmaintenance": "there is no planned maintenance of hosts",
+    "migratevmavailabilityzone": "an instance keeps its zone; delete it, and the scale set grows into the zone with the fewest",
+    "scaleout": "set sku.capacity; new instances go to the zones in turn",
+    "simulateeviction": "there are no Spot machines that could be evicted",
+    "retrievebootdiagnosticsdata": "consoles are not kept; the provider of the location has them",
+    "attachdetachdatadisks": "data disks are those of the model",
+}
 DOCS = "docs/arm-api.md lists what is served"
 
 
@@ -57,6 +74,10 @@ def _depth(types: Sequence[str], known: Mapping[str, object]) -> int:
 
 
 def _no_action(action: str, of: str) -> ArmError:
+    if why := KNOWN_ACTIONS.get(action.lower()):
+        return ArmError(
+            "ActionNotSupported", f"The action '{action}' of {of} is not done here: {why}. Nothing was done."
+        )
     message = f"The action '{action[:80]}' of {of} is not supported here, and nothing was done; {DOCS}."
     return ArmError("ActionNotSupported", message)
 

@@ -13,6 +13,7 @@ from upgrades.arm import (
     approvals,
     discovery,
     images,
+    instance_operations,
     instance_views,
     instances,
     load_balancers,
@@ -20,6 +21,7 @@ from upgrades.arm import (
     preflight,
     resource_groups,
     rolling_upgrades,
+    run_commands,
     scale_sets,
     subscriptions,
     token_service,
@@ -100,12 +102,28 @@ urlpatterns = [
     route(f"{SCALE_SET}/osrollingupgrade", rolling_upgrades.START),
     route(f"{SCALE_SET}/extensionrollingupgrade", rolling_upgrades.START_EXTENSIONS),
     route(f"{SCALE_SET}/approverollingupgrade", approvals.SCALE_SET),
+    route(f"{SCALE_SET}/reimage", instance_operations.REIMAGE),
+    route(f"{SCALE_SET}/reimageall", instance_operations.REIMAGE_ALL),
+    route(f"{SCALE_SET}/delete", instance_operations.DELETE),
     route(f"{SCALE_SET}/rollingupgrades/latest", rolling_upgrades.LATEST),
     route(f"{SCALE_SET}/rollingupgrades/cancel", rolling_upgrades.CANCEL),
     route(f"{SCALE_SET}/virtualmachines", instances.ALL),
     route(f"{SCALE_SET}/virtualmachines/{{instance}}", instances.ONE),
     route(f"{SCALE_SET}/virtualmachines/{{instance}}/instanceview", instances.VIEW),
     route(f"{SCALE_SET}/virtualmachines/{{instance}}/approverollingupgrade", approvals.INSTANCE),
+    route(f"{SCALE_SET}/virtualmachines/{{instance}}/reimage", instance_operations.REIMAGE_ONE),
+    route(f"{SCALE_SET}/virtualmachines/{{instance}}/reimageall", instance_operations.REIMAGE_ALL_OF_ONE),
+    *(
+        view
+        for name, (of_some, of_one) in instance_operations.POWER.items()
+        for view in (
+            route(f"{SCALE_SET}/{name}", of_some),
+            route(f"{SCALE_SET}/virtualmachines/{{instance}}/{name}", of_one),
+        )
+    ),
+    route(f"{SCALE_SET}/virtualmachines/{{instance}}/runcommands", run_commands.OF_INSTANCE),
+    route(f"{LOCATION}/runcommands", run_commands.DOCUMENTS),
+    route(f"{LOCATION}/runcommands/{{document}}", run_commands.DOCUMENT),
     # load balancers
     route(f"{SUBSCRIPTION}/providers/microsoft.network/loadbalancers", load_balancers.OF_SUBSCRIPTION),
     route(LOAD_BALANCER, load_balancers.OF_GROUP),

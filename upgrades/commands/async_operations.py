@@ -1,12 +1,17 @@
 """Asynchronous operations of the API (Azure-AsyncOperation), which clients poll until they are over."""
 
+import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Exists, OuterRef, Q
+
 from upgrades import provisioning_status
 from upgrades.commands.audit import unaudited
-from upgrades.core.states import Provisioning, UpgradeStatus
-from upgrades.models import AsyncOperation, RollingUpgrade, ScaleSet
+from upgrades.core.ranges import ranges
+from upgrades.core.states import OperationKind, Provisioning, UpgradeStatus
+from upgrades.models import AsyncOperation, Instance, RequestedOperation, RollingUpgrade, ScaleSet
 from upgrades.models.async_operation import RequestKind, Status
 from upgrades.models.resource_group import existing
 
@@ -22,9 +27,14 @@ def begin(
     *,
     scale_set: ScaleSet | None = None,
     upgrade: RollingUpgrade | None = None,
+    id: uuid.UUID | None = None,
 ) -> AsyncOperation:
-    """Create an operation that clients can poll until it is over, and for a week after (KEPT)."""
+    """Create an operation that clients can poll until it is over, and for a week after (KEPT).
+
+    `id`: that of the request, where it is for operations on instances.
+    """
     return AsyncOperation.objects.create(
+        id=id or uuid.uuid4(),
         kind=kind,
         key=key.lower(),
         scale_set_id=scale_set.pk if scale_set else None,
@@ -99,6 +109,32 @@ def _approve(row: AsyncOperation, now: datetime) -> Ending:
     return Status.SUCCEEDED, None
 
 
+def _instances(row: AsyncOperation, now: datetime) -> Ending:
+    """Operations on instances are over when each has ended. Those that failed are named, with what the provider said of the first."""
+    if not ScaleSet.objects.filter(pk=row.scale_set_id or 0).exists():
+        return Status.CANCELED, {"code": "OperationPreempted", "message": f"{row.key} has been deleted meanwhile."}
+    requested = RequestedOperation.objects.filter(request=row.pk)
+    its_instance = Instance.objects.filter(pk=OuterRef("instance_id"))
+    is_deleting = Q(kind=OperationKind.DELETE)
+    goes_on = (is_deleting & Exists(its_instance)) | (
+        ~is_deleting & Exists(its_instance.filter(operation_id=OuterRef("pk")))
+    )
+    if requested.filter(goes_on).exists():
+        return None
+    failed = list(requested.exclude(error_code="").order_by("number"))
+    return (Status.FAILED, _error_of(failed)) if failed else (Status.SUCCEEDED, None)
+
+
+def _error_of(failed: Sequence[RequestedOperation]) -> dict[str, Any]:
+    """In Azure's shape: the first one's code and message, and each with its instance in `details`."""
+    first = failed[0]
+    details = [
+        {"code": each.error_code, "message": each.error_message, "target": str(each.number)} for each in failed[:50]
+    ]
+    message = f"{first.kind} failed on instances {ranges(each.number for each in failed)}. {first.error_message}"
+    return {"code": first.error_code, "message": message, "details": details}
+
+
 _OUTCOMES = {
     RequestKind.PUT: _put,
     RequestKind.DELETE: _delete,
@@ -106,4 +142,5 @@ _OUTCOMES = {
     RequestKind.CANCEL: _cancel,
     RequestKind.APPROVE: _approve,
     RequestKind.DELETE_GROUP: _delete_group,
+    RequestKind.INSTANCES: _instances,
 }

@@ -166,9 +166,14 @@ def pause_between_batches(facts: Facts, now: datetime) -> Step | None:
 
 
 def complete_with_untakeable_left(facts: Facts, now: datetime) -> Step | None:
-    """Complete the upgrade if all instances left cannot be taken now, such as switched-off ones: nothing waits for them (S-16)."""
+    """Complete the upgrade if all instances left cannot be taken now, such as switched-off ones: nothing waits for them (S-16).
+
+    Those that a person is having reimaged or restarted can be taken in a moment, and are waited for.
+    """
     if facts.upgrade is None or batches.takeable_now(facts, facts.upgrade):
         return None
+    if any(instance.is_busy for instance in batches.not_taken_yet(facts, facts.upgrade)):
+        return capacity.wait_for_machines(facts, now)
     return Complete()
 
 

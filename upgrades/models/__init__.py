@@ -14,6 +14,7 @@ from upgrades.models.imported_image import ImportedImage
 from upgrades.models.instance import Instance, OptOut
 from upgrades.models.load_balancer import LoadBalancer
 from upgrades.models.location import Location
+from upgrades.models.requested_operation import RequestedOperation
 from upgrades.models.resource_group import ResourceGroup
 from upgrades.models.rolling_upgrade import Batch, InstanceUpgrade, RollingUpgrade
 from upgrades.models.scale_set import ScaleSet
@@ -41,6 +42,7 @@ __all__ = [
     "LoadBalancer",
     "Location",
     "OptOut",
+    "RequestedOperation",
     "ResourceGroup",
     "RollingUpgrade",
     "ScaleSet",

@@ -12,6 +12,7 @@ class RequestKind(models.TextChoices):
     CANCEL = "cancel"
     APPROVE = "approve"
     DELETE_GROUP = "delete group"
+    INSTANCES = "instances"  # operations on instances
 
 
 class Status(models.TextChoices):

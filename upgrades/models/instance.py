@@ -9,7 +9,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from upgrades.core import messages
 from upgrades.core.extensions import key_of_machine
 from upgrades.core.machines import InstanceView
-from upgrades.core.states import Health, InstanceUpgradeState, OperationKind, Power, Provisioning
+from upgrades.core.states import OFF, Health, InstanceUpgradeState, OperationKind, Power, Provisioning
 from upgrades.models.scale_set import ScaleSet
 from upgrades.models.work_item import WorkItem
 
@@ -138,7 +138,9 @@ class Instance(models.Model):
     def take_view(self, view: InstanceView) -> None:
         """Set the fields that come from the provider's view of the machine (VIEW_FIELDS). Its health is not one of them."""
         self.os_disk, self.version, self.address = view.os_disk, view.version, view.address
-        self.power, self.provisioning = view.power, view.provisioning
+        self.provisioning = view.provisioning
+        if not (self.power == Power.DEALLOCATED and view.power in OFF):
+            self.power = view.power
         self.data_disks = [asdict(disk) for disk in view.data_disks]
         self.extensions = [asdict(extension) for extension in view.extensions]
         self.extensions_key = key_of_machine(view.extensions)

@@ -48,6 +48,9 @@ class Location(models.Model):
         help_text="What a rollback puts back.",
     )
     keeps = models.JSONField(default=list, editable=False, help_text="What stays when an OS disk is replaced.")
+    switches_machines = models.BooleanField(
+        default=True, editable=False, help_text="It switches machines on and off on request."
+    )
 
     class Meta:
         ordering = ["name"]

@@ -17,10 +17,10 @@ from upgrades.core.progress import Progress, progress_from
 from upgrades.core.sentences import shaped, with_message
 from upgrades.core.states import (
     HAS_FAILED,
+    OFF,
     FaultCode,
     InstanceUpgradeState,
     OperationKind,
-    Power,
     StartedBy,
     UpgradeKind,
     UpgradeStatus,
@@ -227,7 +227,7 @@ def _waiting(scale_set_id: int, upgrade_id: uuid.UUID, *, is_of_platform: bool) 
     rows = (
         Instance.objects.filter(scale_set=scale_set_id, missing_since=None)
         .exclude(Q(version="") & ~_HALF_MADE)
-        .exclude(power=Power.STOPPED, operation_kind="", half_made=False)
+        .exclude(power__in=OFF, operation_kind="", half_made=False)
         .exclude(operation_kind__in=(OperationKind.CREATE, OperationKind.DELETE))
         .exclude(Exists(InstanceUpgrade.objects.filter(upgrade=upgrade_id, instance=OuterRef("pk"))))
         .exclude(is_surge_instance())

@@ -1,4 +1,4 @@
-"""The rows of instances for steps: finds them, makes new ones, begins to remove them, and hands their operations to work items."""
+"""The rows of instances for steps: finds them, makes new ones, and begins to remove them."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -10,11 +10,9 @@ from django.db.models import Max
 from upgrades.core.states import OperationKind
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.feed.writing import Writer
-from upgrades.models import Instance, InstanceUpgrade, ScaleSet, WorkItem, bulk
+from upgrades.models import Instance, InstanceUpgrade, ScaleSet, bulk
+from upgrades.models.operations import create_work_items
 from upgrades.models.prepared import Prepared
-
-MAX_OPERATIONS = 100  # operations that one task begins and polls together
-OPERATION_COLUMNS = ("operation_id", "operation_kind", "operation_version", "operation_at")
 
 
 class StaleFacts(Exception):
@@ -79,12 +77,3 @@ def begin_removal(rows: Sequence[Instance], writer: Writer) -> None:
         row.operation_id, row.operation_kind, row.operation_at = uuid.uuid4(), OperationKind.DELETE, writer.now
     bulk.update(rows, "operation_id", "operation_kind", "operation_at")
     create_work_items(writer.scale_set, rows)
-
-
-def create_work_items(scale_set: ScaleSet, rows: Sequence[Instance]) -> None:
-    """Create work items for the operations of these instances, of at most MAX_OPERATIONS each."""
-    for start in range(0, len(rows), MAX_OPERATIONS):
-        work_item = WorkItem.objects.create(scale_set=scale_set)
-        for row in rows[start : start + MAX_OPERATIONS]:
-            row.work_item = work_item
-    bulk.update(rows, "work_item")

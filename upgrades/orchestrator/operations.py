@@ -5,7 +5,7 @@ from upgrades.core.documents import MachineModel
 from upgrades.core.facts import ImageReference
 from upgrades.core.states import OperationKind
 from upgrades.core.zones import zone_of, zones_of
-from upgrades.models import Instance, ScaleSet, WorkItem, sealing
+from upgrades.models import Instance, RequestedOperation, ScaleSet, WorkItem, sealing
 from upgrades.models.prepared import Prepared
 from upgrades.providers.base import DataDisk, Extension, MachineProfile, Operation, ScaleSetReference
 
@@ -35,7 +35,21 @@ def _operation(instance: Instance, row: ScaleSet, model: MachineModel, reference
     image = ImageReference(row.sku.publisher, row.sku.offer, row.sku.sku, instance.operation_version)
     os_disk = instance.member.old_os_disk if kind is OperationKind.RESTORE and instance.member else ""
     profile = _profile(instance, row, model)
-    return Operation(str(instance.operation_id), kind, reference, str(instance.number), image, profile, os_disk)
+    is_off = kind in (OperationKind.POWER_OFF, OperationKind.DEALLOCATE)
+    return Operation(
+        str(instance.operation_id),
+        OperationKind.POWER_OFF if is_off else kind,
+        reference,
+        str(instance.number),
+        image,
+        profile,
+        os_disk,
+        skip_shutdown=is_off and _skips_shutdown(str(instance.operation_id)),
+    )
+
+
+def _skips_shutdown(id: str) -> bool:
+    return RequestedOperation.objects.filter(pk=id, skip_shutdown=True).exists()
 
 
 def _profile(instance: Instance, row: ScaleSet, model: MachineModel) -> MachineProfile:

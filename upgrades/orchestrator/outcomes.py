@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from upgrades import measures
 from upgrades.core import messages
 from upgrades.core.machines import GONE_CODES, NO_QUOTA_CODES, storable, storable_text
-from upgrades.core.states import Health, InstanceUpgradeState, OperationKind
+from upgrades.core.states import Health, InstanceUpgradeState, OperationKind, Power
 from upgrades.feed.writing import Writer, writing
-from upgrades.models import Instance, WorkItem, bulk
+from upgrades.models import Instance, RequestedOperation, WorkItem, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS, in_force, is_replaced
 from upgrades.models.prepared import Prepared
 from upgrades.orchestrator.quarantine import quarantine_failing
@@ -158,6 +158,7 @@ def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: dat
         left = [row for row in rows if row not in deleted]
         for row in left:
             _measure(row, outcomes[str(row.operation_id)], writer)
+            _note_failed_request(row, outcomes[str(row.operation_id)])
             _end_operation(row, outcomes[str(row.operation_id)], now)
         _save(writer, left)
         awaits_verdicts = not deleted and all(_awaits_a_verdict(row) for row in left)
@@ -206,15 +207,22 @@ def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
     if outcome.view is not None:
         row.take_view(outcome.view)
     _void_health(row, now, "")
+    _end_kind(row, outcome, now)
+    _clear_operation(row)
+
+
+def _end_kind(row: Instance, outcome: Outcome, now: datetime) -> None:
+    """What the end of an operation means beyond the machine's view, by its kind."""
     if row.operation_kind != OperationKind.CREATE and outcome.code in GONE_CODES:
         _note_gone(row, now)
     elif row.operation_kind in HEALTH_DETAIL_OF:
         _end_reimage_or_extensions(row, outcome, now)
     elif row.operation_kind == OperationKind.RESTORE:
         _end_restore(row, outcome)
-    else:
+    elif row.operation_kind == OperationKind.CREATE:
         _end_creation(row, outcome, now)
-    _clear_operation(row)
+    elif row.operation_kind == OperationKind.DEALLOCATE and row.power == Power.STOPPED:
+        row.power = Power.DEALLOCATED
 
 
 def _measure(row: Instance, outcome: Outcome, writer: Writer) -> None:
@@ -226,6 +234,13 @@ def _measure(row: Instance, outcome: Outcome, writer: Writer) -> None:
         writer.count_later(measures.FAILED_OPERATIONS.add, 1, row.operation_kind)
 
 
+def _note_failed_request(row: Instance, outcome: Outcome) -> None:
+    """Note why an operation failed that a person asked for, for whoever polls it. A deletion is tried again until it succeeds."""
+    if outcome.progress is Progress.FAILED and row.operation_kind != OperationKind.DELETE:
+        error = {"error_code": outcome.code or "OperationFailed", "error_message": outcome.message}
+        RequestedOperation.objects.filter(pk=str(row.operation_id)).update(**error)
+
+
 def _note_gone(row: Instance, now: datetime) -> None:
     """Note that the provider has no such machine. The version is not blamed, and the machine is created again.
 
@@ -234,13 +249,13 @@ def _note_gone(row: Instance, now: datetime) -> None:
     if row.operation_kind == OperationKind.RESTORE and row.member:
         _set_member_state(row, InstanceUpgradeState.FAILED)
         row.member.rollback_error = messages.GONE
-    else:
+    elif _belongs_to_upgrade(row):
         _finish_member(row, InstanceUpgradeState.SKIPPED, now)
     row.note_gone(now)
 
 
 def _belongs_to_upgrade(row: Instance) -> bool:
-    """Is the operation that of the instance upgrade? A creation is, if it creates a surge instance; others are for the capacity."""
+    """Is the operation that of the instance upgrade? Other creations are for the capacity, other reimages are asked for by a person."""
     return row.member is not None and row.operation_id == row.member.pk
 
 
@@ -278,9 +293,10 @@ def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
 
 def _end_reimage_or_extensions(row: Instance, outcome: Outcome, now: datetime) -> None:
     """Record whether the OS disk was replaced, or the extensions were run. Only a failed image is noted on the instance."""
-    if row.member is None:
-        return
     is_reimage = row.operation_kind == OperationKind.REIMAGE
+    if row.member is None or not _belongs_to_upgrade(row):
+        _end_requested_reimage(row, outcome)
+        return
     if outcome.progress is Progress.FAILED:
         _finish_member(row, InstanceUpgradeState.FAILED, now)
         row.member.error_code, row.member.error_message = outcome.code[:100], outcome.message
@@ -289,6 +305,12 @@ def _end_reimage_or_extensions(row: Instance, outcome: Outcome, now: datetime) -
         return
     _set_member_state(row, InstanceUpgradeState.VERIFYING)
     row.member.swapped_at, row.member.new_os_disk = now, row.os_disk if is_reimage else ""
+
+
+def _end_requested_reimage(row: Instance, outcome: Outcome) -> None:
+    """Forget that an upgrade to the version on the new OS disk failed here: how it does there is to be seen by its health."""
+    if outcome.progress is not Progress.FAILED and row.failed_version == row.operation_version:
+        row.failed_version = ""
 
 
 def _end_restore(row: Instance, outcome: Outcome) -> None:

@@ -37,14 +37,13 @@ from upgrades.models.instance import (
     open_for_an_upgrade,
     retarget_opt_outs,
 )
+from upgrades.models.operations import OPERATION_COLUMNS, create_work_items
 from upgrades.models.prepared import Prepared
 from upgrades.models.rolling_upgrade import breach_to_row
 from upgrades.orchestrator import leases
 from upgrades.orchestrator.instance_rows import (
-    OPERATION_COLUMNS,
     StaleFacts,
     begin_removal,
-    create_work_items,
     find_instances,
     new_instance,
     new_surge_instances,

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from upgrades.core.facts import Hold, InstanceFacts, InstanceUpgradeFacts, MissingMachine, Withdrawal
-from upgrades.core.states import Health, InstanceUpgradeState, OperationKind, Power
+from upgrades.core.states import OFF, Health, InstanceUpgradeState, OperationKind
 from upgrades.core.versions import contradicts
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.feed.read import changed_since
@@ -202,7 +202,7 @@ def _instance_facts(row: InstanceRow, context: InstanceContext, missing: Missing
         is_protected_from_scale_in=row.protected_from_scale_in and not context.deleting,
         is_busy=bool(row.operation_kind),
         is_being_deleted=row.operation_kind == OperationKind.DELETE,
-        is_switched_off=row.power == Power.STOPPED and not row.operation_kind and not row.half_made,
+        is_switched_off=row.power in OFF and not row.operation_kind and not row.half_made,
         is_quarantined=row.quarantined_at is not None,
         extensions_key=row.extensions_key,
         failed_version=row.failed_version,

@@ -17,7 +17,15 @@ SILENT_SECONDS = 5.0
 CONFIRM_SECONDS = timedelta(seconds=10)
 FORGET_SECONDS = timedelta(seconds=30)
 MAX_ERROR_LENGTH = 500
-FIELDS = ("provider_error", "provider_error_since", "provider_error_at", "contact_since", "kept_os_disk", "keeps")
+FIELDS = (
+    "provider_error",
+    "provider_error_since",
+    "provider_error_at",
+    "contact_since",
+    "kept_os_disk",
+    "keeps",
+    "switches_machines",
+)
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +40,7 @@ class Contact:
     error: str = ""
     kept_os_disk: KeptOSDisk | None = None
     keeps: tuple[str, ...] = ()
+    switches_machines: bool = True
 
 
 @dataclass(slots=True)
@@ -46,6 +55,7 @@ class _Known:
     answered: set[int] = field(default_factory=set)  # scale sets, since the last round
     kept_os_disk: KeptOSDisk | None = None
     keeps: tuple[str, ...] = ()
+    switches_machines: bool = True
 
 
 @dataclass(slots=True)
@@ -59,6 +69,7 @@ class Contacts:
         known.failing.pop(scale_set_id, None)
         known.answered.add(scale_set_id)
         known.kept_os_disk, known.keeps = capabilities.kept_os_disk, tuple(sorted(capabilities.keeps))
+        known.switches_machines = capabilities.switches_machines
 
     def failed(self, location_id: int, scale_set_id: int, error: str, at: float) -> None:
         """The first error stays while it lasts: texts that differ at each try would be news at each try."""
@@ -78,9 +89,9 @@ class Contacts:
             silent = [failing for failing in known.failing.values() if now - failing.since >= SILENT_SECONDS]
             if silent:
                 error = min(silent, key=lambda failing: failing.since).error
-                found[location_id] = Contact(error, known.kept_os_disk, known.keeps)
+                found[location_id] = Contact(error, known.kept_os_disk, known.keeps, known.switches_machines)
             elif known.answered and not known.failing:
-                found[location_id] = Contact("", known.kept_os_disk, known.keeps)
+                found[location_id] = Contact("", known.kept_os_disk, known.keeps, known.switches_machines)
             known.answered.clear()
         return found
 
@@ -111,7 +122,9 @@ def _is_within(at: datetime | None, now: datetime, length: timedelta) -> bool:
 
 def _differs(row: Location, contact: Contact) -> bool:
     kept = contact.kept_os_disk is not None and (
-        contact.kept_os_disk != row.kept_os_disk or list(contact.keeps) != row.keeps
+        contact.kept_os_disk != row.kept_os_disk
+        or list(contact.keeps) != row.keeps
+        or contact.switches_machines != row.switches_machines
     )
     return bool(contact.error) != bool(row.provider_error) or kept or (not contact.error and row.contact_since is None)
 
@@ -141,6 +154,7 @@ def _take(row: Location, contact: Contact, now: datetime) -> None:
         row.provider_error, row.provider_error_since, row.provider_error_at, row.contact_since = "", None, None, now
     if contact.kept_os_disk is not None:
         row.kept_os_disk, row.keeps = contact.kept_os_disk.value, list(contact.keeps)
+        row.switches_machines = contact.switches_machines
 
 
 def _log(row: Location) -> None:

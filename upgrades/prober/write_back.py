@@ -8,7 +8,7 @@ from datetime import datetime
 from upgrades.core import messages
 from upgrades.core.health import fresh_for
 from upgrades.core.machines import InstanceView
-from upgrades.core.states import Health, InstanceUpgradeState, Power, Provisioning
+from upgrades.core.states import OFF, Health, InstanceUpgradeState, Power, Provisioning
 from upgrades.feed.writing import Writer, writing
 from upgrades.models import Instance, InstanceUpgrade, ScaleSet, bulk
 from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS
@@ -110,8 +110,8 @@ def write_gone(scale_set_id: int, gone: Mapping[int, Probed], now: datetime) -> 
 
 def _came_on(row: Instance, view: InstanceView) -> bool:
     """Whether the machine was switched on since the row was written, or was starting, without a verdict, and runs now."""
-    if row.power == Power.STOPPED:
-        return view.power is not Power.STOPPED
+    if row.power in OFF:
+        return view.power not in OFF
     return row.power == Power.STARTING and view.power is Power.RUNNING and row.health == Health.INITIALIZING
 
 
