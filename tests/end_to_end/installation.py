@@ -84,15 +84,32 @@ class Installation(Up):
     def views(self, path: str) -> dict[str, InstanceView]:
         """The machines, as the simulator itself sees them."""
 
-        async def ask() -> dict[str, InstanceView]:
-            provider = SimulatedProvider(self.home, {})
-            try:
-                return dict(await provider.views(ScaleSetReference(path.lower(), self.scale_set_tags[path])))
-            finally:
-                await provider.close()
+        with asyncio.Runner() as runner, self.viewer(runner, path) as view:
+            return view()
 
+    @contextmanager
+    def viewer(self, runner: asyncio.Runner, path: str) -> Iterator[Callable[[], dict[str, InstanceView]]]:
+        """The same, to be asked again and again on one connection."""
         self.scale_set_tags.setdefault(path, self.scale_set(path).tags)
-        return asyncio.run(ask())
+        reference = ScaleSetReference(path.lower(), self.scale_set_tags[path])
+        provider = SimulatedProvider(self.home, {})
+        try:
+            yield lambda: dict(runner.run(provider.views(reference)))
+        finally:
+            runner.run(provider.close())
+
+    def delete_scale_sets(self) -> None:
+        """Deletes them all, so that the next images are rolled through those of the next stories only."""
+        wait_until(self._is_without_scale_sets, seconds=120, what="no scale set left")
+
+    def _is_without_scale_sets(self) -> bool:
+        """Asks to delete those that nobody has asked to delete; in vain while one is being upgraded."""
+        assert self.terminal, "it is not running yet"
+        rows = list(ScaleSet.objects.using(LIVE).all())
+        for row in rows:
+            if not row.deleting:
+                self.terminal.run(["delete_scale_set", str(row)])
+        return not rows
 
     scale_set_tags: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -112,7 +129,10 @@ def installation(home: Path, server: str = SERVER, **more: str) -> Iterator[Inst
 
 @contextmanager
 def _connected(home: Path, url: str) -> Iterator[None]:
-    """Django's connection "live" leads to that database."""
+    """Django's connection "live" leads to that database, and afterwards to the one before."""
+    before = connections.settings.get(LIVE)
+    if before:
+        _disconnect()
     place: dict[str, Any] = dict(dj_database_url.parse(url or f"sqlite:///{home / 'rollgrid.sqlite3'}"))
     default = settings.DATABASES["default"]
     options = {**default["OPTIONS"], **place.get("OPTIONS", {})}
@@ -120,15 +140,21 @@ def _connected(home: Path, url: str) -> Iterator[None]:
     try:
         yield
     finally:
-        connections[LIVE].close()
-        del connections[LIVE]
-        del connections.settings[LIVE]
+        _disconnect()
+        if before:
+            connections.settings[LIVE] = before
+
+
+def _disconnect() -> None:
+    connections[LIVE].close()
+    del connections[LIVE]
+    del connections.settings[LIVE]
 
 
 class Watch:
     """Samples a scale set again and again while something happens: in the database, and at the machines themselves."""
 
-    def __init__(self, up: Installation, path: str, *, every: float = 0.03) -> None:
+    def __init__(self, up: Installation, path: str, *, every: float = 0.1) -> None:
         self.up = up
         self.path = path
         self.every = every
@@ -148,19 +174,20 @@ class Watch:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(self.every):
-            with suppress(DatabaseError, ProviderError):
-                self._sample()
+        with asyncio.Runner() as runner, self.up.viewer(runner, self.path) as view:
+            while not self._stop.wait(self.every):
+                with suppress(DatabaseError, ProviderError):
+                    self._sample(view)
         connections[LIVE].close()
 
-    def _sample(self) -> None:
+    def _sample(self, view: Callable[[], dict[str, InstanceView]]) -> None:
         members = InstanceUpgrade.objects.using(LIVE).filter(
             upgrade__scale_set__key=self.path.lower(), state__in=IN_FLIGHT
         )
         batches = list(members.values_list("batch", flat=True))
         self.in_flight.append(len(batches))
         self.batches_at_once.append(len(set(batches)))
-        machines = self.up.views(self.path).values()
+        machines = view().values()
         down = [view for view in machines if view.provisioning != "succeeded"]
         self.machines_down.append(len(down))
         self.machines_up.append(len(machines) - len(down))
