@@ -62,6 +62,7 @@ class SteadyAMQP(AMQP):
 app = Celery("rollgrid", amqp="dashboard.celery:SteadyAMQP")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.autodiscover_tasks(["upgrades.arm.deployments"])
 
 EMPTY_TASK = "dashboard.pulse"
 

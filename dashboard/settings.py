@@ -167,6 +167,7 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 # `expires`: so that a worker that was down does not work off a backlog.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "tick": {"task": "upgrades.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
+    "deployments": {"task": "upgrades.arm.deployments.advance", "schedule": 2.0, "options": {"expires": 2}},
     "image sources": {"task": "upgrades.tasks.check_image_sources", "schedule": 60.0, "options": {"expires": 50}},
     "purge": {"task": "upgrades.tasks.purge", "schedule": 3600.0, "options": {"expires": 600}},
 }

@@ -1,5 +1,6 @@
 """Lists cost a constant number of queries, however long they are."""
 
+import uuid
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -13,11 +14,12 @@ from tests.arm.client import Api, group, load_balancer, scale_set
 from tests.stories import FIRST_VERSION, NOW, a_scale_set, publish
 from upgrades.arm.urls import urlpatterns
 from upgrades.commands.opt_outs import opt_out
-from upgrades.models import ImageSku, Location, ScaleSet
+from upgrades.models import Deployment, DeploymentOperation, ImageSku, Location, ScaleSet
 
 pytestmark = pytest.mark.django_db
 SETS = "/providers/Microsoft.Compute/virtualMachineScaleSets"
 BALANCERS = "/providers/Microsoft.Network/loadBalancers"
+DEPLOYMENTS = "/providers/Microsoft.Resources/deployments"
 L = "/providers/Microsoft.Compute/locations/westeurope"
 SINCE = quote("eventTimestamp ge '2018-09-01T00:00:00Z'")
 OFFERS = f"{L}/publishers/Canonical/artifacttypes/vmimage/offers"
@@ -47,6 +49,12 @@ LISTS = [
     BALANCERS,
     f"{group()}{BALANCERS}",
     f"{LB}/probes",
+    DEPLOYMENTS,
+    f"{group()}{DEPLOYMENTS}",
+    f"{group()}{DEPLOYMENTS}/d0/operations",
+    f"{group()}/deployments/d0/operations",
+    f"{DEPLOYMENTS}/d0/operations",
+    "/deployments/d0/operations",
     f"/providers/microsoft.insights/eventtypes/management/values?$filter={SINCE}",
     f"{L}/publishers",
     OFFERS,
@@ -85,6 +93,17 @@ OTHERS = [
     f"{WEB}/virtualMachines/0/instanceView",
     LB,
     f"{LB}/probes/p0",
+    *(
+        f"{scope}{DEPLOYMENTS}/d0{more}"
+        for scope in ("", group())
+        for more in (
+            *("", "/validate", "/whatIf", "/cancel", "/exportTemplate", "/operationStatuses/1", "/operations/1"),
+        )
+    ),
+    "/deployments/d0/operations/1",
+    f"{group()}/deployments/d0/operations/1",
+    f"{group()}/exportTemplate",
+    "http://testserver/providers/Microsoft.Resources/calculateTemplateHash",
     "/nowhere",
     "http://testserver/providers/nowhere",
     "http://testserver/tenants/nowhere",
@@ -110,11 +129,33 @@ def more(api: Api, numbers: range) -> None:
         ended(row, NOW - timedelta(days=1))
         _more_images(number)
         Location.objects.create(name=f"place{number}", display_name=f"Place {number}", provider="simulated")
+    for scope in ("", "fleet"):
+        for number in numbers:
+            _a_deployment(scope, f"d{number}")
+        first = Deployment.objects.get(key=f"{scope}/d0")
+        DeploymentOperation.objects.bulk_create(
+            DeploymentOperation(deployment=first, number=number, resource_id=f"r{number}", state="Succeeded")
+            for number in numbers
+        )
     api.put(LB, {"properties": {"probes": probes}})
     balancers = {
         f"lb{balancer}": f"/subscriptions/{api.subscription}{load_balancer(f'lb{balancer}')}" for balancer in numbers
     }
     api.patch(WEB, {"properties": {"virtualMachineProfile": {"osProfile": balancers}}})
+
+
+def _a_deployment(group: str, name: str) -> None:
+    Deployment.objects.create(
+        key=f"{group}/{name}",
+        resource_group=group,
+        name=name,
+        state="Succeeded",
+        client_id=uuid.uuid4(),
+        is_https=True,
+        started_at=NOW,
+        changed_at=NOW,
+        ended_at=NOW,
+    )
 
 
 def _more_images(number: int) -> None:

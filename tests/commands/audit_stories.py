@@ -1,5 +1,6 @@
 """One story for each command that is audited: what must be there, the act, and how the command then shows in the audit trail."""
 
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -11,6 +12,7 @@ from upgrades.commands import (
     access,
     approvals,
     defaults,
+    deployments,
     fleet_stops,
     image_sources,
     images,
@@ -72,6 +74,27 @@ def _between_batches() -> Callable[[], Any]:
 def _was_stopped() -> Callable[[], Any]:
     stopped(UpgradeStatus.FAULTED)
     return partial(steering.retry_now, WEB, "ada", LATER)
+
+
+DEPLOYMENT = deployments.NewDeployment(
+    {}, {}, {}, "0", (), {"client_id": uuid.uuid4(), "is_https": True, "correlation_id": "c", "host": "localhost"}
+)
+
+
+def _deploys() -> Callable[[], Any]:
+    deployments.begin_deployment("d", DEPLOYMENT, NOW)
+    return partial(deployments.cancel_deployment, "d", LATER)
+
+
+def _deploys_at_last() -> Callable[[], Any]:
+    row = deployments.claim_deployment(deployments.begin_deployment("d", DEPLOYMENT, NOW)[0].pk, NOW)
+    assert row is not None
+    return partial(deployments.end_deployment, row, LATER)
+
+
+def _has_deployed() -> Callable[[], Any]:
+    _deploys()()
+    return partial(deployments.delete_deployment, "d")
 
 
 def _quarantined() -> Callable[[], Any]:
@@ -277,6 +300,12 @@ STORIES = {
     "images.withdraw_image": Story(lambda: WITHDRAW, "ImageWithdrawn", f"{':'.join(UBUNTU)}:0.0.1"),
     "images.undo_withdrawal": Story(_withdrawn, "ImageWithdrawalUndone", f"{':'.join(UBUNTU)}:0.0.1"),
     "images.publish_image": Story(lambda: PUBLISH, "ImagePublished", f"{':'.join(UBUNTU)}:16.04.9"),
+    "deployments.begin_deployment": Story(
+        lambda: partial(deployments.begin_deployment, "d", DEPLOYMENT, LATER), "DeploymentStarted", "d"
+    ),
+    "deployments.cancel_deployment": Story(_deploys, "DeploymentCancelled", "d"),
+    "deployments.delete_deployment": Story(_has_deployed, "DeploymentDeleted", "d"),
+    "deployments.end_deployment": Story(_deploys_at_last, "DeploymentEnded", "d"),
     "load_balancers.put_load_balancer": Story(
         lambda: partial(load_balancers.put_load_balancer, "fleet/lb", BALANCER, LATER),
         "LoadBalancerCreated",

@@ -37,7 +37,7 @@ FIELDS = (
 PROVIDERS = {
     "microsoft.compute": [ObjectKind.SCALE_SET],
     "microsoft.network": [ObjectKind.LOAD_BALANCER],
-    "microsoft.resources": [ObjectKind.RESOURCE_GROUP],
+    "microsoft.resources": [ObjectKind.RESOURCE_GROUP, ObjectKind.DEPLOYMENT],
 }
 STATUS = {"succeeded": AuditOutcome.DONE, "failed": AuditOutcome.REFUSED}
 ALL, NONE = Q(), Q(pk__in=[])
@@ -103,6 +103,7 @@ def _of_resource(value: str) -> Q:
     kinds = {
         "microsoft.compute/virtualmachinescalesets": ObjectKind.SCALE_SET,
         "microsoft.network/loadbalancers": ObjectKind.LOAD_BALANCER,
+        "microsoft.resources/deployments": ObjectKind.DEPLOYMENT,
     }
     its = kinds.get(kind.lower())
     return Q(key=f"{group}/{name}".lower(), kind=its) if its else NONE

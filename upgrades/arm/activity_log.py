@@ -11,6 +11,7 @@ from typing import Any
 
 from upgrades.arm import activity_filter, ids
 from upgrades.arm.answers import Answer, newest_first, time
+from upgrades.arm.deployments.shapes import id_of as deployment_id
 from upgrades.arm.options import FILTER, SELECT, SKIP_TOKEN, TOP, takes, words
 from upgrades.arm.requests import ADMIN, Call, needs, resource
 from upgrades.core.auditing import AuditOutcome, ObjectKind, Who
@@ -19,7 +20,13 @@ from upgrades.models import AuditEntry
 INSIGHTS = "Microsoft.Insights"
 NOT_SHOWN = (ObjectKind.USER, ObjectKind.USER_GROUP)
 SETS, BALANCERS, GROUPS = ids.SCALE_SETS, ids.LOAD_BALANCERS, "Microsoft.Resources/subscriptions/resourceGroups"
-TYPES = {ObjectKind.SCALE_SET: SETS, ObjectKind.LOAD_BALANCER: BALANCERS, ObjectKind.RESOURCE_GROUP: GROUPS}
+DEPLOYMENTS = "Microsoft.Resources/deployments"
+TYPES = {
+    ObjectKind.SCALE_SET: SETS,
+    ObjectKind.LOAD_BALANCER: BALANCERS,
+    ObjectKind.RESOURCE_GROUP: GROUPS,
+    ObjectKind.DEPLOYMENT: DEPLOYMENTS,
+}
 OURS = "Rollgrid"  # the provider of what Azure has no name for
 OPERATIONS = {
     "ScaleSetCreated": f"{SETS}/write",
@@ -42,6 +49,10 @@ OPERATIONS = {
     "ResourceGroupCreated": f"{GROUPS}/write",
     "ResourceGroupChanged": f"{GROUPS}/write",
     "ResourceGroupDeleted": f"{GROUPS}/delete",
+    "DeploymentStarted": f"{DEPLOYMENTS}/write",
+    "DeploymentEnded": f"{DEPLOYMENTS}/write",
+    "DeploymentCancelled": f"{DEPLOYMENTS}/cancel/action",
+    "DeploymentDeleted": f"{DEPLOYMENTS}/delete",
 }
 FIELDS = (
     "authorization",
@@ -147,11 +158,15 @@ def _uri(call: Call, row: AuditEntry) -> str:
         return f"{ids.of_group(call.subscription, group)}/providers/{TYPES[ObjectKind(row.kind)]}/{name}"
     if row.kind == ObjectKind.RESOURCE_GROUP:
         return ids.of_group(call.subscription, row.path)
+    if row.kind == ObjectKind.DEPLOYMENT:
+        return deployment_id(call.subscription, group if name else "", name or group)
     return ids.of_subscription(call.subscription)
 
 
 def _group(row: AuditEntry) -> str:
-    return row.path.partition("/")[0] if row.kind in TYPES else ""
+    """Empty for what is in no group, as a deployment of the subscription."""
+    group, _, name = row.path.partition("/")
+    return group if row.kind in TYPES and (name or row.kind != ObjectKind.DEPLOYMENT) else ""
 
 
 VALUES = resource(INSIGHTS, GET=values)

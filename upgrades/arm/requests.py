@@ -96,6 +96,8 @@ class Call:
 View = Callable[..., Answer]
 F = TypeVar("F", bound=View)
 NEEDS = "_needs"
+READS = "_reads"
+METHODS = "_methods"
 
 
 def needs(role: Role) -> Callable[[F], F]:
@@ -108,18 +110,41 @@ def needs(role: Role) -> Callable[[F], F]:
     return mark
 
 
+def reads(body: Callable[[HttpRequest], Any]) -> Callable[[F], F]:
+    """How a view's body is read, where it is not plain JSON."""
+
+    def mark(view: F) -> F:
+        setattr(view, READS, body)
+        return view
+
+    return mark
+
+
 def resource(namespace: str = "", **methods: View) -> Callable[..., HttpResponse]:
     """A Django view that answers each method by one of ours: resource("microsoft.compute", GET=show, PUT=put)."""
 
     @csrf_exempt  # a cookie opens nothing here: only a bearer token does
     def answer(request: HttpRequest, **names: str) -> HttpResponse:
         try:
-            made = _answer(request, namespace, methods, names)
+            now = clock.now()
+            made = _answer(request, authenticated(request, now), now, answer, names)
         except Exception as error:
             return refused(request, error)
         return finished(request, made)
 
+    setattr(answer, METHODS, (namespace, methods))
     return answer
+
+
+def methods_of(view: Callable[..., object]) -> Mapping[str, View]:
+    """What a view that `resource` made does, by method; empty for any other view."""
+    found: tuple[str, Mapping[str, View]] = getattr(view, METHODS, ("", {}))
+    return found[1]
+
+
+def answer_for(client: ApiClient, request: HttpRequest, view: Callable[..., object], names: dict[str, str]) -> Answer:
+    """What a view that `resource` made answers a client that is known already. Raises what it raises: see `failure`."""
+    return _answer(request, client, clock.now(), view, dict(names))
 
 
 def is_there(view: View) -> View:
@@ -147,9 +172,10 @@ def without_token(view: Callable[..., Answer]) -> Callable[..., HttpResponse]:
     return answer
 
 
-def _answer(request: HttpRequest, namespace: str, methods: Mapping[str, View], names: dict[str, str]) -> Answer:
-    now = clock.now()
-    client = authenticated(request, now)
+def _answer(
+    request: HttpRequest, client: ApiClient, now: datetime, of: Callable[..., object], names: dict[str, str]
+) -> Answer:
+    namespace, methods = getattr(of, METHODS)
     query = {name.lower(): str(value) for name, value in request.GET.items()}
     _check_address(request.path_info, *query.values())
     version = versions.read(query.get("api-version"), namespace)
@@ -166,7 +192,7 @@ def _answer(request: HttpRequest, namespace: str, methods: Mapping[str, View], n
 def _viewed(call: Call, view: View, names: dict[str, str]) -> Answer:
     call.require(getattr(view, NEEDS, VIEWER))
     if call.method in ("PUT", "PATCH", "POST"):
-        call.body = _body(call.request)
+        call.body = getattr(view, READS, json_body)(call.request)
     return view(call, **names)
 
 
@@ -217,7 +243,7 @@ def _check_subscription(call: Call, given: str | None) -> None:
         raise ArmError("SubscriptionNotFound", f"The subscription '{given[:80]}' could not be found.")
 
 
-def _body(request: HttpRequest) -> Any:
+def json_body(request: HttpRequest) -> Any:
     """The JSON that came. What cannot be read is said without being repeated: there may be secrets in it."""
     raw = request.body.strip()
     if not raw:
@@ -227,13 +253,13 @@ def _body(request: HttpRequest) -> Any:
         check_json(body)
     except json.JSONDecodeError as error:
         where = f"{error.msg} in line {error.lineno}, column {error.colno}"
-        raise _bad_content(f"it is not JSON: {where}") from None
+        raise bad_content(f"it is not JSON: {where}") from None
     except UnicodeDecodeError:
-        raise _bad_content("it is not UTF-8 text") from None
+        raise bad_content("it is not UTF-8 text") from None
     except BadDocument as error:
-        raise _bad_content(error.message) from None
+        raise bad_content(error.message) from None
     except (ValueError, RecursionError):
-        raise _bad_content("it is nested too deeply, or has a number of too many digits") from None
+        raise bad_content("it is nested too deeply, or has a number of too many digits") from None
     return body
 
 
@@ -243,17 +269,18 @@ def _number(given: str) -> float:
     return int(number) if 1e16 <= abs(number) < math.inf else number + 0.0
 
 
-def _bad_content(why: str) -> ArmError:
+def bad_content(why: str) -> ArmError:
     return ArmError("InvalidRequestContent", f"The request content was invalid and could not be read: {why}.")
 
 
 def refused(request: HttpRequest, error: Exception) -> HttpResponse:
     """This is where errors become answers."""
-    failed = _failed(error, request)
+    failed = failure(error, request)
     return finished(request, Answer(failed.body, failed.status, failed.headers))
 
 
-def _failed(error: Exception, request: HttpRequest) -> ArmError:
+def failure(error: Exception, request: HttpRequest) -> ArmError:
+    """What an error that a view raised is to clients."""
     if isinstance(error, ArmError):
         return error
     if isinstance(error, Refused):
@@ -270,7 +297,7 @@ def _failed(error: Exception, request: HttpRequest) -> ArmError:
             "BadRequest", "The request has too many parameters, or asks for a host that this server is not."
         )
     if isinstance(error, UnreadablePostError):
-        return _bad_content("the connection ended before all of it had come")
+        return bad_content("the connection ended before all of it had come")
     if is_database_away(error):
         log.error("the database is not working (%s)", error)
         return ArmError("ServiceUnavailable", "The database does not answer. Try again in some seconds.")

@@ -24,7 +24,12 @@ TYPES: dict[str, dict[str, list[str]]] = {
     },
     "Microsoft.Insights": {"eventTypes": ["2015-04-01"]},
     "Microsoft.Network": {"loadBalancers": VERSIONS, "loadBalancers/probes": VERSIONS},
-    "Microsoft.Resources": {"resourceGroups": RESOURCES_VERSIONS, "subscriptions": RESOURCES_VERSIONS},
+    "Microsoft.Resources": {
+        "deployments": RESOURCES_VERSIONS,
+        "deployments/operations": RESOURCES_VERSIONS,
+        "resourceGroups": RESOURCES_VERSIONS,
+        "subscriptions": RESOURCES_VERSIONS,
+    },
 }
 # Of providers; of neither is there anything to tell.
 EXPANDED = ("resourceTypes/aliases", "metadata")

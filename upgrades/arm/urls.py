@@ -26,6 +26,8 @@ from upgrades.arm import (
     subscriptions,
     token_service,
 )
+from upgrades.arm.deployments import group_export
+from upgrades.arm.deployments import views as deployments
 from upgrades.arm.requests import refused
 from upgrades.arm.unknown_addresses import UNKNOWN_ADDRESS
 
@@ -55,6 +57,31 @@ def _matching(regex: str, view: Callable[..., HttpResponse]) -> URLPattern:
 
 IMAGES = f"{LOCATION}/publishers/{{publisher}}/artifacttypes/vmimage/offers"
 LOAD_BALANCER = f"{GROUP}/providers/microsoft.network/loadbalancers"
+
+
+def deployments_in(scope: str) -> list[URLPattern]:
+    """What is asked of deployments in a resource group, or in the subscription."""
+    every = f"{scope}/providers/microsoft.resources/deployments"
+    one = f"{every}/{{name}}"
+    return [
+        route(every, deployments.ALL),
+        route(one, deployments.ONE),
+        route(f"{one}/validate", deployments.VALIDATE),
+        route(f"{one}/whatif", deployments.WHAT_IF),
+        route(f"{one}/cancel", deployments.CANCEL),
+        route(f"{one}/exporttemplate", deployments.EXPORT),
+        route(f"{one}/operationstatuses/{{operation}}", deployments.STATUS),
+        # Clients ask for operations with /providers/ and without.
+        *(
+            pattern
+            for place in (one, f"{scope}/deployments/{{name}}")
+            for pattern in (
+                route(f"{place}/operations", deployments.OPERATIONS),
+                route(f"{place}/operations/{{operation}}", deployments.OPERATION),
+            )
+        ),
+    ]
+
 
 urlpatterns = [
     # before there is a token
@@ -130,6 +157,11 @@ urlpatterns = [
     route(f"{LOAD_BALANCER}/{{name}}", load_balancers.ONE),
     route(f"{LOAD_BALANCER}/{{name}}/probes", load_balancers.PROBES),
     route(f"{LOAD_BALANCER}/{{name}}/probes/{{probe}}", load_balancers.PROBE),
+    # deployments
+    *deployments_in(SUBSCRIPTION),
+    *deployments_in(GROUP),
+    route(f"{GROUP}/exporttemplate", group_export.OF_GROUP),
+    route("providers/microsoft.resources/calculatetemplatehash", deployments.TEMPLATE_HASH),
     *(
         _matching(rf"{first}(?:/[\s\S]*)?", UNKNOWN_ADDRESS)
         for first in ("subscriptions", "providers", "tenants", "batch")

@@ -63,6 +63,8 @@ class Scope:
     refusals: list[AuditEntry] = field(default_factory=list)
 
 
+Hide = Callable[[Any], Any]
+_hide: ContextVar[Hide] = ContextVar("_hide", default=lambda value: value)
 _audited_command: ContextVar[_AuditedCommand | None] = ContextVar("_audited_command", default=None)
 _scope: ContextVar[Scope | None] = ContextVar("_scope", default=None)
 
@@ -86,6 +88,16 @@ def as_actor_until_written(actor: Callable[[], Actor]) -> Iterator[Scope]:
         yield scope
     finally:
         _scope.reset(token)
+
+
+@contextmanager
+def hiding(hide: Hide) -> Iterator[None]:
+    """Apply `hide` to all texts and JSON that entries say inside: it knows secrets that do not look like secrets."""
+    token = _hide.set(hide)
+    try:
+        yield
+    finally:
+        _hide.reset(token)
 
 
 def actor() -> Actor:
@@ -194,9 +206,9 @@ def write(
     old, new = differences(before or {}, after or {})
     if (before or after) and not old and not new:
         return
-    row = _entry(audited_command, by or actor())
-    row.says, row.object_id = one_line(masked(summary), 500), str(object_id)[:64]
-    row.before, row.after = old, new
+    row, hide = _entry(audited_command, by or actor()), _hide.get()
+    row.says, row.object_id = one_line(masked(hide(summary)), 500), str(object_id)[:64]
+    row.before, row.after = hide(old), hide(new)
     row.save()
 
 
@@ -225,7 +237,7 @@ def _entry(audited_command: _AuditedCommand, by: Actor) -> AuditEntry:
 def _refused(audited_command: _AuditedCommand, error_code: str, message: str, by: Actor | None = None) -> None:
     row = _entry(audited_command, by or actor())
     row.outcome, row.error_code = AuditOutcome.REFUSED, error_code[:64]
-    row.error_message = one_line(masked(message), 500)
+    row.error_message = one_line(masked(_hide.get()(message)), 500)
     row.says = one_line(f"Refused ({audited_command.code}): {row.error_message}", 500)
     scope = _scope.get()
     if scope is None:

@@ -13,7 +13,7 @@ from upgrades.commands.groups import ensure_group, lock_group
 from upgrades.commands.load_balancers import remove
 from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.core.auditing import ObjectKind
-from upgrades.models import LoadBalancer, Location, ResourceGroup, ScaleSet
+from upgrades.models import Deployment, LoadBalancer, Location, ResourceGroup, ScaleSet
 from upgrades.models.resource_group import existing
 
 Edit = Callable[[ResourceGroup | None], Mapping[str, Any]]
@@ -62,5 +62,8 @@ def delete_resource_group(name: str, now: datetime) -> None:
             delete_scale_set(str(scale_set), now)
         for balancer in balancers:
             remove(balancer)
+        Deployment.objects.filter(
+            key__startswith=Deployment.keys_in(name)
+        ).delete()  # what they still had to do is not done
         ResourceGroup.objects.filter(key=name.lower()).update(deleting=True)
         note("Began to delete the resource group with all that is in it.", after={"deleting": True})

@@ -43,6 +43,7 @@ class ObjectKind(StrEnum):
     LOCATION = "location"
     LOAD_BALANCER = "load balancer"
     RESOURCE_GROUP = "resource group"
+    DEPLOYMENT = "deployment"
     FLEET = "fleet"
     DEFAULTS = "default policy"
     API_CLIENT = "API client"

@@ -5,6 +5,7 @@ from upgrades.models.async_operation import AsyncOperation
 from upgrades.models.audit_entry import AuditEntry
 from upgrades.models.board import Board
 from upgrades.models.defaults import UpgradeDefaults
+from upgrades.models.deployment import Deployment, DeploymentOperation
 from upgrades.models.event import Event, Transition
 from upgrades.models.feed_ticket import FeedTicket
 from upgrades.models.fleet_stop import FleetStop
@@ -30,6 +31,8 @@ __all__ = [
     "Batch",
     "Board",
     "WorkItem",
+    "Deployment",
+    "DeploymentOperation",
     "Event",
     "FeedTicket",
     "FleetStop",

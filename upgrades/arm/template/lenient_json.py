@@ -66,6 +66,8 @@ class _Reader:
                 if self._takes("}"):  # a comma at the end
                     return found
             name = self._name()
+            if name in found:
+                self._fail(f"the property {name[:80]!r} is there twice")
             self._expect(":")
             found[name] = self._value(depth + 1)
         return found

@@ -38,6 +38,11 @@ class Parameter:
     def place(self) -> str:
         return f"parameters.{self.name}"
 
+    @property
+    def shown_type(self) -> str:
+        """As Azure shows it: String, SecureObject."""
+        return f"{'Secure' if self.is_secure else ''}{self.type.title()}"
+
     def check(self, value: Value) -> Value:
         """The value. Raises TemplateError where it does not fit."""
         if value is None and self.is_nullable:

@@ -1,7 +1,7 @@
 """The resources of a template: loops and nesting unfolded, each with its id and with those that must be there before it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,10 @@ from upgrades.arm.template.values import Value, spelled, type_name
 MAX_RESOURCES = 800  # Azure's limit
 # What says how a resource is deployed, and is not part of it.
 AROUND = {"apiversion", "condition", "copy", "dependson", "resources", "scope", "comments", "metadata", "existing"}
+# What says where a nested deployment goes.
+PLACES = {"resourcegroup", "subscriptionid"}
 DEPLOYMENT = "microsoft.resources/deployments"
+RESOURCE_GROUP = "microsoft.resources/resourcegroups"
 # Functions that ask a resource, which must be there before.
 ASKING = ("reference", "list")
 
@@ -42,17 +45,15 @@ class Resource:
     def body(self, scope: Scope, reference: Reference = not_yet) -> dict[str, Value]:
         """The document that is put. `reference` answers what expressions ask of other resources. Raises TemplateError.
 
-        The template of a nested deployment stays as it is written.
+        The template of a nested deployment stays as it is written. If its expressions belong to the outer template, it gets the
+        parameters, variables and functions of that.
         """
-        inner = {name: value for name, value in self.written.items() if name.lower() not in AROUND}
+        inner = {name: value for name, value in self.written.items() if name.lower() not in AROUND | PLACES}
         nested: dict[str, Value] = {}
-        if self.type.lower() == DEPLOYMENT and isinstance(inner.get("properties"), dict):
-            kept = inner["properties"]
-            nested = {name: value for name, value in kept.items() if name.lower() == "template"}
-            inner["properties"] = {name: value for name, value in kept.items() if name not in nested}
-        with ExitStack() as stack:
-            for loop, index in self.copies.items():
-                stack.enter_context(scope.at(loop, index))
+        if self.is_deployment and isinstance(properties := inner.get("properties"), dict):
+            nested = {name: value for name, value in properties.items() if name.lower() == "template"}
+            inner["properties"] = {name: value for name, value in properties.items() if name not in nested}
+        with self.within_loops(scope):
             before, scope.reference = scope.reference, reference
             try:
                 found: dict[str, Value] = computed(scope, inner, self.place)
@@ -60,7 +61,52 @@ class Resource:
                 scope.reference = before
         if nested:
             found["properties"] |= nested
+            if not self.has_own_scope:
+                found["properties"] |= _in_outer_scope(scope, found["properties"], self.place)
         return {**found, "name": self.name, "type": self.type}
+
+    @property
+    def is_deployment(self) -> bool:
+        return self.type.lower() == DEPLOYMENT
+
+    @property
+    def has_own_scope(self) -> bool:
+        """Whether the expressions of a nested template are computed in its own scope: not, where it does not say so."""
+        options = _field(_field(self.written, "properties"), "expressionEvaluationOptions")
+        return str(_field(options, "scope")).lower() == "inner"
+
+    @contextmanager
+    def within_loops(self, scope: Scope) -> Iterator[None]:
+        """As long as this lasts, the loops around the resource are where it was made."""
+        with ExitStack() as stack:
+            for loop, index in self.copies.items():
+                stack.enter_context(scope.at(loop, index))
+            yield
+
+
+def _field(of: Value, name: str) -> Value:
+    return of.get(spelled(of, name) or "") if isinstance(of, dict) else None
+
+
+# What a nested template has from the outer one, where its expressions belong to that.
+OUTER = ("parameters", "variables", "functions", "definitions")
+
+
+def _in_outer_scope(scope: Scope, properties: Mapping[str, Any], place: str) -> dict[str, Value]:
+    """The members of a nested deployment's properties that make its expressions see what is around it. Raises TemplateError."""
+    its_own = _field(dict(properties), "template")
+    if not isinstance(its_own, dict):
+        raise TemplateError("must be an object", f"{place}.properties.template")
+    if properties.get(spelled(properties, "parameters") or ""):
+        message = (
+            'a nested template in the outer scope has no parameters; set expressionEvaluationOptions.scope to "inner"'
+        )
+        raise TemplateError(message, f"{place}.properties.parameters")
+    kept = {name: value for name, value in its_own.items() if name.lower() not in OUTER}
+    outer = {name: value for name, value in scope.template.items() if name.lower() in OUTER}
+    values = {name: {"value": scope.parameter(name)} for name in {**scope.defaults, **scope.parameters}}
+    name = spelled(properties, "template") or "template"
+    return {name: {**kept, **outer}, spelled(properties, "parameters") or "parameters": values}
 
 
 def unfolded(scope: Scope, written: Value) -> list[Resource]:
@@ -116,7 +162,7 @@ def _single(
         name = f"{parent.name}/{name}"
     path = _path(kind, name, place)
     resource = Resource(
-        f"{scope.place.group_id}/{path}",
+        _id(scope, written, kind.rstrip("/"), name, path, place),
         kind.rstrip("/"),
         name,
         version,
@@ -124,12 +170,29 @@ def _single(
         place,
         _is_wanted(scope, written, place) and (parent is None or parent.is_wanted),
         dict(scope.copies),
-        {*names, name, path.removeprefix("providers/"), f"{kind.rstrip('/')}/{name}"},
+        {
+            *(*names, name, path.removeprefix("providers/"), f"{kind.rstrip('/')}/{name}"),
+            *((f"{scope.place.target_id}/{path}",) if kind.lower() == RESOURCE_GROUP else ()),
+        },
         [parent.id] if parent else [],
     )
     yield resource
     for index, child in enumerate(written.get(spelled(written, "resources") or "") or []):
         yield from _unfolded(scope, child, f"{place}.resources[{index}]", "", resource)
+
+
+def _id(scope: Scope, written: Mapping[str, Any], kind: str, name: str, path: str, place: str) -> str:
+    """A resource group is in the subscription, and a nested deployment where it says."""
+    if kind.lower() == RESOURCE_GROUP:
+        return f"{scope.place.subscription_id}/resourceGroups/{name}"
+    if kind.lower() != DEPLOYMENT:
+        return f"{scope.place.target_id}/{path}"
+    subscription, group = scope.place.subscription_id, _field(dict(written), "resourceGroup")
+    if _field(dict(written), "subscriptionId") is not None:
+        subscription = f"/subscriptions/{_text(scope, written, 'subscriptionId', place)}"
+    if group is not None:
+        return f"{subscription}/resourceGroups/{_text(scope, written, 'resourceGroup', place)}/{path}"
+    return f"{subscription if subscription != scope.place.subscription_id else scope.place.target_id}/{path}"
 
 
 def _path(kind: str, name: str, place: str) -> str:
@@ -149,6 +212,8 @@ def _text(scope: Scope, written: Mapping[str, Any], name: str, place: str) -> st
 
 
 def _is_wanted(scope: Scope, written: Mapping[str, Any], place: str) -> bool:
+    if written.get(spelled(written, "existing") or "") is True:
+        return False
     value = computed(scope, written.get(spelled(written, "condition") or "", True), f"{place}.condition")
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
@@ -168,9 +233,7 @@ def _check_once(found: Sequence[Resource]) -> None:
 
 def _dependencies(scope: Scope, resource: Resource, by_name: Mapping[str, Sequence[Resource]]) -> Iterator[str]:
     yield from resource.depends_on
-    with ExitStack() as stack:
-        for loop, index in resource.copies.items():
-            stack.enter_context(scope.at(loop, index))
+    with resource.within_loops(scope):
         for number, name in enumerate(_listed(scope, resource)):
             others = by_name.get(name.strip("/").lower()) or by_name.get(name.lower())
             if not others:

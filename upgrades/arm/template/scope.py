@@ -34,17 +34,28 @@ Reference = Callable[[str, bool], Value]  # of the id or name of a resource, and
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a template is deployed. `group` and `subscription` are the answers of the functions resourceGroup and subscription."""
+    """Where a template is deployed. `group` and `subscription` are the answers of the functions resourceGroup and subscription.
+
+    `group` is empty in a deployment of the subscription. `target`: the id of what the resources are put into, where that is not the group:
+    a nested template whose expressions are computed in the outer one's place. `types`: by namespace, what the function providers says.
+    """
 
     deployment: str
     group: Mapping[str, Any]
     subscription: Mapping[str, Any]
     tenant: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
+    target: str = ""
+    types: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
-    def group_id(self) -> str:
-        return str(self.group["id"])
+    def target_id(self) -> str:
+        """The id of the group, or subscription, that the resources are put into."""
+        return self.target or str((self.group or self.subscription)["id"])
+
+    @property
+    def subscription_id(self) -> str:
+        return str(self.subscription["id"])
 
 
 def not_yet(name: str, is_full: bool) -> Value:
@@ -172,7 +183,7 @@ def _table_of(scope: Scope) -> Table:
 
 
 def _add_place(table: Table, place: Place) -> None:
-    table.add("resourceGroup")(lambda: dict(place.group))
+    table.add("resourceGroup")(lambda: _group_of(place))
     table.add("subscription")(lambda: dict(place.subscription))
     table.add("tenant")(lambda: dict(place.tenant))
     table.add("environment")(lambda: dict(place.environment))
@@ -186,12 +197,20 @@ def _add_place(table: Table, place: Place) -> None:
 
     @table.add("providers", "string", "string?")
     def providers(namespace: str, resource_type: str = "") -> Value:
-        described = {
-            "resourceType": resource_type,
-            "locations": [place.group["location"]],
-            "apiVersions": ["2018-10-01"],
-        }
-        return described if resource_type else {"namespace": namespace, "resourceTypes": []}
+        known = spelled(place.types, namespace)
+        types = [dict(each) for each in place.types.get(known or "", ())]
+        if not resource_type:
+            return {"namespace": known or namespace, "resourceTypes": types}
+        found = next((each for each in types if each["resourceType"].lower() == resource_type.lower()), None)
+        if found is None:
+            raise TemplateError(f"providers: there is no type {f'{namespace}/{resource_type}'[:200]!r} here")
+        return found
+
+
+def _group_of(place: Place) -> dict[str, Any]:
+    if not place.group:
+        raise TemplateError("resourceGroup has no meaning in a deployment of the subscription")
+    return dict(place.group)
 
 
 def _add_ids(table: Table, place: Place) -> None:
@@ -205,7 +224,9 @@ def _add_ids(table: Table, place: Place) -> None:
             )
         path = provider_path("resourceId", parts[at], parts[at + 1 :])
         subscription = parts[0] if at == 2 else place.subscription["subscriptionId"]
-        group = parts[at - 1] if at else place.group["name"]
+        group = parts[at - 1] if at else place.group.get("name")
+        if group is None:
+            return f"/subscriptions/{subscription}/{path}"
         return f"/subscriptions/{subscription}/resourceGroups/{group}/{path}"
 
     @table.add("subscriptionResourceId", "string+")

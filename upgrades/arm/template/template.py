@@ -40,8 +40,7 @@ class Template:
     def values(self) -> dict[str, dict[str, Value]]:
         """{name: {"type", "value"}} of the parameters as Azure shows them: of a secure one the type alone."""
         return {
-            name: {"type": each.type.title() if not each.is_secure else "SecureString"}
-            | ({} if each.is_secure else {"value": self.scope.parameter(name)})
+            name: {"type": each.shown_type} | ({} if each.is_secure else {"value": self.scope.parameter(name)})
             for name, each in self.parameters.items()
         }
 
@@ -67,8 +66,10 @@ class Template:
         return computed(self.scope, written.get("value"), f"{place}.value")
 
 
-def read(template: Value, given: Mapping[str, Any], place: Place, now: datetime) -> Template:
-    """A template with these parameters, {name: {"value": ...}}. Raises TemplateError."""
+def read(
+    template: Value, given: Mapping[str, Any], place: Place, now: datetime, copies: Mapping[str, int] | None = None
+) -> Template:
+    """A template with these parameters, {name: {"value": ...}}. `copies`: the loops around a nested one. Raises TemplateError."""
     if not isinstance(template, dict):
         raise TemplateError(f"a template must be an object, not {type_name(template)}")
     _check_fields(template)
@@ -81,6 +82,7 @@ def read(template: Value, given: Mapping[str, Any], place: Place, now: datetime)
         values,
         *_variables(template),
         {name: each.default for name, each in parameters.items() if each.has_default},
+        dict(copies or {}),
     )
     scope.functions.update(user_functions(template, scope))
     for name, each in parameters.items():
