@@ -62,19 +62,19 @@ LOAD_BALANCER = f"{GROUP}/providers/microsoft.network/loadbalancers"
 def deployments_in(scope: str) -> list[URLPattern]:
     """What is asked of deployments in a resource group, or in the subscription."""
     every = f"{scope}/providers/microsoft.resources/deployments"
-    one = f"{every}/{{name}}"
+    single = f"{every}/{{name}}"
     return [
         route(every, deployments.ALL),
-        route(one, deployments.ONE),
-        route(f"{one}/validate", deployments.VALIDATE),
-        route(f"{one}/whatif", deployments.WHAT_IF),
-        route(f"{one}/cancel", deployments.CANCEL),
-        route(f"{one}/exporttemplate", deployments.EXPORT),
-        route(f"{one}/operationstatuses/{{operation}}", deployments.STATUS),
+        route(single, deployments.ONE),
+        route(f"{single}/validate", deployments.VALIDATE),
+        route(f"{single}/whatif", deployments.WHAT_IF),
+        route(f"{single}/cancel", deployments.CANCEL),
+        route(f"{single}/exporttemplate", deployments.EXPORT),
+        route(f"{single}/operationstatuses/{{operation}}", deployments.STATUS),
         # Clients ask for operations with /providers/ and without.
         *(
             pattern
-            for place in (one, f"{scope}/deployments/{{name}}")
+            for place in (single, f"{scope}/deployments/{{name}}")
             for pattern in (
                 route(f"{place}/operations", deployments.OPERATIONS),
                 route(f"{place}/operations/{{operation}}", deployments.OPERATION),

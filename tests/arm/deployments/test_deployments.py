@@ -67,7 +67,7 @@ def test_a_template_is_deployed_in_the_order_of_its_dependencies(fleet: Api) -> 
     assert ScaleSet.objects.get().probe_path == "/health"
 
 
-def test_operations_say_what_became_of_each_resource(fleet: Api) -> None:
+def test_operations_say_the_outcome_of_each_resource(fleet: Api) -> None:
     deployed(fleet, BOTH)
     places = (f"{deployment()}/operations", f"{group()}/deployments/first/operations")
     lists = [fleet.get(place)["value"] for place in places]
@@ -147,7 +147,7 @@ def test_a_template_deployed_twice_changes_nothing(fleet: Api) -> None:
     assert [list(model.objects.values()) for model in (ScaleSet, LoadBalancer)] == before
 
 
-def test_nobody_needs_to_look(fleet: Api) -> None:
+def test_a_worker_takes_deployments_further(fleet: Api) -> None:
     """A worker takes it further."""
     deploy(fleet, BOTH)
     advance_deployments()
@@ -157,13 +157,13 @@ def test_nobody_needs_to_look(fleet: Api) -> None:
 # --- one that is under way --------------------------------------------------------------------------------------------
 
 
-def test_one_that_is_under_way_is_neither_replaced_nor_deleted(fleet: Api) -> None:
+def test_a_deployment_under_way_is_neither_replaced_nor_deleted(fleet: Api) -> None:
     deploy(fleet, template(web(capacity=1)))
     is_error(deploy(fleet, BOTH), 409, "DeploymentActive", "still active")
     is_error(fleet.delete(deployment()), 409, "DeploymentActive")
 
 
-def test_a_cancelled_one_begins_nothing_more(fleet: Api) -> None:
+def test_a_cancelled_deployment_begins_nothing_more(fleet: Api) -> None:
     deployed(fleet, template(web(capacity=1), balancer("after", dependsOn=["web"])))
     assert fleet.post(f"{deployment()}/cancel").status == 204
     all_are_up()
@@ -175,7 +175,7 @@ def test_a_cancelled_one_begins_nothing_more(fleet: Api) -> None:
     assert ScaleSet.objects.exists()
 
 
-def test_it_goes_on_after_a_process_died(fleet: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deployment_goes_on_after_a_process_died(fleet: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed after it was recorded that the load balancer is put next: it was put or not, nobody knows."""
     deploy(fleet, BOTH)
     row = claim_deployment(Deployment.objects.get().pk, NOW)
@@ -194,7 +194,7 @@ def test_it_goes_on_after_a_process_died(fleet: Api, monkeypatch: pytest.MonkeyP
     assert LoadBalancer.objects.count() == 1
 
 
-def test_whoever_lost_it_writes_nothing_more(fleet: Api) -> None:
+def test_a_process_that_lost_a_deployment_writes_nothing_more(fleet: Api) -> None:
     deploy(fleet, BOTH)
     pk = Deployment.objects.get().pk
     slow = claim_deployment(pk, NOW)
@@ -233,14 +233,14 @@ def test_deployments_are_listed_and_filtered(fleet: Api) -> None:
     is_error(fleet.get(deployments("none")), 404, "ResourceGroupNotFound")
 
 
-def test_whether_there_is_one(fleet: Api) -> None:
+def test_head_says_if_a_deployment_is_there(fleet: Api) -> None:
     deployed(fleet, template(balancer()))
     assert fleet("HEAD", deployment()).status == 204 and fleet("HEAD", deployment("none")).status == 404
     is_error(fleet.get(deployment("none")), 404, "DeploymentNotFound", "'none'")
     assert fleet.delete(deployment("none")).status == 204
 
 
-def test_the_oldest_makes_room(fleet: Api) -> None:
+def test_the_oldest_deployment_makes_room(fleet: Api) -> None:
     deployed(fleet, template(balancer()), name="oldest")
     row = Deployment.objects.get()
     Deployment.objects.filter(pk=row.pk).update(started_at=NOW - timedelta(days=1))
@@ -301,7 +301,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("given, code, said", REFUSED, ids=[f"{each[1]} {each[2][:20]}" for each in REFUSED])
-def test_what_is_wrong_is_refused_before_anything_is_done(fleet: Api, given: Json, code: str, said: str) -> None:
+def test_a_wrong_request_is_refused_before_anything_is_done(fleet: Api, given: Json, code: str, said: str) -> None:
     for answer in (fleet.put(deployment(), given), fleet.post(f"{deployment()}/validate", given)):
         is_error(answer, 400, code, said)
     what_if = fleet.post(f"{deployment()}/whatIf", given)
@@ -315,14 +315,14 @@ def test_a_wrong_place_is_refused(fleet: Api) -> None:
     is_error(deploy(fleet, template(), name="x" * 65), 400, "InvalidDeploymentName")
 
 
-def test_validation_says_what_would_be_put(fleet: Api) -> None:
+def test_validation_lists_the_resources_that_would_be_put(fleet: Api) -> None:
     said = fleet.post(f"{deployment()}/validate", body(BOTH))
     assert said.status == 200 and state(said) == "Succeeded"
     assert [each["id"].rpartition("/")[2] for each in said["properties"]["validatedResources"]] == ["lb", "web"]
     assert not Deployment.objects.exists() and not LoadBalancer.objects.exists()
 
 
-def test_what_would_be_refused_is_known_before_anything_is_done(fleet: Api) -> None:
+def test_refusals_of_resources_are_known_before_anything_is_done(fleet: Api) -> None:
     """All of it is put, and taken back."""
     given = body(template(balancer(), web("a", location="atlantis"), web("b", document={"version": "1.2.3"})))
     for said in (fleet.put(deployment(), given), fleet.post(f"{deployment()}/validate", given)):
@@ -333,7 +333,7 @@ def test_what_would_be_refused_is_known_before_anything_is_done(fleet: Api) -> N
     assert not LoadBalancer.objects.exists() and not ScaleSet.objects.exists() and not Deployment.objects.exists()
 
 
-def test_what_if_is_refused_in_the_form_of_a_template_s_error(fleet: Api) -> None:
+def test_the_refusal_of_a_forecast_has_the_form_of_a_templates_error(fleet: Api) -> None:
     said = fleet.post(f"{deployment()}/whatIf", body(BOTH))
     assert (said.status, said["status"], said.code) == (200, "Failed", "WhatIfNotSupported")
 
@@ -341,7 +341,7 @@ def test_what_if_is_refused_in_the_form_of_a_template_s_error(fleet: Api) -> Non
 # --- who may ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_deployment_needs_the_roles_of_what_it_changes(fleet: Api) -> None:
+def test_a_deployment_needs_the_roles_of_its_changes(fleet: Api) -> None:
     viewer, operator = Api(ApiClient.Role.VIEWER), Api(ApiClient.Role.OPERATOR)
     is_error(deploy(viewer, BOTH), 403, "AuthorizationFailed")
     is_error(deploy(operator, BOTH), 403, "AuthorizationFailed", "Microsoft.Network/loadBalancers/write", "admin")
@@ -356,7 +356,7 @@ def test_a_deployment_needs_the_roles_of_what_it_changes(fleet: Api) -> None:
     assert ScaleSet.objects.get().tags == {"a": "b"}
 
 
-def test_the_activity_log_says_who_deployed_what(fleet: Api) -> None:
+def test_the_activity_log_has_deployments_and_their_changes(fleet: Api) -> None:
     deployed(fleet, template(balancer()))
     events = fleet.get(
         "/providers/Microsoft.Insights/eventtypes/management/values"

@@ -26,7 +26,7 @@ def names() -> list[str]:
     return sorted(str(row) for row in LoadBalancer.objects.all())
 
 
-def test_expressions_are_the_outer_template_s_where_nothing_is_said(fleet: Api) -> None:
+def test_expressions_belong_to_the_outer_template_by_default(fleet: Api) -> None:
     inner = template(balancer("[variables('name')]"), variables={"name": "lb-inner"})
     whole = nested("inside", inner)
     del whole["properties"]["expressionEvaluationOptions"]
@@ -63,7 +63,7 @@ def test_loops_around_a_nested_template_reach_into_it(fleet: Api) -> None:
     assert names() == ["fleet/lb0", "fleet/lb1"]
 
 
-def test_it_goes_into_the_group_that_it_names(fleet: Api) -> None:
+def test_a_nested_deployment_goes_into_the_group_that_it_names(fleet: Api) -> None:
     """And its expressions of the outer scope are still computed in the outer group."""
     fleet.put("/resourceGroups/other", {"location": "northeurope"})
     tagged = balancer(tags={"outer": "[resourceGroup().name]", "by": "[deployment().name]"}, location="northeurope")
@@ -82,7 +82,7 @@ def test_a_fault_of_a_nested_template_is_found_before_anything_is_done(fleet: Ap
     assert not LoadBalancer.objects.exists() and not Deployment.objects.exists()
 
 
-def test_what_fails_inside_fails_outside(fleet: Api) -> None:
+def test_a_failure_inside_fails_the_outer_deployment(fleet: Api) -> None:
     inner = template(web("wrong", location="atlantis"))
     unseen = {"validationLevel": "Template"}
     said = failing(fleet, template(nested("inside", inner, properties=unseen)))
@@ -93,7 +93,7 @@ def test_what_fails_inside_fails_outside(fleet: Api) -> None:
     assert inside["details"][0]["code"] == "LocationNotAvailableForResourceType"
 
 
-def test_whoever_cancels_cancels_what_is_nested(fleet: Api) -> None:
+def test_a_cancellation_cancels_nested_deployments(fleet: Api) -> None:
     inner = template(web(capacity=1), balancer(dependsOn=["web"]))
     deployed(fleet, template(nested("inside", inner)))
     assert fleet.post(f"{deployment()}/cancel").status == 204
@@ -110,7 +110,7 @@ def made_group(name: str = "made") -> Json:
     return {"type": GROUP_TYPE, "apiVersion": "2021-04-01", "name": name, "location": "westeurope", "tags": {"a": "b"}}
 
 
-def test_a_group_and_what_is_in_it_are_deployed_at_once(api: Api) -> None:
+def test_a_group_and_its_resources_are_deployed_at_once(api: Api) -> None:
     inner = nested(
         "inside", template(balancer()), resourceGroup="made", dependsOn=[f"[resourceId('{GROUP_TYPE}', 'made')]"]
     )
@@ -128,13 +128,13 @@ def test_a_group_and_what_is_in_it_are_deployed_at_once(api: Api) -> None:
     is_error(api.put(path, {**given, "location": "northeurope"}), 409, "InvalidDeploymentLocation", "westeurope")
 
 
-def test_a_deployment_of_the_subscription_says_where_it_is_kept(api: Api) -> None:
+def test_a_deployment_of_the_subscription_needs_a_location(api: Api) -> None:
     path = f"{OF_SUBSCRIPTION}/whole"
     is_error(api.put(path, body(template(made_group()))), 400, "LocationRequired")
     is_error(api.put(path, {**body(template()), "location": "atlantis"}), 400, "LocationNotAvailableForResourceType")
 
 
-def test_what_belongs_in_a_group_is_not_deployed_into_the_subscription(api: Api) -> None:
+def test_resources_of_groups_are_not_deployed_into_the_subscription(api: Api) -> None:
     given = {**body(template(balancer(location="westeurope"))), "location": "westeurope"}
     is_error(api.put(f"{OF_SUBSCRIPTION}/whole", given), 400, "InvalidTemplateDeployment")
     outside = {**body(template({**made_group(), "location": "[resourceGroup().location]"})), "location": "westeurope"}

@@ -36,7 +36,7 @@ def is_nowhere(*, but: str = "") -> None:
             assert PASSWORD not in str(cursor.fetchall()), table
 
 
-def test_it_reaches_the_scale_set_and_nothing_else(fleet: Api, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_secret_reaches_the_scale_set_and_nothing_else(fleet: Api, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     given = template(
         web(document=PROFILE),
@@ -61,7 +61,7 @@ def test_it_reaches_the_scale_set_and_nothing_else(fleet: Api, caplog: pytest.Lo
         assert PASSWORD not in str(fleet.get(path).body)
 
 
-def test_it_outlives_a_restart_sealed_and_is_erased_at_the_end(fleet: Api) -> None:
+def test_a_secret_is_kept_sealed_and_erased_at_the_end(fleet: Api) -> None:
     after = web("after", document=PROFILE, dependsOn=["web"])
     deployed(fleet, template(web(capacity=1), after, parameters=SECURE), adminPassword=PASSWORD)
     is_nowhere()
@@ -72,7 +72,7 @@ def test_it_outlives_a_restart_sealed_and_is_erased_at_the_end(fleet: Api) -> No
     assert PASSWORD in str(sealing.unseal(ScaleSet.objects.get(name="after").sealed_secrets))
 
 
-def test_no_error_says_it(fleet: Api) -> None:
+def test_no_error_says_a_secret_parameter(fleet: Api) -> None:
     wrong = template(balancer(location="[parameters('adminPassword')]"), parameters=SECURE)
     said = failing(fleet, wrong, adminPassword=PASSWORD)
     assert state(said) == "Failed" and PASSWORD not in str(said.body)
@@ -85,7 +85,7 @@ def test_no_error_says_it(fleet: Api) -> None:
 
 
 @pytest.mark.parametrize("scope", ["inner", "outer"])
-def test_a_nested_deployment_hides_it_too(fleet: Api, scope: str) -> None:
+def test_a_nested_deployment_hides_secrets_too(fleet: Api, scope: str) -> None:
     inner = template(web(document=PROFILE), **({"parameters": SECURE} if scope == "inner" else {}))
     given = {"parameters": {"adminPassword": {"value": "[parameters('adminPassword')]"}}} if scope == "inner" else {}
     outer = template(nested("inside", inner, scope=scope, properties=given), parameters=SECURE)
