@@ -136,7 +136,7 @@ def test_a_deployment_of_the_subscription_needs_a_location(api: Api) -> None:
 
 def test_resources_of_groups_are_not_deployed_into_the_subscription(api: Api) -> None:
     given = {**body(template(balancer(location="westeurope"))), "location": "westeurope"}
-    is_error(api.put(f"{OF_SUBSCRIPTION}/whole", given), 400, "InvalidTemplateDeployment")
+    is_error(api.put(f"{OF_SUBSCRIPTION}/whole", given), 400, "InvalidTemplateDeployment", "into a resource group")
     outside = {**body(template({**made_group(), "location": "[resourceGroup().location]"})), "location": "westeurope"}
     is_error(api.put(f"{OF_SUBSCRIPTION}/whole", outside), 400, "InvalidTemplate", "resourceGroup has no meaning")
     assert not ScaleSet.objects.exists()

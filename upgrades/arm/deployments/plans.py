@@ -12,7 +12,7 @@ from upgrades.arm.deployments.inner_calls import Caller, view_of
 from upgrades.arm.errors import ArmError
 from upgrades.arm.requests import ACTIONS, NEEDS, VIEWER, methods_of
 from upgrades.arm.template.errors import TemplateError
-from upgrades.arm.template.resources import Resource
+from upgrades.arm.template.resources import DEPLOYMENT, RESOURCE_GROUP, Resource
 from upgrades.arm.template.scope import Place
 from upgrades.arm.template.template import Template, read
 from upgrades.arm.template.values import spelled
@@ -21,6 +21,9 @@ from upgrades.models import Location
 
 RESOURCES_VERSION = "2025-04-01"  # of our own calls to groups and subscriptions
 MAX_DETAILS = 20
+IN_A_GROUP = (
+    "is deployed into a resource group: by a deployment of that, or by a nested deployment with 'resourceGroup'."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,8 @@ def _check_types(caller: Caller, found: Plan, name: str) -> None:
     details = []
     for resource in found.resources:
         try:
+            if not found.group and resource.type.lower() not in (DEPLOYMENT, RESOURCE_GROUP):
+                raise ArmError("InvalidTemplate", f"'{resource.type[:200]}' {IN_A_GROUP}")
             view, _ = view_of(resource.id)
             if "PUT" not in methods_of(view):
                 message = f"'{resource.type[:200]}' cannot be put; docs/arm-api.md lists what is served."
