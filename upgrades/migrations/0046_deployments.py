@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('upgrades', '0044_boards_with_needs'),
+        ('upgrades', '0045_operations_on_instances'),
     ]
 
     operations = [
