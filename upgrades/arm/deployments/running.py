@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from upgrades.arm import clock
 from upgrades.arm.answers import Answer
@@ -128,6 +128,8 @@ class _Run:
 
     def _put(self, operation: DeploymentOperation) -> bool:
         resource = self._resource(operation)
+        if operation.state == State.RUNNING and self._is_begun(resource):
+            return self._record(operation, follows=_own_address(resource))
         if operation.state == State.WAITING and not self._record(
             operation, state=State.RUNNING, started_at=clock.now()
         ):
@@ -139,6 +141,13 @@ class _Run:
         if not address or (state == State.SUCCEEDED and not answer.headers.get("Azure-AsyncOperation")):
             return self._record(operation, state=State.SUCCEEDED, status_code=answer.status)
         return self._record(operation, follows=address, status_code=answer.status)
+
+    def _is_begun(self, resource: Resource) -> bool:
+        """Whether whoever died after this was recorded has begun this nested deployment: it cannot be begun twice."""
+        if not resource.is_deployment:
+            return False
+        own = {"key": key_of_id(resource.id), "correlation_id": self.row.correlation_id}
+        return Deployment.objects.filter(**own, ended_at=None).exists()
 
     def _follow(self, operation: DeploymentOperation) -> bool:
         answer = self.caller.follow(operation.follows)
@@ -198,7 +207,11 @@ def _address_of_change(answer: Answer, resource: Resource) -> str:
     if announced:
         parts = urlsplit(announced)
         return f"{parts.path}?{parts.query}"
-    return "" if _state_of(answer) == State.SUCCEEDED else f"{resource.id}?api-version={resource.api_version}"
+    return "" if _state_of(answer) == State.SUCCEEDED else _own_address(resource)
+
+
+def _own_address(resource: Resource) -> str:
+    return f"{quote(resource.id)}?{urlencode({'api-version': resource.api_version})}"
 
 
 def _state_of(answer: Answer) -> str:
