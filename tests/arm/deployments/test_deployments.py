@@ -28,6 +28,7 @@ from tests.arm.deployments.templates import (
 )
 from tests.stories import NOW
 from upgrades.arm.deployments.running import advance
+from upgrades.arm.deployments.shapes import as_shown, camel_case
 from upgrades.arm.deployments.tasks import advance_deployments
 from upgrades.commands.deployments import HELD, MAX_KEPT, claim_deployment, record_operation
 from upgrades.models import ApiClient, Deployment, DeploymentOperation, LoadBalancer, ScaleSet
@@ -56,7 +57,7 @@ def test_a_template_is_deployed_in_the_order_of_its_dependencies(fleet: Api) -> 
     said = fleet.get(deployment())
     properties = said["properties"]
     assert state(said) == "Succeeded" and properties["mode"] == "Incremental"
-    assert properties["outputs"]["capacity"] == {"type": "int", "value": 0}
+    assert properties["outputs"]["capacity"] == {"type": "Int", "value": 0}
     assert properties["outputs"]["probes"]["value"][0]["name"] == "http"
     ids = [f"/subscriptions/{fleet.subscription}{path}" for path in (load_balancer(), scale_set())]
     assert [each["id"] for each in properties["outputResources"]] == ids
@@ -152,6 +153,13 @@ def test_a_worker_takes_deployments_further(fleet: Api) -> None:
     deploy(fleet, BOTH)
     advance_deployments()
     assert Deployment.objects.get().state == "Succeeded"
+
+
+def test_outputs_are_spelled_as_azure_does() -> None:
+    names = {"VMSS": "vmss", "VMName": "vmName", "Name": "name", "name": "name", "A": "a", "A1": "a1", "_A": "_A"}
+    assert {name: camel_case(name) for name in names} == names
+    given = {"VMSS": {"type": "secureObject"}, "b": {"type": "string", "value": "x"}}
+    assert as_shown(given) == {"vmss": {"type": "SecureObject"}, "b": {"type": "String", "value": "x"}}
 
 
 # --- one that is under way --------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def test_a_deployment_survives_a_kill_at_each_write(fleet: Api, monkeypatch: pyt
         later(monkeypatch, after)
         said = fleet.get(deployment())
         assert state(said) == "Succeeded", (number, said.body)
-        assert said["properties"]["outputs"] == {"probes": {"type": "int", "value": 1}}
+        assert said["properties"]["outputs"] == {"probes": {"type": "Int", "value": 1}}
         assert {row.name for row in LoadBalancer.objects.all()} == {"lb", "last"}
         assert ScaleSet.objects.get().probe_path == "/health"
         assert set(DeploymentOperation.objects.values_list("state", flat=True)) == {"Succeeded"}

@@ -51,8 +51,8 @@ def test_a_secret_reaches_the_scale_set_and_nothing_else(fleet: Api, caplog: pyt
     properties = said["properties"]
     assert properties["parameters"] == {"adminPassword": {"type": "SecureString"}}
     assert properties["outputs"] == {
-        "plain": {"type": "string", "value": "it is ***"},
-        "secure": {"type": "securestring"},
+        "plain": {"type": "String", "value": "it is ***"},
+        "secure": {"type": "SecureString"},
     }
     assert PASSWORD in str(sealing.unseal(ScaleSet.objects.get().sealed_secrets))
     is_nowhere()

@@ -17,6 +17,7 @@ from upgrades.arm.deployments.hidden_values import HiddenValues
 from upgrades.arm.deployments.inner_calls import Caller
 from upgrades.arm.deployments.plans import Plan, detail, invalid_template, outer_of, put_body, read_again
 from upgrades.arm.deployments.references import reference_to
+from upgrades.arm.deployments.shapes import as_shown
 from upgrades.arm.errors import ArmError
 from upgrades.arm.template.errors import TemplateError
 from upgrades.arm.template.resources import Resource
@@ -137,8 +138,8 @@ class _Run:
         body = put_body(resource.body(self.plan.template.scope, reference_to(self.caller, self.plan.template)))
         outer = outer_of(self.plan, resource)
         answer = self.caller.ask("PUT", resource.id, resource.api_version, body, outer=outer)
-        address, state = _address_of_change(answer, resource), _state_of(answer)
-        if not address or (state == State.SUCCEEDED and not answer.headers.get("Azure-AsyncOperation")):
+        address = _address_of_change(answer, resource)
+        if not address:
             return self._record(operation, state=State.SUCCEEDED, status_code=answer.status)
         return self._record(operation, follows=address, status_code=answer.status)
 
@@ -181,7 +182,7 @@ class _Run:
             _end(self.row, _failed_deployment(failed))
             return
         try:
-            outputs = self.plan.template.outputs(reference_to(self.caller, self.plan.template))
+            outputs = as_shown(self.plan.template.outputs(reference_to(self.caller, self.plan.template)))
         except TemplateError as error:
             said = self.plan.hidden.hide_in(str(error))
             message = f"Unable to evaluate template outputs: '{said}'."

@@ -111,6 +111,29 @@ def operation_id(each: DeploymentOperation) -> str:
     return f"{each.pk:016X}"
 
 
+TYPES = {"string", "securestring", "int", "bool", "object", "secureobject", "array"}
+
+
+def as_shown(outputs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Outputs with names and types as Azure spells them: `az vmss create` asks its output VMSS as vmss."""
+    return {camel_case(name): {**each, "type": _type(str(each["type"]))} for name, each in outputs.items()}
+
+
+def camel_case(name: str) -> str:
+    """VMSS -> vmss, VMName -> vmName, Name -> name."""
+    capitals = len(name) - len(name.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    lowered = capitals if capitals in (1, len(name)) else capitals - 1
+    return name[:lowered].lower() + name[lowered:] if capitals else name
+
+
+def _type(written: str) -> str:
+    kind = written.lower()
+    if kind not in TYPES:
+        return written
+    secure = kind.startswith("secure")
+    return f"Secure{kind.removeprefix('secure').title()}" if secure else kind.title()
+
+
 def _duration(length: timedelta) -> str:
     """As ISO 8601 has it: PT1M2.5S."""
     seconds = max(length, timedelta(0)).total_seconds()
