@@ -19,7 +19,7 @@ from upgrades.models.resource_group import existing
 from upgrades.models.sealing import seal
 
 State = Deployment.State
-HELD = timedelta(seconds=30)  # how long nobody else works on a deployment, from the last sign of life on
+HELD = timedelta(seconds=10)  # how long nobody else works on a deployment, from the last sign of life on
 MAX_KEPT = 800  # deployments of a group: Azure's number; the oldest goes where one more comes
 TYPE = "microsoft.resources/deployments"
 _NAME = re.compile(r"[A-Za-z0-9\-_.()]{1,64}")
