@@ -16,6 +16,9 @@ export const elementOf = (event) =>
     : null;
 
 const TYPES = ["click", "input", "change", "submit"];
+const HELD = [...TYPES, "keydown"];
+// What the browser would do with them is not for later: to leave the page, to search or to scroll it.
+const PREVENTED = new Set(["submit", "keydown"]);
 
 /**
  * The one delegated listener: data-act names the handler, for click, input, change and submit (data-on).
@@ -33,30 +36,39 @@ export function listen(acts) {
 }
 
 /**
- * Holds what happens before there are handlers; `release()` has it happen again.
+ * Holds what happens before there are handlers; `release()` has it happen again. `isOwnKey`: which keys are held.
+ * @param {(event: KeyboardEvent) => boolean} isOwnKey
  * @returns {{ release: () => void }}
  */
-export function holdEvents() {
+export function holdEvents(isOwnKey) {
   /** @type {Event[]} */
   const held = [];
   const hold = (/** @type {Event} */ event) => {
-    const element = elementOf(event)?.closest("[data-act], button[hx-post]");
-    if (!(element instanceof HTMLElement) || (element.dataset.on ?? "click") !== event.type) return;
-    if (event.type === "submit") event.preventDefault();
+    if (event instanceof KeyboardEvent ? !isOwnKey(event) : !isForHandler(event)) return;
+    if (PREVENTED.has(event.type)) event.preventDefault();
     event.stopImmediatePropagation();
     held.push(event);
   };
-  for (const type of TYPES) document.addEventListener(type, hold, { capture: true });
+  for (const type of HELD) document.addEventListener(type, hold, { capture: true });
   return {
     release() {
-      for (const type of TYPES) document.removeEventListener(type, hold, { capture: true });
+      for (const type of HELD) document.removeEventListener(type, hold, { capture: true });
       for (const event of held) repeat(event);
     },
   };
 }
 
 /**
- * Only what data-act or htmx answers: a click on nothing else, so that nothing is ticked twice.
+ * Whether data-act or htmx will answer it.
+ * @param {Event} event
+ */
+function isForHandler(event) {
+  const element = elementOf(event)?.closest("[data-act], button[hx-post]");
+  return element instanceof HTMLElement && (element.dataset.on ?? "click") === event.type;
+}
+
+/**
+ * Only what has a handler: a click on nothing else, so that nothing is ticked twice.
  * @param {Event} event
  */
 function repeat(event) {
@@ -66,7 +78,8 @@ function repeat(event) {
 
 /**
  * What has just appeared takes no click for a moment: a second click, or key, is meant for what stood there before. The style sheet
- * (parts.css, fresh) keeps the pointer off; this is for keys, and for whatever else clicks.
+ * (parts.css, fresh) keeps the pointer off; this is for keys, and for whatever else clicks. Enter in a field of the button's form is
+ * meant for that form, however new it is.
  */
 export function keepFreshOff() {
   document.addEventListener(
@@ -74,9 +87,25 @@ export function keepFreshOff() {
     (event) => {
       const control = elementOf(event)?.closest(".button, .switch");
       if (!control || getComputedStyle(control).pointerEvents !== "none") return;
+      if (isEnterInField(event, control)) return;
       event.preventDefault();
       event.stopImmediatePropagation();
     },
     { capture: true },
+  );
+}
+
+/**
+ * Whether a click is what the browser makes of Enter in a field: nobody pointed at the button, and the focus is elsewhere in its form.
+ * @param {Event} event
+ * @param {Element} control
+ */
+function isEnterInField(event, control) {
+  const field = document.activeElement;
+  const { form } = /** @type {HTMLButtonElement} */ (control);
+  return (
+    /** @type {MouseEvent} */ (event).detail === 0 &&
+    field !== control &&
+    Boolean(form?.contains(field))
   );
 }

@@ -3,6 +3,7 @@
 import { t, tPieces } from "./catalogue.js";
 import { $, html, show } from "./dom.js";
 import { targetOf } from "./moves.js";
+import { areEverywhere, isOwnKey, MOVE_KEYS } from "./own-keys.js";
 import "./texts-dialogs.js";
 
 /** @import { Grid } from "./grid.js" */
@@ -13,17 +14,6 @@ import "./texts-dialogs.js";
  *   Record<"selectAll" | "table" | "filter" | "sheet" | "escape", () => void>} KeyActs
  */
 
-const MOVES = new Set([
-  "ArrowLeft",
-  "ArrowRight",
-  "ArrowUp",
-  "ArrowDown",
-  "Home",
-  "End",
-  "PageUp",
-  "PageDown",
-]);
-const KEPT = "rollgrid-keys"; // "grid": those of the page act only on an instance
 const TYPE_AHEAD = 900; // ms between two letters of one name
 
 const PAGE_KEYS = html`<kbd>t</kbd> <kbd>/</kbd> <kbd>?</kbd>`;
@@ -54,27 +44,15 @@ const KEY_SHEET = [
 export function listenKeys(grid, acts, find) {
   const ahead = typeAhead(find);
   document.addEventListener("keydown", (event) => {
-    const target = /** @type {HTMLElement} */ (event.target);
-    if (event.ctrlKey || event.metaKey || event.altKey || target.closest("dialog")) return;
+    if (!isOwnKey(event)) return;
     if (event.key === "Escape") return acts.escape();
-    if (target.closest('input:not([type="radio"]), textarea, select')) return;
-    const page = mayAct(target) && { t: acts.table, "/": acts.filter, "?": acts.sheet }[event.key];
-    const act = page || (grid.root.contains(target) ? ofGrid(event, grid, acts, ahead) : null);
+    const page = { t: acts.table, "/": acts.filter, "?": acts.sheet }[event.key];
+    const act = page || ofGrid(event, grid, acts, ahead);
     if (!act) return;
     event.preventDefault();
     act();
   });
 }
-
-/** Keys of one letter can be turned off: then they act only where the focus is on an instance (WCAG 2.1.4). */
-const areEverywhere = () => localStorage.getItem(KEPT) !== "grid";
-
-/** @param {HTMLElement} target */
-const mayAct = (target) => areEverywhere() || Boolean(target.closest("#grid, #table"));
-
-/** @param {HTMLElement} box */
-export const keepKeys = (box) =>
-  localStorage.setItem(KEPT, /** @type {HTMLInputElement} */ (box).checked ? "page" : "grid");
 
 /**
  * @param {KeyboardEvent} event
@@ -85,7 +63,7 @@ export const keepKeys = (box) =>
  */
 function ofGrid(event, grid, acts, ahead) {
   const go = (/** @type {string | undefined} */ id) => id !== undefined && grid.rove(id);
-  if (MOVES.has(event.key)) return () => go(targetOf(event.key, grid));
+  if (MOVE_KEYS.has(event.key)) return () => go(targetOf(event.key, grid));
   if (event.key === "a") return acts.selectAll;
   if (/^\d$/.test(event.key)) return () => go(ahead(event.key));
   return grid.focused === null ? null : ofInstance(event, grid.focused, acts);

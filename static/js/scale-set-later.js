@@ -1,8 +1,9 @@
 // What people do on the scale set page, and what they ask to see: the panel, the table, dialogs, keys. Loaded after the first cells.
 
 import { loadHtmx } from "./htmx.js";
-import { keepKeys, listenKeys, showSheet } from "./keys.js";
+import { listenKeys, showSheet } from "./keys.js";
 import { OptingOut } from "./opting-out.js";
+import { keepKeys } from "./own-keys.js";
 import { Panel } from "./panel.js";
 import { feed, filter, grid, held, KEY, painter } from "./scale-set.js";
 import { Selecting } from "./selecting.js";

@@ -14,6 +14,7 @@ import { Filtering } from "./filtering.js";
 import { hearStop } from "./fleet-stop.js";
 import { isFrozen } from "./frozen.js";
 import { Grid } from "./grid.js";
+import { isOwnKey } from "./own-keys.js";
 import { say } from "./speaking.js";
 import { standing } from "./standing.js";
 import { statusOf } from "./status.js";
@@ -27,8 +28,8 @@ const AGAIN_MS = 3000;
 export const grid = new Grid($("#grid"), view);
 export const painter = new BoardPainter({ grid, view, now: () => feed.now(), appeared: loadLater });
 export const filter = (painter.filter = new Filtering(() => painter.repaint()));
-/** What was clicked before anything could answer, until it can. */
-export const held = holdEvents();
+/** What was clicked, and which keys were pressed, before anything could answer, until it can. */
+export const held = holdEvents(isOwnKey);
 export const feed = new Feed({ sets: [KEY], hear, standing });
 feed.fetch(KEY); // now, while the socket is opened; the page has preloaded it
 setInterval(() => isFrozen() || painter.askInstruments(), 1000); // what is counted in seconds

@@ -172,6 +172,32 @@ def test_keys_of_one_letter_can_be_kept_to_the_grid(sign_in: SignIn) -> None:
     expect(page.locator("#table")).not_to_be_visible()
 
 
+def test_keys_before_the_page_can_answer_are_not_lost(sign_in: SignIn) -> None:
+    """On a slow line, what people do comes after the cells: a key that is pressed between them is answered then."""
+    page = sign_in("/")
+    waiting: list[Route] = []
+    page.route("**/scale-set-later*.js", waiting.append)
+    page.goto(address(SETS[0]))
+    cell(ready(page), 2).focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("?")
+    wait_until(lambda: _pending(page) and bool(waiting), what="the script is asked for")
+    for route in waiting:
+        route.continue_()
+    expect(page.locator("#sheet")).to_be_visible()
+    expect(page.locator("#selection")).to_contain_text("1")
+
+
+def test_enter_in_a_field_of_a_new_form_sends_it(sign_in: SignIn) -> None:
+    """A button takes no click in its first moment, for it may be meant for what stood there before; Enter in a field is meant."""
+    page = sign_in("/wallboards/")
+    name = page.get_by_label("Name")
+    page.add_style_tag(content=".button.main { animation-duration: 600s !important; }")
+    name.fill("lobby")
+    name.press("Enter")
+    expect(page.get_by_text("The link of lobby")).to_be_visible()
+
+
 def test_a_selection_that_ends_gives_the_focus_back(sign_in: SignIn) -> None:
     page = ready(sign_in(address(SETS[0])))
     cell(page, 2).focus()
