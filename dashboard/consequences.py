@@ -34,7 +34,7 @@ from upgrades.core.facts import Facts
 from upgrades.core.image_contents import ImageChanges, package_changes, sentence_of_changes
 from upgrades.core.instants import iso
 from upgrades.core.ranges import ranges
-from upgrades.core.sentences import shaped
+from upgrades.core.sentences import sentence_shape
 from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
 from upgrades.models.instance import in_force
@@ -67,7 +67,7 @@ class Asked:
     def target(self) -> str:
         if self.facts.upgrade:
             return self.facts.upgrade.target.version or _("the extensions of the model")
-        return self.facts.latest.version if self.facts.latest else ""
+        return self.facts.latest_image.version if self.facts.latest_image else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def of_ending_the_fleet_stop(request: HttpRequest) -> JsonResponse:
         {
             **_shown(_("Resume all automatic upgrades?"), _("Resume automatic upgrades"), says),
             "possible": stop is not None,
-            "why": shaped(why),
+            "why": sentence_shape(why),
             "url": reverse("end fleet stop"),
             "values": {},
         }
@@ -146,14 +146,14 @@ def _shown(title: str, word: str, says: Sequence[str]) -> dict[str, Any]:
         "asks": True,
         "back": _("Cancel"),
     }
-    return {"title": title, "word": word, "says": [shaped(sentence) for sentence in says], **nothing}
+    return {"title": title, "word": word, "says": [sentence_shape(sentence) for sentence in says], **nothing}
 
 
 def _rendered(asked: Asked, found: Consequence) -> dict[str, Any]:
     why = possible_actions(asked.row, asked.facts, asked.now)[found.action] if found.action else ""
     url = reverse(found.view, args=[asked.row.resource_group, asked.row.name])
     shown = _shown(found.title, found.word, found.says)
-    shown |= {"possible": not why, "why": shaped(why), "asks": found.asks, "url": url, "values": found.values}
+    shown |= {"possible": not why, "why": sentence_shape(why), "asks": found.asks, "url": url, "values": found.values}
     shown |= {"opt_outs": list(found.opt_outs), "back": found.back or _("Cancel")}
     if found.change and not why:
         _add_plan(shown, asked, found.change)
@@ -163,9 +163,9 @@ def _rendered(asked: Asked, found: Consequence) -> dict[str, Any]:
 def _add_plan(shown: dict[str, Any], asked: Asked, change: Callable[[Facts], Facts]) -> None:
     plan = plans.plan_from(asked.row, change(asked.facts), asked.now)
     batches = consequences.batches_that_follow(plan)
-    shown["says"] += map(shaped, consequences.of_plan(asked.facts, plan))
+    shown["says"] += map(sentence_shape, consequences.of_plan(asked.facts, plan))
     shown["changes"] = [_changes(each) for each in plans.image_changes(asked.row, plan.target if batches else "")]
-    shown["held"] = [shaped(block.text) for block in plan.blocks]
+    shown["held"] = [sentence_shape(block.text) for block in plan.blocks]
     shown["batches"] = [
         {
             "number": batch.number,
@@ -184,7 +184,7 @@ def _changes(changes: ImageChanges) -> dict[str, Any]:
     """What changes in the image: a sentence, and rows of [package, version before, version after], "" where it is not there."""
     rows = package_changes(changes)
     more = max(0, len(rows) - MAX_PACKAGES)
-    return {"says": shaped(sentence_of_changes(changes)), "packages": rows[:MAX_PACKAGES], "more": more}
+    return {"says": sentence_shape(sentence_of_changes(changes)), "packages": rows[:MAX_PACKAGES], "more": more}
 
 
 # --- each action ------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from dashboard.actions import error, not_signed_in, read, reference_of
 from dashboard.forms import PublishForm, UndoWithdrawalForm
 from upgrades.commands.errors import Refused
 from upgrades.commands.images import find_version, preview_publication, preview_undo_withdrawal
-from upgrades.core.sentences import shaped
+from upgrades.core.sentences import sentence_shape
 
 Answering = Callable[[HttpRequest], dict[str, Any]]
 
@@ -64,9 +64,9 @@ def _asking(title: str, word: str, says: Sequence[str], url: str, values: dict[s
     return {
         "title": title,
         "word": word,
-        "says": [shaped(sentence) for sentence in says],
+        "says": [sentence_shape(sentence) for sentence in says],
         "possible": True,
-        "why": shaped(""),
+        "why": sentence_shape(""),
         "asks": True,
         "url": url,
         "values": values,

@@ -124,6 +124,8 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [CHECKOUT / "static"] if IS_CHECKOUT else []
 STATIC_ROOT = ROLLGRID_HOME / "static"
+# Only for what pages are put together of: dashboard/static_files.py.
+SERVESTATIC_USE_BROTLI = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # there are no uploads
     "staticfiles": {"BACKEND": "dashboard.static_files.HashedFiles"},

@@ -8,11 +8,13 @@ served from their source folders, under their plain names.
 import hashlib
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from wsgiref.headers import Headers
 
+import brotli
 import django
 import servestatic
 from django.conf import settings
@@ -44,7 +46,10 @@ def _mark() -> Path:
 
 
 class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """Django's storage with hashed names, which also rewrites the imports of our modules, and puts a gzip beside each file."""
+    """Django's storage with hashed names, which also rewrites the imports of our modules, and puts a gzip beside each file.
+
+    Beside what pages are put together of stands a Brotli too, an eighth smaller; for all files it would take ten seconds.
+    """
 
     # A name depends on those of all modules that its file imports, so each step of imports takes a pass.
     max_post_process_passes = 20
@@ -65,9 +70,15 @@ class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
         for name, text in made.items():
             (Path(settings.STATIC_ROOT) / name).write_text(text)
         yield from super().post_process({**paths, **{name: (self, name) for name in made}}, dry_run, **options)
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(_add_brotli, (Path(self.path(self.stored_name(name))) for name in made)))
 
     def add_stats_to_manifest(self) -> None:
         """Do nothing: our server reads sizes and dates from the files themselves."""
+
+
+def _add_brotli(file: Path) -> None:
+    file.with_name(f"{file.name}.br").write_bytes(brotli.compress(file.read_bytes(), brotli.MODE_TEXT))
 
 
 def _scripts(paths: dict[str, tuple[Any, str]]) -> dict[str, str]:

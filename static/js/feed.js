@@ -11,7 +11,7 @@ const MAX_ANSWER_MS = 15000;
 
 /**
  * @import { Board, EmptyBoard } from "./board.js"
- * @import { Heartbeat, Message, Reset, Standing } from "./link.js"
+ * @import { Heartbeat, Message, Reset, ShowConnection } from "./link.js"
  * @import { Delta, Snapshot } from "./state.js"
  *
  * A board changed; null where the scale set is gone.
@@ -28,9 +28,9 @@ export class Feed {
   /**
    * `sets`: keys to follow, null for all; `known`: those of them that the page was made with, to be heard of if they are gone.
    * `token`: of a wallboard link, where no cookie says who asks.
-   * @param {{ sets?: string[] | null, known?: string[], token?: string, hear: Hear, standing: Standing }} wanted
+   * @param {{ sets?: string[] | null, known?: string[], token?: string, hear: Hear, showConnection: ShowConnection }} wanted
    */
-  constructor({ sets = null, known = sets ?? [], token = "", hear, standing }) {
+  constructor({ sets = null, known = sets ?? [], token = "", hear, showConnection }) {
     this.sets = sets;
     this.token = token;
     this.hear = hear;
@@ -44,7 +44,7 @@ export class Feed {
       address: () => feedAddress(this.sets, this.boards.values(), this.token),
       take: (message) => this.take(message),
       poll: () => this.poll(),
-      standing,
+      showConnection,
     });
   }
 

@@ -14,7 +14,7 @@ import { heldTime, isFrozen } from "./frozen.js";
 import { Minis } from "./mini.js";
 import { openShell } from "./shell.js";
 import { say } from "./speaking.js";
-import { standing } from "./standing.js";
+import { showConnection } from "./connection.js";
 import { pickedIn } from "./summary.js";
 
 /**
@@ -42,7 +42,7 @@ const minis = new Minis(() => {
   ask();
 });
 const map = new FleetMap(ask);
-const feed = new Feed({ known: KNOWN, hear, standing });
+const feed = new Feed({ known: KNOWN, hear, showConnection });
 setInterval(() => isFrozen() || ask(), 1000); // what is counted in seconds
 addEventListener("popstate", pickAgain);
 isPrinted.addEventListener("change", paintAnew);

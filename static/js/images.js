@@ -7,7 +7,7 @@ import { hearStop } from "./fleet-stop.js";
 import { dayAt, fullMomentAt } from "./format.js";
 import * as publishing from "./publishing.js";
 import { openShell } from "./shell.js";
-import { standing } from "./standing.js";
+import { showConnection } from "./connection.js";
 import { countsBySku, imageOf, paintSku } from "./sku-counts.js";
 
 /**
@@ -38,7 +38,7 @@ openShell({
   "put-back": publishing.putBack,
 });
 const ask = painter(paint);
-new Feed({ known: KNOWN, hear, standing });
+new Feed({ known: KNOWN, hear, showConnection });
 document.addEventListener("done", closeAndFetch);
 document.addEventListener("visibilitychange", fetchIfSeen);
 setInterval(fetchIfSeen, FETCH_EVERY);

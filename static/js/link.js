@@ -20,7 +20,7 @@ const ABNORMAL = 1006; // the code of a socket that closes without a word
  *
  * `lag`: how late the last word came, in ms; `since`: when it came, in ms.
  * @typedef {{ lag?: number, since?: number }} Details
- * @typedef {(kind: Kind, details: Details) => void} Standing
+ * @typedef {(kind: Kind, details: Details) => void} ShowConnection
  *
  * One run of polling: a word on the socket ends it.
  * @typedef {{ answered: boolean }} Run
@@ -44,13 +44,13 @@ export class Link {
 
   /**
    * address(): where the socket is opened; take(message): what it said; poll(): asks over HTTP, throws where that fails.
-   * @param {{ address: () => URL, take: (message: Message) => void, poll: () => Promise<void>, standing: Standing }} wanted
+   * @param {{ address: () => URL, take: (message: Message) => void, poll: () => Promise<void>, showConnection: ShowConnection }} wanted
    */
-  constructor({ address, take, poll, standing }) {
+  constructor({ address, take, poll, showConnection }) {
     this.address = address;
     this.heard = take;
     this.ask = poll;
-    this.standing = standing;
+    this.showConnection = showConnection;
     this.connect();
     setInterval(() => this.watch(), 1000);
     addEventListener("online", () => this.hurry());
@@ -147,11 +147,11 @@ export class Link {
 
   report() {
     const isOpen = this.socket?.readyState === WebSocket.OPEN;
-    if (this.signedOut) return this.standing("signed-out", {});
+    if (this.signedOut) return this.showConnection("signed-out", {});
     if (this.word.ms > SILENCE + (this.polling ? POLL_EVERY : 0))
-      return this.standing("stale", { since: this.word.at });
-    if (isOpen) return this.standing("live", { lag: this.clock.lag });
-    if (this.polling?.answered) return this.standing("polling", {});
-    this.standing(this.opened ? "reconnecting" : "connecting", {});
+      return this.showConnection("stale", { since: this.word.at });
+    if (isOpen) return this.showConnection("live", { lag: this.clock.lag });
+    if (this.polling?.answered) return this.showConnection("polling", {});
+    this.showConnection(this.opened ? "reconnecting" : "connecting", {});
   }
 }

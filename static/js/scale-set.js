@@ -16,7 +16,7 @@ import { isFrozen } from "./frozen.js";
 import { Grid } from "./grid.js";
 import { isOwnKey } from "./own-keys.js";
 import { say } from "./speaking.js";
-import { standing } from "./standing.js";
+import { showConnection } from "./connection.js";
 import { statusOf } from "./status.js";
 import { view } from "./viewer.js";
 
@@ -30,7 +30,7 @@ export const painter = new BoardPainter({ grid, view, now: () => feed.now(), app
 export const filter = (painter.filter = new Filtering(() => painter.repaint()));
 /** What was clicked, and which keys were pressed, before anything could answer, until it can. */
 export const held = holdEvents(isOwnKey);
-export const feed = new Feed({ sets: [KEY], hear, standing });
+export const feed = new Feed({ sets: [KEY], hear, showConnection });
 feed.fetch(KEY); // now, while the socket is opened; the page has preloaded it
 setInterval(() => isFrozen() || painter.askInstruments(), 1000); // what is counted in seconds
 sync();

@@ -9,7 +9,7 @@ import "./texts-wall.js";
  *
  * `late`: since when a board is known to be behind, in ms, and whose; `engine`: since when the engine is away; `fault`: since when this page is
  * broken. All 0 where all is well.
- * @typedef {{ kind: Kind, details: Details, late: number, lateKey: string, engine: number, fault: number }} Standing
+ * @typedef {{ kind: Kind, details: Details, late: number, lateKey: string, engine: number, fault: number }} ConnectionState
  *
  * `isStale`: hatched; `sentence` in place of the board's own; `chip` in the corner, with its fill.
  * @typedef {{ isStale: boolean, sentence: string, more: string, chip: string, fill: string }} News
@@ -18,23 +18,23 @@ import "./texts-wall.js";
 const LATE_MS = 8000;
 
 /**
- * @param {Standing} standing
+ * @param {ConnectionState} connection
  * @param {number} now
  * @returns {News}
  */
-export function newsOf(standing, now) {
-  const dead = deadSince(standing, now);
+export function newsOf(connection, now) {
+  const dead = deadSince(connection, now);
   if (dead) {
     const at = { time: exactTimeAt(dead.since), zone: zoneName(dead.since) };
     return {
       isStale: true,
       sentence: t(dead.sentence, at),
-      more: t(dead.more, { set: standing.lateKey }),
+      more: t(dead.more, { set: connection.lateKey }),
       chip: t("connection.stale", at),
       fill: "failure",
     };
   }
-  const { kind, details } = standing;
+  const { kind, details } = connection;
   if (kind === "live") return fresh(t("wall.live"), "done");
   if (kind === "polling") return fresh(t("connection.polling"), "attention");
   return fresh(t(details.since ? "connection.reconnecting" : `connection.${kind}`), "attention");
@@ -48,7 +48,7 @@ export function newsOf(standing, now) {
 const fresh = (chip, fill) => ({ isStale: false, sentence: "", more: "", chip, fill });
 
 /**
- * @param {Standing} standing
+ * @param {ConnectionState} connection
  * @param {number} now
  */
 function deadSince({ kind, details, late, engine, fault }, now) {

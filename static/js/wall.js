@@ -20,7 +20,7 @@ import "./texts-wall.js";
 /**
  * @import { Board, EmptyBoard } from "./board.js"
  * @import { Counted } from "./fleet-counts.js"
- * @import { Standing } from "./wall-news.js"
+ * @import { ConnectionState } from "./wall-news.js"
  * @import { Turn } from "./wall-shown.js"
  */
 
@@ -40,8 +40,8 @@ document.body.style.setProperty("--edge", `${(100 - options.fit) / 2}vmin`);
 const fleet = new Map();
 /** Since when a snapshot of each is asked for, in ms. @type {Map<string, number>} */
 const asked = new Map();
-/** @type {Standing} */
-const standing = { kind: "connecting", details: {}, late: 0, lateKey: "", engine: 0, fault: 0 };
+/** @type {ConnectionState} */
+const connection = { kind: "connecting", details: {}, late: 0, lateKey: "", engine: 0, fault: 0 };
 /** @type {Turn} */
 let turn = { key: "", since: 0 };
 /** Boards that changed since they were counted. @type {Map<string, Board>} */
@@ -56,10 +56,10 @@ const feed = new Feed({
   sets: options.sets,
   token,
   hear,
-  standing(kind, details) {
+  showConnection(kind, details) {
     // Refused since it was refused; the feed does not say when.
-    const since = kind === standing.kind ? standing.details.since : Date.now();
-    Object.assign(standing, { kind, details: kind === "signed-out" ? { since } : details });
+    const since = kind === connection.kind ? connection.details.since : Date.now();
+    Object.assign(connection, { kind, details: kind === "signed-out" ? { since } : details });
     ask();
   },
 });
@@ -104,7 +104,7 @@ function tick() {
   for (const key of asked.keys()) if (!feed.waiting.has(key)) asked.delete(key);
   for (const key of feed.waiting.keys()) if (!asked.has(key)) asked.set(key, now);
   const [[lateKey, late] = ["", 0]] = [...asked].sort((a, b) => a[1] - b[1]);
-  Object.assign(standing, { late, lateKey });
+  Object.assign(connection, { late, lateKey });
   ask();
 }
 
@@ -122,7 +122,7 @@ function isComplete() {
 
 function paint() {
   const isLoading = document.body.classList.contains("loading");
-  if (isLoading && !isComplete() && standing.kind !== "stale" && standing.kind !== "signed-out")
+  if (isLoading && !isComplete() && connection.kind !== "stale" && connection.kind !== "signed-out")
     return;
   document.body.classList.remove("loading");
   count();
@@ -134,7 +134,7 @@ function paint() {
     shown = single ? [single] : all,
     says = single ? setSays(single) : fleetSays(all, worst);
   const place = single ? keys.indexOf(turn.key) + 1 : 0,
-    news = newsOf(standing, Date.now());
+    news = newsOf(connection, Date.now());
   const sentence = paintFrame({
     says,
     news,
@@ -161,10 +161,10 @@ function paintSafely() {
 
 /** @param {unknown} error */
 function breakDown(error) {
-  if (!standing.fault) console.error(error);
-  standing.fault ||= Date.now();
+  if (!connection.fault) console.error(error);
+  connection.fault ||= Date.now();
   document.body.classList.add("stale");
-  const { sentence } = newsOf(standing, Date.now());
+  const { sentence } = newsOf(connection, Date.now());
   const place = find("h1");
   if (place) place.textContent = sentence;
 }
@@ -185,6 +185,6 @@ loadGlyphs(glyphAddress("").split("#")[0]).then(
   () => {},
 );
 watchEngine((isAway) => {
-  standing.engine = isAway ? standing.engine || Date.now() : 0;
+  connection.engine = isAway ? connection.engine || Date.now() : 0;
 });
-watchBuild(dataset.build ?? "", () => standing.fault > 0 || standing.kind === "signed-out");
+watchBuild(dataset.build ?? "", () => connection.fault > 0 || connection.kind === "signed-out");

@@ -125,9 +125,9 @@ def _is_behind(id: int, facts: Facts) -> bool:
     assert instance
     if upgrade is not None and batches.would_be_taken(instance, upgrade):
         return True
-    if facts.latest is None or (upgrade is not None and not upgrade.target.version):
+    if facts.latest_image is None or (upgrade is not None and not upgrade.target.version):
         return False
-    target = upgrade.target.version if upgrade else facts.latest.version
+    target = upgrade.target.version if upgrade else facts.latest_image.version
     if facts.pinned_to and upgrade is None:
         return instance.is_half_made or (bool(instance.version) and instance.version != target)
     return batches.has_older_version(instance, target)

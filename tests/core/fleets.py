@@ -111,7 +111,7 @@ def _upgrading(random: Random, facts: Facts) -> Facts:
     there = [instance.id for instance in facts.instances if instance.has_machine and not instance.is_being_deleted]
     taken = random.sample(there, min(len(there), random.randint(0, 12)))
     cut = random.randint(0, len(taken))
-    facts = replace(facts, upgrade=upgrade, latest=image(NEW))
+    facts = replace(facts, upgrade=upgrade, latest_image=image(NEW))
     parts = [part for part in (taken[:cut], taken[cut:]) if part]
     for number, ids in enumerate(parts, start=1):
         facts = _with_batch(random, facts, number, ids, is_running=number == len(parts) and random.random() < 0.5)

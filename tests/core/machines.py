@@ -169,14 +169,14 @@ class Machines:
         self.published.remove(version)
         withdrawn = {**self.facts.withdrawn, version: Withdrawal(by, reason, self.now)}
         left = newest(self.published)
-        self.facts = replace(self.facts, withdrawn=withdrawn, latest=image(left) if left else None)
+        self.facts = replace(self.facts, withdrawn=withdrawn, latest_image=image(left) if left else None)
         for instance in self.facts.instances:
             self._instance(instance.id, runs_withdrawn_version=instance.version in withdrawn)
         self.tell_suspicion()
 
     def tell_suspicion(self) -> None:
         """What `observe` would say of the version that is the target, or the latest."""
-        trials, latest = self._trials(), self.facts.latest
+        trials, latest = self._trials(), self.facts.latest_image
         target = self.facts.upgrade.target if self.facts.upgrade else latest
         good = newest_good(self.published, trials)
         is_bad = latest is not None and is_suspected(trials.get(latest.version, VersionResults()))
@@ -189,7 +189,7 @@ class Machines:
     def publish(self, version: str) -> None:
         """A quarantine for an older version ends then."""
         self.published.append(version)
-        self.facts = replace(self.facts, latest=image(version))
+        self.facts = replace(self.facts, latest_image=image(version))
         for instance in self.facts.instances:
             self._instance(instance.id, is_quarantined=instance.is_quarantined and instance.failed_version == version)
         self.tell_suspicion()

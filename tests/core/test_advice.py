@@ -202,8 +202,8 @@ def _started(facts: Facts, **how: Any) -> Facts | None:
         how["upgraded_first"] = frozenset(
             instance.id for instance in free if instance.health in (Health.UNHEALTHY, Health.UNKNOWN)
         )
-    assert facts.latest
-    upgrade = Upgrade(facts.latest, StartedBy.USER, policy, **how)
+    assert facts.latest_image
+    upgrade = Upgrade(facts.latest_image, StartedBy.USER, policy, **how)
     return replace(facts, upgrade=upgrade, last_attempt=None, instances=_of_this_version(facts))
 
 
@@ -231,7 +231,7 @@ def test_an_advised_upgrade_begins_with_a_batch() -> None:
 # --- sentences that go with the advice --------------------------------------------------------------------------------
 
 BAD = {NEW: Withdrawal("eve", "it panics")}
-PINNED: dict[str, Any] = {"latest": image(OLD), "pinned_to": OLD, "follows_latest": False}
+PINNED: dict[str, Any] = {"latest_image": image(OLD), "pinned_to": OLD, "follows_latest": False}
 
 
 def test_no_sentence_promises_a_start_that_would_stop_at_the_gate() -> None:
@@ -248,7 +248,7 @@ def test_no_sentence_promises_a_start_that_would_stop_at_the_gate() -> None:
 
 
 def test_leaving_a_withdrawn_version_is_advised_where_it_could_begin() -> None:
-    facts = replace(fleet(10, version=NEW), latest=image(OLD), withdrawn=BAD)
+    facts = replace(fleet(10, version=NEW), latest_image=image(OLD), withdrawn=BAD)
     facts = replace(
         facts, instances=tuple(replace(instance, runs_withdrawn_version=True) for instance in facts.instances)
     )
@@ -291,7 +291,7 @@ def test_no_instance_waits_for_its_turn_if_no_further_batch_comes(how: dict[str,
     assert set(codes(replace(facts, **how))) == {Why.VERIFYING}
 
 
-@pytest.mark.parametrize("how", [MANUAL, PINNED | {"latest": image(NEW), "pinned_to": NEW}])
+@pytest.mark.parametrize("how", [MANUAL, PINNED | {"latest_image": image(NEW), "pinned_to": NEW}])
 def test_a_newer_version_is_not_promised_where_upgrades_are_not_automatic(how: dict[str, Any]) -> None:
     bad = VersionResults(failed=2)
     assert "starts automatically" in the(ReasonCode.SUSPECTED, fleet(5, target_results=bad)).text
@@ -303,7 +303,7 @@ def test_a_pause_is_said_where_it_keeps_a_person_from_starting() -> None:
     of_older = replace(stopped(), target_version=OLD, paused_by="ada")
     pinned = fleet(5, version=NEW, last_attempt=of_older, **PINNED)
     assert the(Why.PAUSED, pinned).action == "resume" and the(ReasonCode.PINNED, pinned).action == ""
-    back = fleet(5, version=NEW, last_attempt=of_older, latest=image(OLD), withdrawn=BAD)
+    back = fleet(5, version=NEW, last_attempt=of_older, latest_image=image(OLD), withdrawn=BAD)
     back = replace(back, instances=tuple(replace(instance, runs_withdrawn_version=True) for instance in back.instances))
     assert the(Why.PAUSED, back).action == "resume" and the(ReasonCode.WITHDRAWN, back).action == ""
 
@@ -313,7 +313,7 @@ def test_a_pause_is_said_where_it_keeps_a_person_from_starting() -> None:
 
 def _on_withdrawn(count: int, *, sick: int = 0, **changes: Any) -> Facts:
     """All of them on a version that was withdrawn, with an older one left."""
-    facts = fleet(count, version=NEW, sick=sick, latest=image(OLD), withdrawn=BAD, **changes)
+    facts = fleet(count, version=NEW, sick=sick, latest_image=image(OLD), withdrawn=BAD, **changes)
     return replace(
         facts, instances=tuple(replace(instance, runs_withdrawn_version=True) for instance in facts.instances)
     )

@@ -11,7 +11,7 @@ from upgrades.core.steps import WORK_POLL_INTERVAL, AddInstances, Fault, RemoveI
 
 def test_missing_instances_are_added_on_the_newest_image() -> None:
     assert step(replace(fleet(3), capacity=5)) == AddInstances(2, image(NEW))
-    assert why(replace(fleet(3, latest=None), capacity=5)) is Why.NO_IMAGE
+    assert why(replace(fleet(3, latest_image=None), capacity=5)) is Why.NO_IMAGE
 
 
 def test_surplus_instances_are_removed_from_the_end() -> None:

@@ -15,7 +15,7 @@ from upgrades.core import catalogue
 from upgrades.core.catalogue import messages_in, say
 from upgrades.core.message_format import ParamType, Placeholder, TemplateError, params_of, read
 from upgrades.core.reason_kinds import KINDS
-from upgrades.core.sentences import sentence_of, shaped
+from upgrades.core.sentences import sentence_of, sentence_shape
 
 ENGLISH = messages_in("en")
 NOON = datetime(2018, 9, 25, 12, tzinfo=UTC)
@@ -160,5 +160,5 @@ def test_pages_read_the_catalogue_as_the_engine_does(tmp_path: Path) -> None:
 def _told(key: str, chance: random.Random) -> Iterator[Mapping[str, Any]]:
     for template in (ENGLISH[key], accented(ENGLISH[key])):
         values = values_of(template, chance)
-        said = shaped(sentence_of(key, template, values))
+        said = sentence_shape(sentence_of(key, template, values))
         yield {"template": template, "params": said["params"], "said": said["template"]}

@@ -256,7 +256,7 @@ def test_a_newer_image_is_taken_by_itself() -> None:
         fleet(10, follows_latest=False),
         fleet(10, version=NEW),
         fleet(10, version="16.04.10"),
-        fleet(10, latest=None),
+        fleet(10, latest_image=None),
         fleet(0),
     ],
     ids=["automatic off", "pinned", "up to date", "newer already", "nothing published", "no instances"],
@@ -273,7 +273,7 @@ def test_opted_out_instances_start_nothing() -> None:
 def test_instances_that_failed_on_this_version_start_nothing() -> None:
     facts = with_instance(fleet(3, version=NEW), 1, version=OLD, failed_version=NEW)
     assert why(facts) is Why.NOTHING_TO_DO
-    assert isinstance(step(replace(facts, latest=image("16.04.3"))), StartUpgrade)
+    assert isinstance(step(replace(facts, latest_image=image("16.04.3"))), StartUpgrade)
 
 
 def test_a_cancelled_attempt_is_not_repeated_by_itself() -> None:

@@ -122,7 +122,7 @@ def test_the_batch_in_flight_is_finished_first() -> None:
 
 def test_unapproved_upgrades_give_way_to_a_newer_version() -> None:
     """Nobody need approve one image after the other; what is approved is finished first."""
-    newer = fleet(10, latest=image("16.04.3"))
+    newer = fleet(10, latest_image=image("16.04.3"))
     found = step(deferred(newer))
     assert found == Cancel("Nobody had approved what was left, and 16.04.3 is there.")
     assert chosen(deferred(newer, approved=(4,))) == (4,)

@@ -22,8 +22,8 @@ GONE = MissingMachine(NOW, had_machine=True)
 def lacking(count: int, how: dict[int, MissingMachine], **changes: Any) -> Facts:
     """So many instances, all on the newest version; these have no machine."""
     facts = fleet(count, **changes)
-    assert facts.latest
-    rows = [replace(instance, version=facts.latest.version) for instance in facts.instances]
+    assert facts.latest_image
+    rows = [replace(instance, version=facts.latest_image.version) for instance in facts.instances]
     rows = [
         replace(instance, version="", health=Health.UNKNOWN, missing=how.get(instance.id))
         if instance.id in how

@@ -15,7 +15,7 @@ from upgrades.core.consequences import of_plan
 from upgrades.core.facts import Facts, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
 from upgrades.core.preview import Pace, Plan, pace_of, preview
-from upgrades.core.sentences import shaped
+from upgrades.core.sentences import sentence_shape
 from upgrades.core.states import FaultCode, Health, InstanceUpgradeState
 from upgrades.core.steps import StartBatch, Why
 
@@ -36,7 +36,7 @@ def test_the_preview_has_the_batches_of_the_engine() -> None:
     assert found.target == NEW
     why = found.batches[0].why
     assert why == "20 % of 7 is 1.4, so at most 1."
-    said = shaped(why)
+    said = sentence_shape(why)
     assert (said["key"], said["params"]["share"]) == ("batch.share", {"type": "percent", "value": 1.4})
     assert (found.earliest, found.latest) == (70 * MINUTE, 140 * MINUTE)
     assert [batch.begins_in for batch in found.batches[:2]] == [timedelta(0), 12 * MINUTE]

@@ -63,7 +63,7 @@ def _fleet(options: dict[str, str]) -> World:
                 InstanceFacts(id, version, zone=_place(id, zones, 1), update_domain=_place(id, domains, 0))
                 for id in range(count)
             ),
-            latest=image(version),
+            latest_image=image(version),
             automatic=options.get("automatic", "on") == "on",
             policy=_policy(options),
         )
@@ -116,7 +116,7 @@ def _pin(world: World, options: dict[str, str], ids: list[int]) -> None:
     """The model names a version: automatic upgrades are off then."""
     pinned = options["to"]
     latest = image(pinned)
-    world.facts = replace(world.facts, pinned_to=pinned, latest=latest, follows_latest=False, automatic=False)
+    world.facts = replace(world.facts, pinned_to=pinned, latest_image=latest, follows_latest=False, automatic=False)
 
 
 def _run(world: World, options: dict[str, str], ids: list[int]) -> None:
@@ -157,10 +157,10 @@ def _automatic(world: World, options: dict[str, str], ids: list[int]) -> None:
 
 
 def _start(world: World, options: dict[str, str], ids: list[int]) -> None:
-    assert world.facts.latest
+    assert world.facts.latest_image
     only_failed = options.get("only") == "failed"
     pinned = bool(world.facts.pinned_to)
-    world.start(world.facts.latest.version, StartedBy.USER, only_failed=only_failed, takes_newer=pinned)
+    world.start(world.facts.latest_image.version, StartedBy.USER, only_failed=only_failed, takes_newer=pinned)
 
 
 def _start_extensions(world: World, options: dict[str, str], ids: list[int]) -> None:
@@ -215,7 +215,7 @@ def _release(world: World, options: dict[str, str], ids: list[int]) -> None:
 
 def _approve(world: World, options: dict[str, str], ids: list[int]) -> None:
     """The version that waits for it now; with none running, the latest."""
-    image = world.facts.upgrade.target if world.facts.upgrade else world.facts.latest
+    image = world.facts.upgrade.target if world.facts.upgrade else world.facts.latest_image
     assert image
     world.set(ids, approved_version=image.version)
 

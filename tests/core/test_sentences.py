@@ -10,7 +10,7 @@ from upgrades.core import messages
 from upgrades.core.catalogue import say
 from upgrades.core.reason_context import Reason
 from upgrades.core.reason_kinds import KINDS, LiftedBy, ReasonCode
-from upgrades.core.sentences import Sentence, shaped
+from upgrades.core.sentences import Sentence, sentence_shape
 from upgrades.core.steps import Why
 from upgrades.feed import reason_shapes
 
@@ -19,7 +19,7 @@ UTC_NOON, ISO_NOON = "2018-09-25 12:00:00 UTC", "2018-09-25T12:00:00.000Z"
 
 
 def test_times_travel_as_data_beside_text_in_utc() -> None:
-    said = shaped(say(Why.VERIFYING, count=3, until=NOON.astimezone(timezone(timedelta(hours=2)))))
+    said = sentence_shape(say(Why.VERIFYING, count=3, until=NOON.astimezone(timezone(timedelta(hours=2)))))
     assert said["text"] == f"Waiting for 3 instances to become healthy, until {UTC_NOON} at the latest."
     assert said["template"] == "Waiting for 3 instances to become healthy, until {until} at the latest."
     assert said["key"] == "WaitingForHealth"
@@ -27,7 +27,7 @@ def test_times_travel_as_data_beside_text_in_utc() -> None:
 
 
 def test_peoples_words_are_parameters_and_never_templates() -> None:
-    said = shaped(say(Why.FLEET_STOPPED, owner="ada", reason="see {until} tomorrow", until=NOON))
+    said = sentence_shape(say(Why.FLEET_STOPPED, owner="ada", reason="see {until} tomorrow", until=NOON))
     assert said["template"] == "All automatic upgrades are stopped by ada until {until}: see {{until}} tomorrow"
     assert said["template"].format(until=UTC_NOON) == said["text"]
     assert said["params"]["reason"] == {"type": "text", "value": "see {until} tomorrow"}
@@ -45,7 +45,7 @@ def test_every_parameter_has_a_type() -> None:
 
 
 def test_azures_own_sentences_are_in_no_catalogue() -> None:
-    said = shaped(messages.unhealthy_within(100 / 3, 20))
+    said = sentence_shape(messages.unhealthy_within(100 / 3, 20))
     assert said["key"] == "" and said["params"]["limit"] == {"type": "percent", "value": 20}
     assert said["template"] == said["text"] and " 33.3% of instances" in said["text"]
 
@@ -92,4 +92,4 @@ def test_the_weightiest_reason_is_shown_when_nothing_can_be_done() -> None:
 
 
 def test_text_without_parameters_is_a_sentence_too() -> None:
-    assert shaped(Sentence("a {b}")) == {"text": "a {b}", "template": "a {{b}}", "key": "", "params": {}}
+    assert sentence_shape(Sentence("a {b}")) == {"text": "a {b}", "template": "a {{b}}", "key": "", "params": {}}

@@ -15,11 +15,11 @@ beforeEach(() => {
   feed = new Feed({
     sets: [KEY],
     hear: (board, key) => heard.push(board ? board.seq : `${key} is gone`),
-    standing: (kind, details) => stood.push([kind, details]),
+    showConnection: (kind, details) => stood.push([kind, details]),
   });
 });
 
-const standing = () => stood.at(-1)[0];
+const kind = () => stood.at(-1)[0];
 
 /** Connected, with a snapshot. */
 async function live() {
@@ -40,7 +40,7 @@ test("a snapshot, then deltas; every heartbeat is answered", async () => {
   await live();
   browser.socket.says(aDelta());
   browser.socket.says(beat(7, "s.2"));
-  assert.deepEqual([heard, standing(), browser.socket.sent], [[1, 2], "live", [{ ack: 7 }]]);
+  assert.deepEqual([heard, kind(), browser.socket.sent], [[1, 2], "live", [{ ack: 7 }]]);
 });
 
 test("deltas that come while the snapshot is fetched are applied to it", async () => {
@@ -92,7 +92,7 @@ for (const [when, comesFirst] of [
 test("a lost connection is resumed where it was", async () => {
   await live();
   browser.socket.drops();
-  assert.equal(standing(), "reconnecting");
+  assert.equal(kind(), "reconnecting");
   await browser.passes(600);
   assert.equal(browser.sockets.length, 2);
   assert.equal(browser.socket.url.searchParams.get("since"), `${KEY}:s.1`);
@@ -108,7 +108,7 @@ test("a new socket has time for its first word, however long the old one was sil
   await browser.passes(1900); // nothing is new: the first word is a heartbeat
   assert.equal(again.readyState, 1, "it was given up");
   again.says(beat(1));
-  assert.equal(standing(), "live");
+  assert.equal(kind(), "live");
 });
 
 test("a socket that never opens is given up", async () => {
@@ -123,7 +123,7 @@ test("an open socket without a word for five seconds is dead", async () => {
   const [first] = browser.sockets;
   await browser.passes(7000);
   assert.equal(first.readyState, 2);
-  assert.equal(standing(), "stale");
+  assert.equal(kind(), "stale");
 });
 
 /** Every socket fails at once. */
@@ -136,7 +136,7 @@ async function blocked(seconds) {
 
 test("where sockets are blocked it asks over HTTP, once every three seconds", async () => {
   await blocked(10);
-  assert.equal(standing(), "polling");
+  assert.equal(kind(), "polling");
   assert.equal(heard[0], 1);
   const before = browser.asked.length;
   await blocked(60);
@@ -171,21 +171,21 @@ test("signed out where sockets are blocked is said too", async () => {
   await blocked(10);
   browser.answer = () => refusal(401);
   await blocked(6);
-  assert.equal(standing(), "signed-out");
+  assert.equal(kind(), "signed-out");
 });
 
 test("sockets that are blocked later, too", async () => {
   await live();
   browser.socket.drops();
   await blocked(40);
-  assert.equal(standing(), "polling");
+  assert.equal(kind(), "polling");
 });
 
 test("where not even HTTP gets through, the board is stale", async () => {
   await blocked(10);
   browser.answer = () => refusal(503);
   await blocked(20);
-  assert.equal(standing(), "stale");
+  assert.equal(kind(), "stale");
 });
 
 test("signed out is said, and stays said until somebody signs in", async () => {
@@ -193,20 +193,20 @@ test("signed out is said, and stays said until somebody signs in", async () => {
   browser.socket.says({ type: "error", code: "NotSignedIn", message: "sign in first" });
   browser.socket.drops(4401);
   await browser.passes(60_000);
-  assert.equal(standing(), "signed-out");
+  assert.equal(kind(), "signed-out");
   assert.equal(browser.sockets.length, 1, "it does not hammer");
   browser.listeners.visibilitychange();
-  assert.equal(standing(), "signed-out");
+  assert.equal(kind(), "signed-out");
   browser.socket.open();
   browser.socket.says(beat(1));
-  assert.equal(standing(), "live");
+  assert.equal(kind(), "live");
 });
 
 test("a snapshot that is refused to those signed out", async () => {
   browser.answer = () => refusal(401);
   await live();
   await speaks(6);
-  assert.equal(standing(), "signed-out");
+  assert.equal(kind(), "signed-out");
   assert.equal(browser.asked.length, 1);
 });
 
@@ -281,5 +281,5 @@ test("a clock that is set back does not hide silence", async () => {
   await live();
   browser.wall -= 3_600_000;
   await browser.passes(7000);
-  assert.equal(standing(), "stale");
+  assert.equal(kind(), "stale");
 });

@@ -20,7 +20,7 @@ beforeEach(() => {
       polls += 1;
       throw new Error("nobody answers");
     },
-    standing: (kind, details) => stood.push([kind, details]),
+    showConnection: (kind, details) => stood.push([kind, details]),
   });
 });
 
@@ -117,7 +117,11 @@ test("what is said while there is no socket is lost, not an error", () => {
 async function aFeed() {
   browser = new Browser();
   const boards = [];
-  const feed = new Feed({ sets: [KEY], hear: (board) => boards.push(board), standing: () => {} });
+  const feed = new Feed({
+    sets: [KEY],
+    hear: (board) => boards.push(board),
+    showConnection: () => {},
+  });
   browser.socket.open();
   browser.socket.says(reset());
   await browser.passes(0);

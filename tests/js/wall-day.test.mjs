@@ -28,7 +28,7 @@ test("the heap does not grow in a day", async () => {
   const feed = new Feed({
     token: "secret",
     hear: (board, key) => fleet.set(key, countAgain(board, fleet.get(key), browser.wall)),
-    standing() {},
+    showConnection() {},
   });
   browser.answer = () => browser.snapshot(1, { instances: SIZE });
   browser.socket.open();

@@ -165,7 +165,7 @@ test("the whole fleet has one sentence: the worst first", () => {
 
 // --- never green on old news ------------------------------------------------------------------------------------------
 
-const standing = (changes) => ({
+const connectionWith = (changes) => ({
   kind: "live",
   details: {},
   late: 0,
@@ -183,7 +183,7 @@ for (const [what, changes] of [
   ["the page itself is broken", { fault: NOW - 1000 }],
 ])
   test(`a wall is hatched where ${what}, and says since when`, () => {
-    const news = newsOf(standing(changes), NOW);
+    const news = newsOf(connectionWith(changes), NOW);
     assert.equal(news.isStale, true);
     assert.match(news.sentence, /\d\d:\d\d:\d\d/);
     assert.match(news.chip, /^Stale since \d\d:\d\d:\d\d/);
@@ -191,9 +191,9 @@ for (const [what, changes] of [
   });
 
 test("a wall with a feed is not hatched, also when a snapshot takes some seconds", () => {
-  assert.equal(newsOf(standing(), NOW).isStale, false);
-  assert.equal(newsOf(standing({ late: NOW - 5000 }), NOW).isStale, false);
-  assert.equal(newsOf(standing({ kind: "polling" }), NOW).chip, "Updating every 3 s");
+  assert.equal(newsOf(connectionWith(), NOW).isStale, false);
+  assert.equal(newsOf(connectionWith({ late: NOW - 5000 }), NOW).isStale, false);
+  assert.equal(newsOf(connectionWith({ kind: "polling" }), NOW).chip, "Updating every 3 s");
 });
 
 test("the picture drifts by some pixels each minute, and comes back", () => {

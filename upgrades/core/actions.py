@@ -65,7 +65,7 @@ def _why_none_can_begin(context: ReasonContext) -> str:
     facts = context.facts
     if not facts.staying:
         return say("action.no_instances")
-    if facts.latest is None:
+    if facts.latest_image is None:
         return say("action.no_version")
     by = backoff.paused_by(facts)
     return say("action.paused", version=context.target, by=by) if by else ""
@@ -161,7 +161,9 @@ def _would_be_retried(context: ReasonContext) -> bool:
     """Was the last attempt stopped, and will the platform try it again?"""
     facts, last = context.facts, context.facts.last_attempt
     is_stopped = last is not None and last.status in (UpgradeStatus.FAULTED, UpgradeStatus.CANCELLED)
-    is_at_latest = last is not None and facts.latest is not None and last.target_version == facts.latest.version
+    is_at_latest = (
+        last is not None and facts.latest_image is not None and last.target_version == facts.latest_image.version
+    )
     return bool(is_stopped and is_at_latest and last and not last.cancelled_by and context.is_automatic)
 
 

@@ -72,10 +72,10 @@ def policy_of(facts: Facts, *, by_hand: bool) -> Policy:
 def startable_instances(context: ReasonContext) -> list[InstanceFacts]:
     """The instances that an upgrade would take if a person started it now; [] while one runs."""
     facts = context.facts
-    if context.upgrade or facts.latest is None:
+    if context.upgrade or facts.latest_image is None:
         return []
     policy = policy_of(facts, by_hand=True)
-    upgrade = Upgrade(facts.latest, StartedBy.USER, policy, takes_newer=bool(facts.pinned_to))
+    upgrade = Upgrade(facts.latest_image, StartedBy.USER, policy, takes_newer=bool(facts.pinned_to))
     free = batches.available_next(facts, StartedBy.USER, context.target)
     return [instance for instance in free if batches.would_be_taken(instance, upgrade)]
 

@@ -59,7 +59,7 @@ def next_attempt_at(facts: Facts) -> datetime | None:
     >>> at, latest = datetime(2018, 9, 25), ImageReference("p", "o", "s", "1.1")
     >>> for stopped in (1, 2, 3, 9):
     ...     last = Attempt("1.1", UpgradeStatus.FAULTED, True, ended_at=at, attempts_stopped_in_a_row=stopped)
-    ...     print(next_attempt_at(Facts(1, latest=latest, last_attempt=last)) - at)
+    ...     print(next_attempt_at(Facts(1, latest_image=latest, last_attempt=last)) - at)
     0:30:00
     1:00:00
     2:00:00
@@ -81,4 +81,4 @@ def is_platform_gate_shut(facts: Facts, now: datetime) -> bool:
 
 def _last_attempt_at_latest(facts: Facts) -> Attempt | None:
     last = facts.last_attempt
-    return last if last and facts.latest and last.target_version == facts.latest.version else None
+    return last if last and facts.latest_image and last.target_version == facts.latest_image.version else None

@@ -23,7 +23,7 @@ from upgrades.core.progress import Progress as UpgradeProgress
 from upgrades.core.progress import count_states, progress_from, progress_of
 from upgrades.core.ranges import spans
 from upgrades.core.reason_kinds import AT_THE_GATE
-from upgrades.core.sentences import Param, SentenceShape, message_of, shaped
+from upgrades.core.sentences import Param, SentenceShape, message_of, sentence_shape
 from upgrades.core.states import HAS_FAILED, InstanceUpgradeState
 
 
@@ -163,7 +163,9 @@ def board_of(facts: Facts, now: datetime, decision: str, forecast: Forecast, bef
 def _over_limit_sentence(gauge: Gauge, *, runs: bool) -> SentenceShape:
     unhealthy, total, must_recover = gauge["count"], gauge["of"], -gauge["room"]
     shares = {"share": 100 * unhealthy / total, "limit": gauge["limit_percent"]}
-    return shaped(say("OverTheLimit", sick=unhealthy, total=total, must_recover=must_recover, runs=runs, **shares))
+    return sentence_shape(
+        say("OverTheLimit", sick=unhealthy, total=total, must_recover=must_recover, runs=runs, **shares)
+    )
 
 
 def _by_state(states: Mapping[int, InstanceState]) -> dict[str, str]:

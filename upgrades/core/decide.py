@@ -132,8 +132,13 @@ def wait_for_approval(facts: Facts, now: datetime) -> Step | None:
     if upgrade is None or not waiting or batches.takeable_and_approved(facts, upgrade):
         return None
     version = upgrade.target.version
-    if version and facts.latest and facts.follows_latest and versions.is_older(version, facts.latest.version):
-        return Cancel(f"Nobody had approved what was left, and {facts.latest.version} is there.")
+    if (
+        version
+        and facts.latest_image
+        and facts.follows_latest
+        and versions.is_older(version, facts.latest_image.version)
+    ):
+        return Cancel(f"Nobody had approved what was left, and {facts.latest_image.version} is there.")
     return Wait(
         now + RESYNC_INTERVAL,
         Why.WAITING_FOR_APPROVAL,
@@ -226,9 +231,9 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
     An attempt that a limit stopped is tried again: when the gate opens if it touched no instance, otherwise after a wait that doubles with
     each attempt (Z-1.14). An attempt that a person cancelled is not.
     """
-    if facts.latest is None or not _wants_upgrade(facts):
+    if facts.latest_image is None or not _wants_upgrade(facts):
         return None
-    version = facts.latest.version
+    version = facts.latest_image.version
     if backoff.was_cancelled(facts):
         return Wait(now + RESYNC_INTERVAL, Why.CANCELLED_BEFORE, say(Why.CANCELLED_BEFORE, version=version))
     if backoff.was_stopped_at_the_gate(facts) and backoff.is_platform_gate_shut(facts, now):
@@ -242,7 +247,7 @@ def start_upgrade(facts: Facts, now: datetime) -> Step | None:
         by_hand = not backoff.is_platform_gate_shut(facts, now)
         text = say(Why.BACKING_OFF, version=version, until=again_at, by_hand=by_hand)
         return Wait(min(again_at, now + RESYNC_INTERVAL), Why.BACKING_OFF, text)
-    return StartUpgrade(facts.latest, StartedBy.PLATFORM, backoff.would_take_failed(facts))
+    return StartUpgrade(facts.latest_image, StartedBy.PLATFORM, backoff.would_take_failed(facts))
 
 
 # The first rule that answers wins, so their order matters. The comment above a rule says why it has its place.
@@ -312,6 +317,8 @@ def _wants_upgrade(facts: Facts) -> bool:
 
     Instances that failed on the latest version are left out, unless the attempt was stopped: then they are tried again.
     """
-    if facts.latest is None or not (facts.automatic and facts.follows_latest):
+    if facts.latest_image is None or not (facts.automatic and facts.follows_latest):
         return False
-    return bool(batches.next_candidates(facts, facts.latest.version, takes_failed=backoff.would_take_failed(facts)))
+    return bool(
+        batches.next_candidates(facts, facts.latest_image.version, takes_failed=backoff.would_take_failed(facts))
+    )

@@ -301,9 +301,9 @@ class VersionResults:
 class Facts:
     """A scale set as it is now.
 
-    Images: `latest` is the newest image in its location that was not withdrawn, or the one that the set is pinned to; None where there is
-    none. `pinned_to`: the version that its model names, "" where it follows the latest. `withdrawn`: the withdrawn versions of its image.
-    `newest_good`: the image for new instances where the latest version is suspected (core/suspicion.py), otherwise None.
+    Images: `latest_image` is the newest one in its location that was not withdrawn, or the one that the set is pinned to; None where
+    there is none. `pinned_to`: the version that its model names, "" where it follows the latest. `withdrawn`: the withdrawn versions of
+    its image. `newest_good`: the image for new instances where the latest version is suspected (core/suspicion.py), otherwise None.
     `target_results`: how the target version of the running upgrade, or else the latest version, did in this set so far.
     `automatic`: automatic OS upgrades are on.
 
@@ -326,7 +326,7 @@ class Facts:
 
     capacity: int
     instances: tuple[InstanceFacts, ...] = ()
-    latest: ImageReference | None = None
+    latest_image: ImageReference | None = None
     follows_latest: bool = True
     automatic: bool = True
     policy: Policy = Policy()
@@ -391,7 +391,7 @@ class Facts:
     @property
     def image_for_new_instances(self) -> ImageReference | None:
         """The latest image, or the newest good one where the latest is suspected; None where there is none."""
-        return self.newest_good or self.latest
+        return self.newest_good or self.latest_image
 
     def instance(self, id: int) -> InstanceFacts | None:
         """The instance with this id; None where there is none."""

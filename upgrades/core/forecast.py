@@ -184,7 +184,7 @@ def _instance_key(instance: InstanceFacts, facts: Facts, now: datetime) -> Hasha
 
 
 def _scale_set_key(facts: Facts) -> Hashable:
-    images = (facts.latest, facts.follows_latest, facts.pinned_to, facts.newest_good, sorted(facts.withdrawn))
+    images = (facts.latest_image, facts.follows_latest, facts.pinned_to, facts.newest_good, sorted(facts.withdrawn))
     policies = (facts.automatic, facts.policy, facts.policy_by_hand)
     quota = (facts.available_quota, facts.available_quota_is_known)
     return (facts.capacity, images, policies, facts.fleet_stop, quota, facts.last_attempt)

@@ -87,7 +87,7 @@ def target_of(facts: Facts) -> str:
     """The version that is wanted now; "" where there is none, and during an upgrade of extensions."""
     if facts.upgrade:
         return facts.upgrade.target.version
-    return facts.latest.version if facts.latest else ""
+    return facts.latest_image.version if facts.latest_image else ""
 
 
 def _state(instance: InstanceFacts, context: _Context) -> InstanceState:

@@ -132,7 +132,7 @@ def reason_context_of(facts: Facts, now: datetime) -> ReasonContext:
 
 def _reason_context_of(facts: Facts, now: datetime) -> ReasonContext:
     upgrade = facts.upgrade
-    target = upgrade.target.version if upgrade else facts.latest.version if facts.latest else ""
+    target = upgrade.target.version if upgrade else facts.latest_image.version if facts.latest_image else ""
     taken = (
         {member.instance for member in upgrade.members if member.state is not InstanceUpgradeState.SKIPPED}
         if upgrade

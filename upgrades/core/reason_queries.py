@@ -97,7 +97,7 @@ def replacement_of_withdrawn(
     if moving:
         return "moving", context.target, counts
     # The latest version, not the context's target: an upgrade of extensions has no target version.
-    latest = context.facts.latest.version if context.facts.latest else ""
+    latest = context.facts.latest_image.version if context.facts.latest_image else ""
     if not latest:
         return "no_other", "", counts
     return "newer" if versions.is_older(version, latest) else "older", latest, counts

@@ -13,7 +13,7 @@ from upgrades.core.steps import Why
 def _no_image(context: ReasonContext) -> Iterator[Reason]:
     facts = context.facts
     with_machine = len(facts.staying) - len(missing.to_create(facts))
-    if facts.latest is None and facts.capacity > with_machine:
+    if facts.latest_image is None and facts.capacity > with_machine:
         yield make_reason(Why.NO_IMAGE)
 
 
@@ -138,9 +138,9 @@ def _between_surge_batches(context: ReasonContext) -> Iterator[Reason]:
 def _retry(context: ReasonContext) -> Iterator[Reason]:
     """The last attempt was stopped, and the wait before the next one lasts, or a person cancelled it. Numbers: attempts."""
     facts = context.facts
-    if context.upgrade or not context.wants_upgrade or facts.latest is None:
+    if context.upgrade or not context.wants_upgrade or facts.latest_image is None:
         return
-    version = facts.latest.version
+    version = facts.latest_image.version
     again_at = backoff.next_attempt_at(facts)
     can_be_tried = any(
         not instance.is_opted_out and not instance.is_quarantined and not instance.is_switched_off

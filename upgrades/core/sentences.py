@@ -47,10 +47,10 @@ class Sentence(str):
         return sentence
 
 
-def shaped(text: str) -> SentenceShape:
+def sentence_shape(text: str) -> SentenceShape:
     """The sentence as JSON, as the feed and the API carry it. A plain string has no key and no values.
 
-    >>> shaped("It costs {5}.")
+    >>> sentence_shape("It costs {5}.")
     {'text': 'It costs {5}.', 'template': 'It costs {{5}}.', 'key': '', 'params': {}}
     """
     sentence = text if isinstance(text, Sentence) else Sentence(text)
@@ -71,7 +71,7 @@ def message_of(text: str) -> MessageShape:
     >>> message_of("It costs {5}.")
     {'key': '', 'params': {}}
     """
-    found = shaped(text)
+    found = sentence_shape(text)
     return MessageShape(key=found["key"], params=found["params"])
 
 

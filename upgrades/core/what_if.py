@@ -17,11 +17,11 @@ def with_upgrade_started(facts: Facts, *, only_failed: bool = False, unhealthy_f
 
     `only_failed`, `unhealthy_first`: as in `commands/upgrades.py:start`.
     """
-    if facts.latest is None:
+    if facts.latest_image is None:
         return facts
     unhealthy = (instance.id for instance in facts.instances if instance.health in UNHEALTHY_STATES)
     upgrade = Upgrade(
-        facts.latest,
+        facts.latest_image,
         StartedBy.USER,
         facts.policy_by_hand or facts.policy,
         paused_by=backoff.paused_by(facts),  # a pause of the last attempt holds for this one until it is resumed
@@ -33,7 +33,7 @@ def with_upgrade_started(facts: Facts, *, only_failed: bool = False, unhealthy_f
         facts,
         upgrade=upgrade,
         instances=tuple(
-            with_other_version_opt_out_ended(instance, facts.latest.version) for instance in facts.instances
+            with_other_version_opt_out_ended(instance, facts.latest_image.version) for instance in facts.instances
         ),
     )
 

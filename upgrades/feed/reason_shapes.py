@@ -10,7 +10,7 @@ from upgrades.core.catalogue import is_message, say, text_of
 from upgrades.core.instants import iso
 from upgrades.core.reason_context import Reason
 from upgrades.core.reason_kinds import KINDS
-from upgrades.core.sentences import Param, SentenceShape, shaped
+from upgrades.core.sentences import Param, SentenceShape, sentence_shape
 from upgrades.core.steps import Why
 from upgrades.models import RollingUpgrade
 
@@ -102,15 +102,15 @@ def reasons(found: Iterable[Reason], before: Iterable[Mapping[str, Any]], now: d
     becomes now.
     """
     since = {seen["code"]: min(seen["since"], iso(now)) for seen in before}
-    shaped = [_reason(reason) for reason in found]
-    for reason in shaped:
+    shapes = [_reason(reason) for reason in found]
+    for reason in shapes:
         reason["since"] = reason["since"] or since.get(reason["code"], iso(now))
-    return shaped
+    return shapes
 
 
 def actions(why_not: Mapping[Action, str]) -> dict[str, ActionShape]:
     """Actions in the shape in which they are stored with the decision. `why_not`: the reason against each, "" where it is possible."""
-    told = {action: shaped(why) for action, why in why_not.items()}
+    told = {action: sentence_shape(why) for action, why in why_not.items()}
     return {
         action.value: ActionShape(possible=not why["text"], why=why["text"], key=why["key"], params=why["params"])
         for action, why in told.items()
@@ -124,7 +124,7 @@ def decision(
 
     Where there is nothing to do now although something should be done, it shows the first reason instead of "nothing to do".
     """
-    said = shaped(text)
+    said = sentence_shape(text)
     if code is Why.NOTHING_TO_DO and found:
         first = found[0]
         code = next(kind for kind in KINDS if kind.value == first["code"])
@@ -147,10 +147,10 @@ def decision(
 def _reason(reason: Reason) -> ReasonShape:
     kind, few = KINDS[reason.code], reason.text if reason.brief is None else reason.brief
     return ReasonShape(
-        **shaped(reason.text),
+        **sentence_shape(reason.text),
         code=reason.code.value,
-        brief=shaped(few) if few else None,
-        each=shaped(reason.text_for_one) if reason.text_for_one else None,
+        brief=sentence_shape(few) if few else None,
+        each=sentence_shape(reason.text_for_one) if reason.text_for_one else None,
         face=FaceShape(fill=kind.fill, glyph=kind.glyph),
         passes=kind.ends_by_itself,
         needs_person_after=kind.needs_person_after,
@@ -186,9 +186,9 @@ def breach_of(row: RollingUpgrade) -> BreachShape | None:
     if row.breach is None:
         return None
     numbers = [str(number) for number in row.breach["instances"]]
-    said: SentenceShape = {"key": "", **(row.breach.get("sentence") or shaped(row.breach["message"]))}
+    said: SentenceShape = {"key": "", **(row.breach.get("sentence") or sentence_shape(row.breach["message"]))}
     exceeded = row.breach["exceeded"]
-    few = shaped(_over(exceeded)) if exceeded else None
+    few = sentence_shape(_over(exceeded)) if exceeded else None
     return BreachShape(**said, code=row.breach["code"], brief=few, instances=numbers, exceeded=exceeded)
 
 

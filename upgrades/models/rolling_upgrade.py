@@ -14,7 +14,7 @@ from upgrades.core.board import progress_from_counts
 from upgrades.core.facts import Breach, ExceededLimit, ImageReference
 from upgrades.core.policy import Policy, policy_to_json
 from upgrades.core.progress import Progress, progress_from
-from upgrades.core.sentences import shaped, with_message
+from upgrades.core.sentences import sentence_shape, with_message
 from upgrades.core.states import (
     HAS_FAILED,
     OFF,
@@ -34,7 +34,7 @@ from upgrades.models.scale_set import ScaleSet
 
 def breach_to_row(breach: Breach) -> dict[str, Any]:
     """A breach as JSON, with its message also in the shape in which the feed sends sentences."""
-    return {**asdict(breach), "sentence": shaped(breach.message)}
+    return {**asdict(breach), "sentence": sentence_shape(breach.message)}
 
 
 def breach_from_row(stored: dict[str, Any]) -> Breach:

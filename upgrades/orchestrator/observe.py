@@ -85,7 +85,7 @@ def observe(scale_set_id: int, now: datetime, cache: RowCache | None = None) -> 
     facts = Facts(
         capacity=0 if row.deleting else row.capacity,
         instances=tuple(rows.instances.values()),
-        latest=latest,
+        latest_image=latest,
         follows_latest=row.image_version == LATEST,
         automatic=row.automatic_upgrade,
         policy=row.policy,

@@ -29,7 +29,7 @@ let lastKind = "";
  * @param {Kind} kind
  * @param {Details} details
  */
-export function standing(kind, details) {
+export function showConnection(kind, details) {
   const [fill, wordsOf] = CHIP[kind];
   const chip = $("#feed");
   if (lastKind !== kind) Object.assign(chip.dataset, { feed: kind, fill });
