@@ -176,7 +176,7 @@ def test_keys_before_the_page_can_answer_are_not_lost(sign_in: SignIn) -> None:
     """On a slow line, what people do comes after the cells: a key that is pressed between them is answered then."""
     page = sign_in("/")
     waiting: list[Route] = []
-    page.route("**/scale-set-later*.js", waiting.append)
+    page.route("**/scale-set-later*.js", lambda route: waiting.append(route))
     page.goto(address(SETS[0]))
     cell(ready(page), 2).focus()
     page.keyboard.press("Space")
@@ -192,7 +192,8 @@ def test_enter_in_a_field_of_a_new_form_sends_it(sign_in: SignIn) -> None:
     """A button takes no click in its first moment, for it may be meant for what stood there before; Enter in a field is meant."""
     page = sign_in("/wallboards/")
     name = page.get_by_label("Name")
-    page.add_style_tag(content=".button.main { animation-duration: 600s !important; }")
+    send = page.get_by_role("button", name="Make the link")
+    send.evaluate("button => void button.animate([{ pointerEvents: 'none' }, { pointerEvents: 'none' }], 600_000)")
     name.fill("lobby")
     name.press("Enter")
     expect(page.get_by_text("The link of lobby")).to_be_visible()
