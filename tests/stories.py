@@ -164,6 +164,7 @@ def _instance(row: ScaleSet, number: int, version: str, healthy: bool, now: date
         provisioning=Provisioning.SUCCEEDED,
         health=Health.HEALTHY if healthy else Health.UNHEALTHY,
         health_since=now,
+        model_parts=row.model_parts,
     )
 
 

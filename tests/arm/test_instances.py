@@ -52,8 +52,10 @@ def test_an_instance(api: Api) -> None:
     assert [disk["lun"] for disk in storage["dataDisks"]] == [0]
     assert properties["osProfile"] == {
         "adminUsername": "ada",
+        "allowExtensionOperations": True,
         "computerName": "web000001",
         "linuxConfiguration": {"disablePasswordAuthentication": False, "provisionVMAgent": True},
+        "requireGuestProvisionSignal": True,
         "secrets": [],
     }
     assert row.instances.count() == 10

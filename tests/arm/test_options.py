@@ -194,9 +194,23 @@ def test_instances_by_their_power(api: Api) -> None:
     assert found("startswith(instanceView/statuses/code, 'PowerState/running') eq false") == ["1"]
 
 
+def test_instances_by_whether_they_have_the_latest_model(api: Api) -> None:
+    a_scale_set(instances=3)
+    Instance.objects.filter(number=1).update(model_parts={})
+
+    def found(condition: str) -> list[str]:
+        path = with_filter(f"{scale_set()}/virtualMachines", f"properties/latestModelApplied {condition}")
+        return [instance["instanceId"] for instance in api.get(path)["value"]]
+
+    assert found("eq true") == found("ne false") == ["0", "2"]
+    assert found("eq false") == ["1"]
+    path = with_filter(f"{scale_set()}/virtualMachines", "properties/latestModelApplied eq 'maybe'")
+    is_error(api.get(path), 400, "InvalidParameter", "true or false")
+
+
 def test_unknown_filters_of_instances_are_refused(api: Api) -> None:
     a_scale_set(instances=1)
-    path = with_filter(f"{scale_set()}/virtualMachines", "properties/latestModelApplied eq true")
+    path = with_filter(f"{scale_set()}/virtualMachines", "properties/vmId eq 'a'")
     is_error(api.get(path), 400, "InvalidParameter", "$filter", "instanceView/statuses/code")
 
 

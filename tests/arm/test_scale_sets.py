@@ -68,6 +68,9 @@ def test_the_official_example(api: Api) -> None:
     machine["osProfile"]["secrets"] = []  # what Azure fills in, as its own answer to the example shows
     machine["osProfile"]["windowsConfiguration"] = {"provisionVMAgent": True, "enableAutomaticUpdates": True}
     machine["storageProfile"]["osDisk"]["osType"] = "Windows"
+    (card,) = machine["networkProfile"]["networkInterfaceConfigurations"]
+    card["properties"] |= {"dnsSettings": {"dnsServers": []}, "enableAcceleratedNetworking": False}
+    card["properties"]["ipConfigurations"][0]["properties"]["privateIPAddressVersion"] = "IPv4"
     shown = {name: made["properties"][name] for name in profile}
     assert shown == profile
     assert sealing.unseal(ScaleSet.objects.get().sealed_secrets)

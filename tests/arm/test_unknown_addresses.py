@@ -35,11 +35,8 @@ def test_an_unknown_action_is_refused_even_without_its_resource(api: Api) -> Non
 @pytest.mark.parametrize(
     ("path", "word"),
     [
-        (f"{scale_set()}/extensions/x", "extensions"),
-        (f"{scale_set()}/extensions", "extensions"),
         (f"{scale_set()}/skus", "skus"),
         (f"{scale_set()}/lifecycleHookEvents/x", "lifecycleHookEvents"),
-        (f"{scale_set()}/virtualMachines/0/extensions/x", "extensions"),
         (f"{scale_set()}/virtualMachines/0/runCommands/x", "runCommands"),
         (f"{scale_set()}/virtualMachines/0/networkInterfaces/n/ipConfigurations/i", "networkInterfaces"),
         (f"{load_balancer()}/backendAddressPools/p", "backendAddressPools"),

@@ -16,6 +16,8 @@ from upgrades.arm.errors import ArmError
 OPTION = "$filter"
 MAX_LENGTH = 2_000
 MAX_DEPTH = 20
+LATEST_MODEL = "properties/latestModelApplied"
+SWITCHES = frozenset({LATEST_MODEL.lower()})  # fields that are true or false, without quotes
 TAG_FIELDS = ("tagName", "tagValue")
 # The text is searched for in the field; the other way round in `substringof`, which is of an older version of OData.
 FUNCTIONS: Mapping[str, Callable[[str, str], bool]] = {
@@ -154,7 +156,8 @@ class _Reader:
     def _comparison(self) -> _Condition:
         its = self._field()
         operator = self._must("word", "eq", "ne").lower()
-        holds = _condition(its, self._must("text"), str.__eq__)
+        wanted = self._must("word", "true", "false") if its in SWITCHES else self._must("text")
+        holds = _condition(its, wanted, str.__eq__)
         if operator == "eq":
             return holds
         if its in ("tagname", "tagvalue"):

@@ -6,6 +6,8 @@ COMPUTE = "Microsoft.Compute"
 NETWORK = "Microsoft.Network"
 SCALE_SETS = f"{COMPUTE}/virtualMachineScaleSets"
 INSTANCES = f"{SCALE_SETS}/virtualMachines"
+EXTENSIONS = f"{SCALE_SETS}/extensions"
+INSTANCE_EXTENSIONS = f"{INSTANCES}/extensions"
 ROLLING_UPGRADES = f"{SCALE_SETS}/rollingUpgrades"
 LOAD_BALANCERS = f"{NETWORK}/loadBalancers"
 

@@ -1,16 +1,19 @@
 """Instance views: how single machines, and all of a scale set, are now."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from upgrades import provisioning_status
-from upgrades.arm import ids, reasons
+from upgrades.arm import ids, machine_extensions, reasons
 from upgrades.arm.answers import Answer, time
+from upgrades.arm.instance_statuses import provisioning, status
 from upgrades.arm.requests import Call, resource
 from upgrades.arm.scale_sets import find
+from upgrades.arm.shown_model import ShownModel
 from upgrades.commands.scale_sets import read_model, warnings_of
 from upgrades.core import messages
+from upgrades.core.states import Power, Provisioning
 from upgrades.models import Instance, ScaleSet
 
 POWER = {
@@ -28,22 +31,12 @@ POWER_MEANWHILE = {
     "power_off": "stopping",
     "deallocate": "deallocating",
 }
-LEVELS = {"failed": "Error", "unhealthy": "Error", "unknown": "Warning"}
 HEALTH = {
     "initializing": "The VM's health has not been reported yet.",
     "healthy": "The VM is reporting itself as healthy or is known to be healthy.",
     "unhealthy": "The VM is reporting itself as unhealthy or is known to be unhealthy.",
     "unknown": "The VM's health is not known.",
 }
-
-
-def _status(kind: str, state: str, says: str, **more: Any) -> dict[str, Any]:
-    known = {name: value for name, value in more.items() if value}
-    return {"code": f"{kind}/{state}", "level": LEVELS.get(state, "Info"), "displayStatus": says, **known}
-
-
-def _provisioning(state: str, **more: Any) -> dict[str, Any]:
-    return _status("ProvisioningState", state, f"Provisioning {state}", **more)
 
 
 STATES = {
@@ -66,33 +59,44 @@ def power_of(row: Instance) -> str:
     return POWER_MEANWHILE.get(row.operation_kind, row.power)
 
 
-def of_instance(scale_set: ScaleSet, row: Instance) -> dict[str, Any]:
+def of_instance(scale_set: ScaleSet, model: ShownModel, row: Instance) -> dict[str, Any]:
     state = STATES.get(row.operation_kind, row.provisioning)
     since = time(row.health_since)
+    extensions = machine_extensions.views(model, row)
     view: dict[str, Any] = {
+        "computerName": model.computer_name(row),
+        "osName": scale_set.sku.os_type,
         "platformUpdateDomain": row.number % 5,
         "platformFaultDomain": row.number % 5,
-        "disks": [{"name": disk, "statuses": [_provisioning("succeeded")]} for disk in _disks(row)],
-        "extensions": [
-            {
-                "name": extension["name"],
-                **({"typeHandlerVersion": extension["version"]} if extension.get("version") else {}),
-                "statuses": [_provisioning(extension["state"], message=extension.get("message"))],
-            }
-            for extension in row.extensions
-        ],
+        "vmAgent": _agent(row, extensions),
+        "disks": [{"name": disk, "statuses": [provisioning("succeeded", time=since)]} for disk in _disks(row)],
+        "extensions": extensions,
         "vmHealth": {
-            "status": _status(
+            "status": status(
                 "HealthState", row.health, HEALTH[row.health], message=row.health_detail, time=time(row.health_began_at)
             )
         },
         "statuses": [
-            _provisioning(state, time=time(row.operation_at) or since, message=_missing(row)),
-            _status("PowerState", power_of(row), POWER[power_of(row)]),
+            provisioning(state, time=time(row.operation_at) or since, message=_missing(row)),
+            status("PowerState", power_of(row), POWER[power_of(row)]),
         ],
         "reasons": reasons.of_instance(scale_set, row),
     }
     return view
+
+
+def _agent(row: Instance, extensions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What runs extensions on the machine, which has no version of its own here. It is ready where the machine is up and provisioned."""
+    is_ready = row.power == Power.RUNNING and row.provisioning == Provisioning.SUCCEEDED
+    state, says = ("succeeded", "Ready") if is_ready else ("Unavailable", "Not Ready")
+    message = (
+        "Extensions can be run on the machine." if is_ready else "The machine does not run, or is not provisioned."
+    )
+    return {
+        "vmAgentVersion": "Unknown",
+        "statuses": [status("ProvisioningState", state, says, message=message, time=time(row.health_since))],
+        "extensionHandlers": machine_extensions.handlers(extensions),
+    }
 
 
 def _missing(row: Instance) -> str:
@@ -137,7 +141,7 @@ def _extensions(rows: Iterable[Instance]) -> list[dict[str, Any]]:
 
 def _statuses(call: Call, scale_set: ScaleSet) -> list[dict[str, Any]]:
     """The set's own state, and what is allowed and not recommended (S-25, S-34)."""
-    status = provisioning_status.provisioning_status([scale_set], call.now)[scale_set.pk]
+    found = provisioning_status.provisioning_status([scale_set], call.now)[scale_set.pk]
     warnings = warnings_of(read_model(scale_set.document), scale_set)
     recommended = [
         {
@@ -148,7 +152,7 @@ def _statuses(call: Call, scale_set: ScaleSet) -> list[dict[str, Any]]:
         }
         for warning in warnings
     ]
-    return [_provisioning(status.state.value, time=time(call.now)), *recommended]
+    return [provisioning(found.state.value, time=time(call.now)), *recommended]
 
 
 OF_SCALE_SET = resource(ids.COMPUTE, GET=of_scale_set)

@@ -2,22 +2,24 @@
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from upgrades.arm import filters, ids, instance_views, operations
+from upgrades.arm import filters, ids, instance_views, machine_extensions, operations
 from upgrades.arm.answers import Answer, page, time
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import ArmError, not_found
-from upgrades.arm.filters import Shown
+from upgrades.arm.filters import LATEST_MODEL, Shown
 from upgrades.arm.options import EXPAND, FILTER, SELECT, SKIP_TOKEN, takes, words
 from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resource
-from upgrades.arm.scale_sets import find, shown
+from upgrades.arm.scale_sets import find
+from upgrades.arm.shown_model import ShownModel
 from upgrades.commands.instance_operations import delete_instances
 from upgrades.commands.protection import protect
 from upgrades.core import azure_types, unknown_fields
 from upgrades.core.json_fields import get_field, read_bool, read_object
+from upgrades.core.model_parts import ModelPart, WantedModel, lacking
 from upgrades.core.zones import zone_of, zones_of
 from upgrades.models import Instance, OptOut, ScaleSet
 from upgrades.models.instance import in_force
@@ -33,6 +35,8 @@ STATES = {
 }
 POLICY = ("properties", "protectionPolicy")
 EXPANDED = ("instanceView", "userData")
+# What the model says of all machines alike.
+AS_IN_THE_MODEL = ("diagnosticsProfile", "licenseType", "securityProfile", "userData")
 SELECTED = ("instanceView", "instanceView/statuses")
 STATUS_CODE = "instanceView/statuses/code"
 
@@ -51,17 +55,24 @@ def _shown(call: Call, scale_set: ScaleSet, row: Instance) -> Answer:
 
 def instance_view(call: Call, group: str, name: str, instance: str) -> Answer:
     scale_set = find(group, name)
-    return Answer(instance_views.of_instance(scale_set, find_instance(scale_set, instance)))
+    row = find_instance(scale_set, instance)
+    return Answer(instance_views.of_instance(scale_set, ShownModel.of(scale_set), row))
 
 
 @takes(EXPAND, FILTER, SELECT, SKIP_TOKEN)
 def of_scale_set(call: Call, group: str, name: str) -> Answer:
     """$filter=startswith(instanceView/statuses/code, 'PowerState/running'), with or without "eq true"."""
     scale_set, given = find(group, name), call.query.get(FILTER, "").strip()
-    meant = filters.read(given, (STATUS_CODE,)) if given else None
-    fits = (lambda row: meant(Shown({STATUS_CODE.lower(): instance_views.codes(row)}))) if meant else None
+    meant = filters.read(given, (STATUS_CODE, LATEST_MODEL)) if given else None
+    wanted = scale_set.wanted_model()
+    fits = (lambda row: meant(_as_asked_for(wanted, row))) if meant else None
     rows = Instance.objects.filter(scale_set=scale_set)
     return page(call, rows, partial(_selected, call, scale_set), by="number", size=PAGE, fits=fits)
+
+
+def _as_asked_for(wanted: WantedModel, row: Instance) -> Shown:
+    is_latest = "false" if lacking(wanted, row.applied_model) else "true"
+    return Shown({STATUS_CODE.lower(): instance_views.codes(row), LATEST_MODEL.lower(): [is_latest]})
 
 
 def _selected(call: Call, scale_set: ScaleSet, rows: Sequence[Instance]) -> list[dict[str, Any]]:
@@ -123,39 +134,61 @@ def _opt_outs(call: Call, rows: Sequence[Instance]) -> dict[int, OptOut]:
 def _render_all(call: Call, scale_set: ScaleSet, rows: Sequence[Instance]) -> list[dict[str, Any]]:
     opt_outs = _opt_outs(call, rows)
     asked = words(call.query, EXPAND, EXPANDED)
-    document = shown(scale_set, with_user_data="userdata" in asked)
+    model = ShownModel.of(scale_set, with_user_data="userdata" in asked)
     with_view = "instanceview" in asked or bool(words(call.query, SELECT, SELECTED))
-    return [_render(call, scale_set, document, row, opt_outs.get(row.pk), with_view=with_view) for row in rows]
+    return [_render(call, scale_set, model, row, opt_outs.get(row.pk), with_view=with_view) for row in rows]
 
 
 def _render(
-    call: Call, scale_set: ScaleSet, document: Any, row: Instance, opt_out: OptOut | None, *, with_view: bool
+    call: Call, scale_set: ScaleSet, model: ShownModel, row: Instance, opt_out: OptOut | None, *, with_view: bool
 ) -> dict[str, Any]:
+    id = ids.of_instance(call.subscription, scale_set, row.number)
     properties = {
+        "latestModelApplied": not lacking(model.wanted, row.applied_model),
         "provisioningState": STATES.get(row.operation_kind) or row.provisioning.capitalize(),
         "modelDefinitionApplied": "VirtualMachineScaleSet",
         "vmId": str(uuid.uuid5(scale_set.stream, f"{row.number} {row.created_at.isoformat()}")),
         "timeCreated": time(row.created_at),
         "hardwareProfile": {},
-        "storageProfile": _storage(call, scale_set, document, row),
-        "osProfile": _os_profile(document, row),
+        "storageProfile": _storage(call, scale_set, model.document, row),
+        "osProfile": _os_profile(model, row),
+        **_network(model, id),
+        **{name: model.profile[name] for name in AS_IN_THE_MODEL if name in model.profile},
         **_protection(row, opt_out),
-        **_user_data(document),
-        **({"instanceView": instance_views.of_instance(scale_set, row)} if with_view else {}),
+        **({"instanceView": instance_views.of_instance(scale_set, model, row)} if with_view else {}),
     }
-    sku = {name: value for name, value in (document.get("sku") or {}).items() if name != "capacity"}
+    extensions = machine_extensions.resources(call, scale_set, model, row)
     zone = zone_of(zones_of(scale_set.document), row.number)
     return {
-        "id": ids.of_instance(call.subscription, scale_set, row.number),
+        "id": id,
         "name": row.name,
         "type": ids.INSTANCES,
         "location": scale_set.location.name,
         "instanceId": str(row.number),
         **({"zones": [zone]} if zone else {}),
-        "sku": sku,
+        "sku": _sku(model, row),
         "tags": scale_set.tags,
         "etag": _etag(row, opt_out),
         "properties": properties,
+        **({"resources": extensions} if extensions else {}),
+    }
+
+
+def _sku(model: ShownModel, row: Instance) -> dict[str, Any]:
+    """Its size is the one that it was last made with."""
+    sku = {name: value for name, value in (model.document.get("sku") or {}).items() if name != "capacity"}
+    size = row.model_parts.get(ModelPart.SIZE)
+    return {**sku, "name": size} if size and "name" in sku else sku
+
+
+def _network(model: ShownModel, id: str) -> dict[str, Any]:
+    """The interfaces of the model, and which resources they are for this instance. `id`: the instance's."""
+    configured = get_field(model.profile, "networkProfile", "networkInterfaceConfigurations") or []
+    named = [str(each["name"]) for each in configured if isinstance(each, Mapping) and each.get("name")]
+    interfaces = [{"id": f"{id}/networkInterfaces/{name}"} for name in named]
+    return {
+        "networkProfileConfiguration": {"networkInterfaceConfigurations": configured},
+        "networkProfile": {"networkInterfaces": interfaces},
     }
 
 
@@ -166,12 +199,6 @@ def _protection(row: Instance, opt_out: OptOut | None) -> dict[str, Any]:
     if not (from_scale_in or row.protection_asked):
         return {}
     return {"protectionPolicy": {"protectFromScaleIn": from_scale_in, "protectFromScaleSetActions": from_actions}}
-
-
-def _user_data(document: Any) -> dict[str, Any]:
-    """The model's, where it was asked for."""
-    data = get_field(document, *_PROFILE, "userData")
-    return {} if data is None else {"userData": data}
 
 
 def _etag(row: Instance, opt_out: OptOut | None) -> str:
@@ -199,6 +226,7 @@ def _storage(call: Call, scale_set: ScaleSet, document: Any, row: Instance) -> d
                 **sizes.get(disk["lun"], {}),
                 "lun": disk["lun"],
                 "name": disk["id"],
+                "toBeDetached": False,
                 "managedDisk": {
                     **(sizes.get(disk["lun"], {}).get("managedDisk") or {}),
                     "id": f"{disks}/{disk['id']}",
@@ -219,11 +247,11 @@ _PROFILE = ("properties", "virtualMachineProfile")
 _DISKS = (*_PROFILE, "storageProfile", "dataDisks")
 
 
-def _os_profile(document: Any, row: Instance) -> dict[str, Any]:
-    profile = get_field(document, *_PROFILE, "osProfile") or {}
-    prefix = profile.get("computerNamePrefix") or ""
+def _os_profile(model: ShownModel, row: Instance) -> dict[str, Any]:
+    profile = model.profile.get("osProfile") or {}
     kept = {name: value for name, value in profile.items() if name != "computerNamePrefix"}
-    return {**kept, "computerName": f"{prefix}{row.number:06d}"}
+    usual = {"allowExtensionOperations": True, "requireGuestProvisionSignal": True}
+    return {**usual, **kept, "computerName": model.computer_name(row)}
 
 
 ONE = resource(ids.COMPUTE, GET=show, HEAD=is_there(show), PUT=put, DELETE=delete)

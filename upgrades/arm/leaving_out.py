@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from upgrades.arm.spelling import Names
-from upgrades.core.azure_types import Field, element, fields_of
+from upgrades.core.azure_types import EXTENSION, Field, element, fields_of
 from upgrades.core.json_edit import edited
 from upgrades.core.json_fields import get_field
 from upgrades.core.secrets import name_of
@@ -57,6 +57,14 @@ def without_left_out(
         elif name.lower() == "tags":
             del kept[name]
     return kept
+
+
+def without_left_out_of_extension(
+    after: Mapping[str, Any], given: Mapping[str, Any], shown: Mapping[str, Any], version: date
+) -> dict[str, Any]:
+    """The same of one extension, which a PUT of it names whole."""
+    known = min(version.isoformat(), fields_of(EXTENSION)["properties"].last)
+    return _object(after, given, shown, EXTENSION, known)
 
 
 def without_other_identities(after: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from upgrades import catalog, provisioning_status
-from upgrades.arm import filling, ids, operations, versions
+from upgrades.arm import ids, operations, versions
 from upgrades.arm.answers import Answer, page, time
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import ArmError, group_not_found, not_found
@@ -19,6 +19,7 @@ from upgrades.arm.requests import ADMIN, OPERATOR, Call, is_there, needs, resour
 from upgrades.commands.model_update import change_model
 from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.core import azure_types, secrets, typed, unknown_fields
+from upgrades.core.filling import filled
 from upgrades.core.identities import without_excluded_identities
 from upgrades.core.json_fields import get_field
 from upgrades.core.spellings import without_field
@@ -90,7 +91,7 @@ def _id_of(call: Call, name: str) -> str:
 
 def shown(row: ScaleSet, *, with_user_data: bool = False) -> dict[str, Any]:
     """Its document as clients see it."""
-    return filling.scale_set(row.document, row.sku.os_type, with_user_data=with_user_data)
+    return filled(row.document, row.sku.os_type, with_user_data=with_user_data)
 
 
 def etag(row: ScaleSet) -> str:

@@ -15,7 +15,9 @@ RESOURCES_VERSIONS = ["2025-04-01", "2022-12-01", "2021-04-01"]
 TYPES: dict[str, dict[str, list[str]]] = {
     "Microsoft.Compute": {
         "virtualMachineScaleSets": VERSIONS,
+        "virtualMachineScaleSets/extensions": VERSIONS,
         "virtualMachineScaleSets/virtualMachines": VERSIONS,
+        "virtualMachineScaleSets/virtualMachines/extensions": VERSIONS,
         "virtualMachineScaleSets/rollingUpgrades": VERSIONS,
         "locations/publishers": VERSIONS,
         "locations/operations": VERSIONS,
@@ -63,6 +65,10 @@ OPERATIONS = (
     ("virtualMachineScaleSets/virtualMachines/powerOff/action", "Power off Virtual Machine in a Scale Set"),
     ("virtualMachineScaleSets/virtualMachines/deallocate/action", "Deallocate Virtual Machine in a Scale Set"),
     ("virtualMachineScaleSets/virtualMachines/approveRollingUpgrade/action", "Approve Rolling Upgrade of one instance"),
+    ("virtualMachineScaleSets/extensions/read", "Get Virtual Machine Scale Set Extension"),
+    ("virtualMachineScaleSets/extensions/write", "Create or Update Virtual Machine Scale Set Extension"),
+    ("virtualMachineScaleSets/extensions/delete", "Delete Virtual Machine Scale Set Extension"),
+    ("virtualMachineScaleSets/virtualMachines/extensions/read", "Get Extension of Virtual Machine in a Scale Set"),
     ("locations/publishers/read", "Get Publishers, Offers, Skus and Versions"),
 )
 

@@ -1,5 +1,6 @@
 """Creates, changes and deletes scale sets."""
 
+import uuid
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,11 +22,13 @@ from upgrades.core.auditing import ObjectKind
 from upgrades.core.documents import Model, ProbeModel
 from upgrades.core.equality import same
 from upgrades.core.json_fields import get_field
+from upgrades.core.model_parts import parts_after, steady
+from upgrades.core.states import OperationKind
 from upgrades.core.unchangeable import with_unchangeable_of
 from upgrades.core.versions import LATEST
 from upgrades.core.zones import zones_of
 from upgrades.feed.writing import writing
-from upgrades.models import ImageSku, Location, ScaleSet, sealing
+from upgrades.models import ImageSku, Location, ScaleSet, bulk, sealing
 
 MUST_BE_LATEST = (
     "virtualMachineScaleSets with Automatic OS Upgrade enabled must use Platform or Gallery Image "
@@ -60,6 +63,7 @@ PINNED_TO_WITHDRAWN = (
     'or "latest"'
 )
 
+BRINGING_THE_MODEL = (OperationKind.CREATE, OperationKind.REIMAGE, OperationKind.EXTENSIONS)
 UPDATE_DOMAINS = 5  # as many as Azure gives a scale set without zones
 
 
@@ -259,10 +263,11 @@ def _change(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet
         _check_change(row, derived, is_other_profile=is_other)
         if is_other:
             end_retry_wait(writer, by="a new model")
-        old_document = row.document
+        old_document, old_parts = row.document, row.model_parts
         if old_document != derived.document:
             end_creation_waits(writer, "To be made again at once: a new model.")
         _derive(row, derived, before)
+        _note_operations_in_between(row, old_parts)
         row.save()
         new_secrets = derived.secrets_after(old_document, before or {})
         _note_put("Changed", row, old_document, before or {}, new_secrets)
@@ -342,6 +347,7 @@ def _derive(row: ScaleSet, derived: _Derived, before: Mapping[str, object] | Non
     model = derived.model
     if before is not None:
         row.sealed_secrets = sealing.seal(derived.secrets_after(row.document, before))
+        row.model_parts = _parts(row, derived, before)
     row.document = dict(derived.document)
     row.location, row.sku = derived.location, derived.sku
     row.capacity, row.image_version = model.capacity, model.image.version
@@ -350,6 +356,24 @@ def _derive(row: ScaleSet, derived: _Derived, before: Mapping[str, object] | Non
     row.update_domains = UPDATE_DOMAINS if _has_update_domains(derived) else 0
     row.probe_id = model.probe_id.lower()
     set_probe(row, derived.probe)
+
+
+def _parts(row: ScaleSet, derived: _Derived, before: Mapping[str, object]) -> dict[str, Any]:
+    """The parts of the new model. `before`: the present secrets."""
+    new = secrets.join(derived.document, derived.secrets_after(row.document, before))
+    old = secrets.join(row.document, before) if row.document else None
+    return parts_after(row.model_parts, old, new, derived.sku.os_type, uuid.uuid4().hex)
+
+
+def _note_operations_in_between(row: ScaleSet, old_parts: Mapping[str, Any]) -> None:
+    """Note on instances with work on them what of the model stays: it may be done with the old model or with the new one."""
+    if row.model_parts == old_parts:
+        return
+    busy = list(row.instances.filter(operation_kind__in=BRINGING_THE_MODEL))
+    for instance in busy:
+        sent = instance.steady_parts.get("parts", old_parts)
+        instance.steady_parts = {"parts": steady(sent, row.model_parts)}
+    bulk.update(busy, "steady_parts")
 
 
 def _has_update_domains(derived: _Derived) -> bool:

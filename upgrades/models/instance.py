@@ -1,7 +1,9 @@
 """Instances of scale sets, and their opt-outs."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
@@ -9,6 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from upgrades.core import messages
 from upgrades.core.extensions import key_of_machine
 from upgrades.core.machines import InstanceView
+from upgrades.core.model_parts import AppliedModel, parts_brought
 from upgrades.core.states import OFF, Health, InstanceUpgradeState, OperationKind, Power, Provisioning
 from upgrades.models.scale_set import ScaleSet
 from upgrades.models.work_item import WorkItem
@@ -18,6 +21,7 @@ def _choices(states: type[Health] | type[Power] | type[Provisioning] | type[Oper
     return [(state.value, state.value) for state in states]
 
 
+MODEL_FIELDS = ("model_parts", "steady_parts")
 FAILURE_FIELDS = ("failed_version", "failed_on", "failures", "quarantined_at")
 VIEW_FIELDS = (
     "os_disk",
@@ -53,6 +57,8 @@ class Instance(models.Model):
     `address`: where it can be probed, in the provider's own notation.
     `missing_since`: since when it is known to have no machine; `was_made`: it had one before. `creation_*`: how many times in a row its
     machine could not be made, when last (empty: it is tried again at once), and what the provider said.
+    `model_parts`: the parts of the model that it was last made from (core/model_parts.py). `steady_parts`: where the model was changed
+    while an operation ran on it, {"parts": those that stayed the same}, which the operation brings in any case; otherwise {}.
     """
 
     scale_set = models.ForeignKey(ScaleSet, on_delete=models.CASCADE, related_name="instances")
@@ -69,6 +75,8 @@ class Instance(models.Model):
     extensions = models.JSONField(default=list)
     extensions_key = models.TextField(blank=True)
     runs = models.JSONField(default=list)
+    model_parts = models.JSONField(default=dict, editable=False)
+    steady_parts = models.JSONField(default=dict, editable=False)
     reported_version = models.CharField(max_length=80, blank=True, help_text="Which version its OS says it is.")
     half_made = models.BooleanField(default=False, help_text="Work on its OS disk ended half way.")
 
@@ -119,6 +127,17 @@ class Instance(models.Model):
         """When its present health began: when it was last made void, or last changed by a verdict after that."""
         return max(self.health_since, self.health_changed_at or self.health_since)
 
+    @property
+    def applied_model(self) -> AppliedModel:
+        """What it was last made from."""
+        has_machine = self.missing_since is None and self.operation_kind != OperationKind.CREATE
+        return AppliedModel(self.model_parts, self.version, self.extensions_key, has_machine)
+
+    def note_brought(self, before: AppliedModel, model_parts: Mapping[str, Any]) -> None:
+        """Note what its present operation, which went well, has brought of the model. `before`: what it was made from until then."""
+        sent = self.steady_parts.get("parts", model_parts)
+        self.model_parts = parts_brought(OperationKind(self.operation_kind), sent, before)
+
     def take_health(self, health: Health, detail: str, now: datetime) -> None:
         """Set its health from a verdict. Another `detail` for the same health leaves `health_changed_at` as it is."""
         if self.health != health:
@@ -163,6 +182,7 @@ class Instance(models.Model):
         self.os_disk, self.version, self.address, self.data_disks = "", "", "", []
         self.extensions, self.extensions_key, self.runs, self.half_made, self.reported_version = [], "", [], False, ""
         self.creation_tries, self.creation_error_code, self.creation_error = 0, "", ""
+        self.model_parts, self.steady_parts = {}, {}
         self._take_creation(now, True)
         self.health_since, self.health_detail = now, messages.GONE
 

@@ -304,6 +304,7 @@ class InstanceUpgrade(models.Model):
     replacement_number = models.PositiveIntegerField(null=True)
     state = models.CharField(max_length=16, choices=[(state.value, state.value) for state in InstanceUpgradeState])
     from_version = models.CharField(max_length=80)
+    from_parts = models.JSONField(default=dict, editable=False)  # of the model, on its old OS disk
     old_os_disk = models.CharField(max_length=200, blank=True)
     new_os_disk = models.CharField(max_length=200, blank=True)
     swapped_at = models.DateTimeField(null=True)

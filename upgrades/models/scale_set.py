@@ -6,8 +6,10 @@ from typing import Any
 
 from django.db import models
 
+from upgrades.core.model_parts import WantedModel
 from upgrades.core.policy import Policy, policy_from_json, policy_to_json
 from upgrades.core.typed import tags_of
+from upgrades.core.versions import LATEST
 from upgrades.models.image import ImageSku
 from upgrades.models.location import Location
 
@@ -69,6 +71,7 @@ class ScaleSet(models.Model):
         default=False,
         help_text="Version 2 of the Application Health extension: the answer's body says how the application is.",
     )
+    model_parts = models.JSONField(default=dict, editable=False)  # as core/model_parts.py writes them
     probe_grace_seconds = models.PositiveIntegerField(
         default=0, help_text="For how long an application may be starting, where the probe is rich."
     )
@@ -110,6 +113,13 @@ class ScaleSet(models.Model):
     def wanted_version(self) -> str | None:
         """The version that its instances should have; None while there is none."""
         return self.sku.wanted_in(self.location, self.image_version)
+
+    def wanted_model(self) -> WantedModel:
+        """Its model, for comparing its instances with it."""
+        if self.image_version == LATEST:
+            return WantedModel(self.model_parts)
+        # Where the version that it is pinned to was withdrawn, its instances get another one.
+        return WantedModel(self.model_parts, frozenset({self.image_version, self.wanted_version() or ""}))
 
     @property
     def health_interval(self) -> timedelta:

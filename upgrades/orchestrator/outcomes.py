@@ -5,14 +5,16 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from upgrades import measures
 from upgrades.core import messages
 from upgrades.core.machines import GONE_CODES, NO_QUOTA_CODES, storable, storable_text
+from upgrades.core.model_parts import AppliedModel
 from upgrades.core.states import Health, InstanceUpgradeState, OperationKind, Power
 from upgrades.feed.writing import Writer, writing
 from upgrades.models import Instance, RequestedOperation, WorkItem, bulk
-from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS, in_force, is_replaced
+from upgrades.models.instance import FAILURE_FIELDS, MODEL_FIELDS, VIEW_FIELDS, in_force, is_replaced
 from upgrades.models.prepared import Prepared
 from upgrades.orchestrator.quarantine import quarantine_failing
 from upgrades.providers.base import Outcome, Progress
@@ -159,7 +161,7 @@ def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: dat
         for row in left:
             _measure(row, outcomes[str(row.operation_id)], writer)
             _note_failed_request(row, outcomes[str(row.operation_id)])
-            _end_operation(row, outcomes[str(row.operation_id)], now)
+            _end_operation(row, outcomes[str(row.operation_id)], writer.scale_set.model_parts, now)
         _save(writer, left)
         awaits_verdicts = not deleted and all(_awaits_a_verdict(row) for row in left)
         writer.wake(at=_reconcile_at_latest(writer) if awaits_verdicts else None)
@@ -196,16 +198,22 @@ def _is_deleted(row: Instance, outcome: Outcome) -> bool:
     return row.operation_kind == OperationKind.DELETE and outcome.progress is Progress.SUCCEEDED
 
 
-def _end_operation(row: Instance, outcome: Outcome, now: datetime) -> None:
-    """Change the instance, and its instance upgrade, as the outcome of its operation says. Saves nothing."""
+def _end_operation(row: Instance, outcome: Outcome, model_parts: Mapping[str, Any], now: datetime) -> None:
+    """Change the instance, and its instance upgrade, as the outcome of its operation says. Saves nothing.
+
+    `model_parts`: of the scale set's model now.
+    """
     if outcome.progress is Progress.FAILED:
         log.warning("%s of %s failed: %s: %s", row.operation_kind, row.name, outcome.code, outcome.message)
     if row.operation_kind == OperationKind.DELETE:
         # The machine must still be deleted: a new operation tries it again when the lease has expired.
         row.operation_id = uuid.uuid4()
         return
+    before = row.applied_model
     if outcome.view is not None:
         row.take_view(outcome.view)
+        if outcome.progress is Progress.SUCCEEDED:
+            _note_model(row, before, model_parts)
     _void_health(row, now, "")
     _end_kind(row, outcome, now)
     _clear_operation(row)
@@ -223,6 +231,14 @@ def _end_kind(row: Instance, outcome: Outcome, now: datetime) -> None:
         _end_creation(row, outcome, now)
     elif row.operation_kind == OperationKind.DEALLOCATE and row.power == Power.STOPPED:
         row.power = Power.DEALLOCATED
+
+
+def _note_model(row: Instance, before: AppliedModel, model_parts: Mapping[str, Any]) -> None:
+    """Note what the operation brought of the model. An old OS disk brings back what it was made from."""
+    if row.operation_kind == OperationKind.RESTORE:
+        row.model_parts = row.member.from_parts if row.member else {}
+    else:
+        row.note_brought(before, model_parts)
 
 
 def _measure(row: Instance, outcome: Outcome, writer: Writer) -> None:
@@ -342,7 +358,7 @@ def _void_health(row: Instance, now: datetime, detail: str) -> None:
 
 def _clear_operation(row: Instance) -> None:
     row.operation_id, row.operation_kind, row.operation_version = None, "", ""
-    row.operation_at, row.work_item = None, None
+    row.operation_at, row.work_item, row.steady_parts = None, None, {}
 
 
 def _save(writer: Writer, rows: Iterable[Instance]) -> None:
@@ -350,7 +366,7 @@ def _save(writer: Writer, rows: Iterable[Instance]) -> None:
     rows = list(rows)
     members = [row.member for row in rows if row.member]
     bulk.update(members, *INSTANCE_UPGRADE_FIELDS)
-    bulk.update(rows, *VIEW_FIELDS, *HEALTH_FIELDS, *OPERATION_FIELDS)
+    bulk.update(rows, *VIEW_FIELDS, *MODEL_FIELDS, *HEALTH_FIELDS, *OPERATION_FIELDS)
     writer.changed(*rows, counts=not all(row.member and row.member.state in IN_PROGRESS for row in rows))
     others = [other for row in rows for other in _other_of_pair(row)]
     bulk.update(others, *FAILURE_FIELDS)

@@ -188,6 +188,7 @@ def _new_member(upgrade: RollingUpgrade, batch: Batch, row: Instance) -> Instanc
         instance_number=row.number,
         state=InstanceUpgradeState.QUEUED,
         from_version=row.version,
+        from_parts=row.model_parts if upgrade.kind == UpgradeKind.IMAGE else {},
         old_os_disk=row.os_disk if upgrade.kind == UpgradeKind.IMAGE else "",
     )
 

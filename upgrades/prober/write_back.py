@@ -11,7 +11,7 @@ from upgrades.core.machines import InstanceView
 from upgrades.core.states import OFF, Health, InstanceUpgradeState, Power, Provisioning
 from upgrades.feed.writing import Writer, writing
 from upgrades.models import Instance, InstanceUpgrade, ScaleSet, bulk
-from upgrades.models.instance import FAILURE_FIELDS, VIEW_FIELDS
+from upgrades.models.instance import FAILURE_FIELDS, MODEL_FIELDS, VIEW_FIELDS
 from upgrades.models.prepared import MAX_LENGTH, Prepared
 from upgrades.prober.probe_targets import Probed
 
@@ -58,7 +58,7 @@ def write_views(
     """Write the views of machines that differ from their rows. Keys are primary keys. Returns the new seq; None where none was written."""
     with writing(now, scale_set_id) as writer:
         changed = [row for pk, row in _unchanged(writer, of).items() if pk in views and _take(row, views[pk], now)]
-        bulk.update(changed, *VIEW_FIELDS, "health", "health_since", "health_detail")
+        bulk.update(changed, *VIEW_FIELDS, *MODEL_FIELDS, "health", "health_since", "health_detail")
         writer.changed(*changed)
         if changed:
             writer.wake()
@@ -78,6 +78,7 @@ def _take(row: Instance, view: InstanceView, now: datetime) -> bool:
         row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, "its machine is there after all"
     elif view.os_disk != row.os_disk:
         row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, "its OS disk is another one"
+        row.model_parts = {}  # nobody knows what that one was made from
     elif _came_on(row, view):
         row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, "its machine was switched on"
     before = [getattr(row, name) for name in VIEW_FIELDS]
@@ -95,7 +96,7 @@ def write_gone(scale_set_id: int, gone: Mapping[int, Probed], now: datetime) -> 
         for row in rows:
             row.note_gone(now)
         health = ("health", "health_since", "health_changed_at", "health_detail")
-        bulk.update(rows, *VIEW_FIELDS, *FAILURE_FIELDS, *health)
+        bulk.update(rows, *VIEW_FIELDS, *MODEL_FIELDS, *FAILURE_FIELDS, *health)
         failed = InstanceUpgrade.objects.filter(
             instance__in=rows, upgrade__ended_at=None, state=InstanceUpgradeState.FAILED
         )

@@ -15,6 +15,7 @@ PLAIN = frozenset({"text", "whole", "number", "switch", "duration", "time", "any
 RELEASED = "2018-10-01"  # the version of the API with which automatic OS upgrades left their preview
 SCALE_SET = "VirtualMachineScaleSet"
 INSTANCE = "VirtualMachineScaleSetVM"
+EXTENSION = "VirtualMachineScaleSetExtension"
 LOAD_BALANCER = "LoadBalancer"
 RESOURCE_GROUP = "ResourceGroup"
 
