@@ -83,6 +83,7 @@ OTHERS = [
     f"{SKUS}/16.04-LTS/versions/{FIRST_VERSION}",
     f"{L}/operations/x",
     WEB,
+    f"{WEB}/manualupgrade",
     f"{WEB}/extensions",
     f"{WEB}/extensions/x",
     f"{WEB}/virtualMachines/0/extensions",

@@ -16,7 +16,7 @@ COMPUTE = "/providers/Microsoft.Compute"
 
 @pytest.mark.parametrize(
     "action",
-    ["redeploy", "manualupgrade", "nonsense"],
+    ["redeploy", "nonsense"],
 )
 @pytest.mark.parametrize("of", ["", "/virtualMachines/0", "/rollingUpgrades/latest"])
 def test_an_action_that_we_do_not_have_is_named(api: Api, of: str, action: str) -> None:

@@ -19,6 +19,7 @@ from upgrades.commands import (
     importing,
     instance_operations,
     load_balancers,
+    manual_upgrades,
     model_update,
     opt_outs,
     policies,
@@ -116,6 +117,12 @@ def _waits_for_approval() -> Callable[[], Any]:
 def _is_approved() -> Callable[[], Any]:
     _waits_for_approval()()
     return partial(approvals.withdraw_approval, WEB, ["2"], by="ada", now=LATER)
+
+
+def _has_another_size() -> Callable[[], Any]:
+    row = a_scale_set()
+    Instance.objects.update(model_parts={**row.model_parts, "size": "Standard_B1"})
+    return partial(manual_upgrades.upgrade_instances, WEB, ["1"], by="ada", now=LATER)
 
 
 def _has_extensions() -> Callable[[], Any]:
@@ -268,6 +275,7 @@ STORIES = {
     "instance_operations.reimage": Story(
         in_a_set(partial(instance_operations.reimage, WEB, ["1"], by="ada", now=LATER)), "InstancesReimaged"
     ),
+    "manual_upgrades.upgrade_instances": Story(_has_another_size, "InstancesUpgraded"),
     "instance_operations.delete_instances": Story(
         in_a_set(partial(instance_operations.delete_instances, WEB, ["1"], by="ada", now=LATER)), "InstancesDeleted"
     ),

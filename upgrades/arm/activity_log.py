@@ -36,6 +36,7 @@ OPERATIONS = {
     "ExtensionUpgradeStarted": f"{SETS}/extensionRollingUpgrade/action",
     "UpgradeCancelled": f"{SETS}/rollingUpgrades/action",
     "InstancesApproved": f"{SETS}/approveRollingUpgrade/action",
+    "InstancesUpgraded": f"{SETS}/manualUpgrade/action",
     "InstancesReimaged": f"{SETS}/reimage/action",
     "InstancesStarted": f"{SETS}/start/action",
     "InstancesRestarted": f"{SETS}/restart/action",

@@ -22,6 +22,7 @@ from upgrades.commands.instance_operations import (
     restart_machines,
     start_machines,
 )
+from upgrades.commands.manual_upgrades import upgrade_instances
 from upgrades.core.json_fields import get_field, read_bool, read_str
 from upgrades.models import ScaleSet
 
@@ -93,15 +94,30 @@ def _version(body: Mapping[str, Any]) -> str:
     return read_str(body, VERSION)
 
 
+@needs(OPERATOR)
+def upgrade_some(call: Call, group: str, name: str) -> Answer:
+    """`instanceIds` of the body, which must name some; "*" is all. They are brought to the model."""
+    body = instance_ids.body_of(call)
+    row = find(group, name)
+    chosen = _named(row, body, "upgrade")
+    return _begun(call, row, upgrade_instances(str(row), chosen, by=call.client.name, now=call.now))
+
+
+def _named(row: ScaleSet, body: Mapping[str, Any], what: str) -> list[str] | None:
+    """The instances that the body names; None for all. Raises ArmError where it does not say which."""
+    chosen = instance_ids.chosen(row, body)
+    if chosen is None and not body:
+        message = f"{instance_ids.IDS} is required: name the instances to {what}, or '*' for all"
+        raise ArmError("InvalidParameter", message, target=instance_ids.IDS)
+    return chosen
+
+
 @needs(ADMIN)
 def delete_some(call: Call, group: str, name: str) -> Answer:
     """`instanceIds` of the body, which must name some; "*" is all. The capacity falls by as many."""
     body = instance_ids.body_of(call)
     row = find(group, name)
-    chosen = instance_ids.chosen(row, body)
-    if chosen is None and not body:
-        message = f"{instance_ids.IDS} is required: name the instances to delete, or '*' for all"
-        raise ArmError("InvalidParameter", message, target=instance_ids.IDS)
+    chosen = _named(row, body, "delete")
     return _begun(call, row, delete_instances(str(row), chosen, by=call.client.name, now=call.now))
 
 
@@ -176,6 +192,7 @@ REIMAGE = resource(ids.COMPUTE, POST=reimage_some)
 REIMAGE_ALL = resource(ids.COMPUTE, POST=reimage_all_of_some)
 REIMAGE_ONE = resource(ids.COMPUTE, POST=reimage_one)
 REIMAGE_ALL_OF_ONE = resource(ids.COMPUTE, POST=reimage_all_of_one)
+MANUAL_UPGRADE = resource(ids.COMPUTE, POST=upgrade_some)
 DELETE = resource(ids.COMPUTE, POST=delete_some)
 POWER = {
     name: (resource(ids.COMPUTE, POST=_of_some(switch)), resource(ids.COMPUTE, POST=_of_one(switch)))

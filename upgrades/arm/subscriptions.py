@@ -45,6 +45,7 @@ OPERATIONS = (
     ("virtualMachineScaleSets/rollingUpgrades/action", "Cancel Upgrade Virtual Machine Scale Set"),
     ("virtualMachineScaleSets/rollingUpgrades/read", "Get Rolling Upgrade status"),
     ("virtualMachineScaleSets/osUpgradeHistory/read", "Get OS Upgrade History"),
+    ("virtualMachineScaleSets/manualUpgrade/action", "Manual Upgrade Virtual Machine Scale Set"),
     ("virtualMachineScaleSets/reimage/action", "Reimage Virtual Machine Scale Set"),
     ("virtualMachineScaleSets/reimageAll/action", "Reimage all Disks Of Virtual Machine Scale Set"),
     ("virtualMachineScaleSets/delete/action", "Delete Virtual Machines in a Virtual Machine Scale Set"),

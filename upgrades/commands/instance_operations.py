@@ -18,11 +18,13 @@ from upgrades.commands.opt_outs import find_instances, opt_out_text
 from upgrades.core import versions
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.json_edit import edited
+from upgrades.core.model_parts import ModelPart, lacking
 from upgrades.core.ranges import ranges
 from upgrades.core.states import IN_FLIGHT, OFF, Health, OperationKind
 from upgrades.core.suspicion import newest_good
 from upgrades.feed.writing import Writer
 from upgrades.models import Instance, InstanceUpgrade, RequestedOperation, ScaleSet, bulk
+from upgrades.models.image import Catalogue
 from upgrades.models.instance import in_force, staying
 from upgrades.models.operations import OPERATION_COLUMNS, create_work_items
 from upgrades.models.version_results import version_results_of
@@ -55,7 +57,7 @@ class Requested:
 
 
 @dataclass(slots=True)
-class _Request:
+class Request:
     """The operations that one command is about to begin. `skip_shutdown`: machines are switched off without asking their OS."""
 
     writer: Writer
@@ -82,21 +84,23 @@ def reimage(
     """Give instances a new OS disk, on which custom data and extensions are run again. Data disks are kept.
 
     `ids`: the instances; None for all, without those that are opted out, switched off or have no machine. `version`: of the new disks; ""
-    for the one that each instance is to have (`_version_for`). `with_data_disks`: those too, which is refused where there are any.
+    for the one that each instance is to have (`set_versions`). `with_data_disks`: those too, which is refused where there are any.
     Raises Refused; then nothing is begun.
     """
     with lookup.writing_to(path, now) as writer:
-        rows = _chosen(writer, ids)
+        rows = chosen_instances(writer, ids)
         if ids is None:
             rows = [row for row in rows if row.power not in OFF or row.half_made]
         if with_data_disks and (with_some := [row for row in rows if row.data_disks]):
             raise Refused("OperationNotAllowed", HAS_DATA_DISKS.format(ids=_numbers(with_some)), target="instanceIds")
-        request = _Request(writer, OperationKind.REIMAGE, rows)
-        wanted = _checked_version(writer.scale_set, version) if version else ""
-        for row in rows:
-            row.operation_version = wanted or _version_for(writer.scale_set, row)
-        _forget_old_disks(rows)
-        _begin(
+        request = Request(writer, OperationKind.REIMAGE, rows)
+        if not version:
+            set_versions(writer.scale_set, rows)
+        elif wanted := _checked_version(writer.scale_set, version):
+            for row in rows:
+                row.operation_version = wanted
+        forget_old_disks(rows)
+        begin_operations(
             request, detail="its OS disk is being replaced", why=f"Its OS disk is being replaced: {by} asked for it."
         )
         if rows:
@@ -119,10 +123,10 @@ def delete_instances(path: str, ids: Sequence[str] | None, *, by: str, now: date
         _refuse_opted_out(row, rows, now)
         _refuse(PROTECTED, row, [instance for instance in rows if instance.protected_from_scale_in])
         _refuse_busy(row, rows)
-        request = _Request(writer, OperationKind.DELETE, rows)
+        request = Request(writer, OperationKind.DELETE, rows)
         before = row.capacity
         _lower_capacity(writer, len(rows))
-        _begin(request, why=f"It is being deleted: {by} asked for it.")
+        begin_operations(request, why=f"It is being deleted: {by} asked for it.")
         if rows:
             values = {"capacity": row.capacity, "deleted": request.numbers}
             note(f"Began to delete instances {request.numbers}.", before={"capacity": before}, after=values)
@@ -140,7 +144,7 @@ def start_machines(
     """
     with lookup.writing_to(path, now) as writer:
         rows = _to_switch(writer, ids, opt_outs_hold=opt_outs_hold)
-        request = _Request(writer, OperationKind.START, rows)
+        request = Request(writer, OperationKind.START, rows)
         _switch(request, "its machine is being started", f"It is being started: {by} asked for it.")
         if rows:
             note(f"Began to start instances {request.numbers}.", after={"instances": request.numbers})
@@ -157,7 +161,7 @@ def restart_machines(
         if ids is None:
             rows = [row for row in rows if row.power not in OFF]
         _refuse(IS_OFF, writer.scale_set, [row for row in rows if row.power in OFF])
-        request = _Request(writer, OperationKind.RESTART, rows)
+        request = Request(writer, OperationKind.RESTART, rows)
         _switch(request, "its machine is being restarted", f"It is being restarted: {by} asked for it.")
         if rows:
             note(f"Began to restart instances {request.numbers}.", after={"instances": request.numbers})
@@ -177,7 +181,7 @@ def power_off_machines(
     """Switch machines off, after their OS has shut down, or with `skip_shutdown` at once. No upgrade takes them until they are started."""
     with lookup.writing_to(path, now) as writer:
         rows = _to_switch(writer, ids, opt_outs_hold=opt_outs_hold)
-        request = _Request(writer, OperationKind.POWER_OFF, rows, skip_shutdown)
+        request = Request(writer, OperationKind.POWER_OFF, rows, skip_shutdown)
         _switch(request, "its machine is being switched off", f"It is being switched off: {by} asked for it.")
         if rows:
             after = {"instances": request.numbers, "without shutdown": skip_shutdown}
@@ -192,7 +196,7 @@ def deallocate_machines(
     """Switch machines off, and call them deallocated until they are started. A machine that is off uses nothing of its host anyway."""
     with lookup.writing_to(path, now) as writer:
         rows = _to_switch(writer, ids, opt_outs_hold=opt_outs_hold)
-        request = _Request(writer, OperationKind.DEALLOCATE, rows)
+        request = Request(writer, OperationKind.DEALLOCATE, rows)
         _switch(request, "its machine is being switched off", f"It is being deallocated: {by} asked for it.")
         if rows:
             note(f"Began to deallocate instances {request.numbers}.", after={"instances": request.numbers})
@@ -202,7 +206,7 @@ def deallocate_machines(
 # --- which instances --------------------------------------------------------------------------------------------------
 
 
-def _chosen(writer: Writer, ids: Sequence[str] | None, *, opt_outs_hold: bool = True) -> list[Instance]:
+def chosen_instances(writer: Writer, ids: Sequence[str] | None, *, opt_outs_hold: bool = True) -> list[Instance]:
     """The instances of a request. Of all (`ids` is None), those that are opted out, have no machine or are being deleted are left out.
 
     Raises Refused where one of them must not be touched now.
@@ -228,7 +232,7 @@ def _to_switch(writer: Writer, ids: Sequence[str] | None, *, opt_outs_hold: bool
     if not location.switches_machines:
         message = NO_POWER.format(location=location.name, provider=location.provider)
         raise Refused("OperationNotAllowed", message)
-    return _chosen(writer, ids, opt_outs_hold=opt_outs_hold)
+    return chosen_instances(writer, ids, opt_outs_hold=opt_outs_hold)
 
 
 def _numbers(rows: Iterable[Instance]) -> str:
@@ -267,19 +271,27 @@ def _refuse_opted_out(row: ScaleSet, rows: Sequence[Instance], now: datetime) ->
 # --- which version ----------------------------------------------------------------------------------------------------
 
 
-def _version_for(row: ScaleSet, instance: Instance) -> str:
-    """The version that a new OS disk of the instance is to have: what the model names, or where it follows the latest, what it runs.
+def set_versions(row: ScaleSet, instances: Sequence[Instance]) -> None:
+    """Set the version that each instance's new OS disk is to have: what the model names, or where it follows the latest, what it runs.
 
-    So a reimage is no upgrade: whatever holds one back (an approval, a pause, a fleet stop) holds. One whose version is not known, or was
-    withdrawn, gets what a new instance would get. Raises Refused where there is none.
+    So a reimage is no upgrade: whatever holds one back (an approval, a pause, a fleet stop) holds. One whose version is not known, was
+    withdrawn or is of another image than the model's gets what a new instance would get. Raises Refused where there is none.
     """
-    catalogue = row.sku.catalogue_in(row.location)
+    catalogue, wanted, of_new_ones = row.sku.catalogue_in(row.location), row.wanted_model(), ""
+    for instance in instances:
+        is_known = instance.version and instance.version not in catalogue.withdrawn
+        has_image = ModelPart.IMAGE not in lacking(wanted, instance.applied_model)
+        if row.image_version == versions.LATEST and is_known and has_image:
+            instance.operation_version = instance.version
+        else:
+            of_new_ones = of_new_ones or _version_of_new_disks(row, catalogue)
+            instance.operation_version = of_new_ones
+
+
+def _version_of_new_disks(row: ScaleSet, catalogue: Catalogue) -> str:
+    found = catalogue.wanted(row.image_version)
     if row.image_version == versions.LATEST:
-        if instance.version and instance.version not in catalogue.withdrawn:
-            return instance.version
         found = newest_good(catalogue.versions, version_results_of(row)) or catalogue.latest
-    else:
-        found = catalogue.wanted(row.image_version)
     if not found:
         raise Refused("OperationNotAllowed", NO_VERSION.format(row=row, sku=row.sku))
     return found
@@ -299,7 +311,7 @@ def _checked_version(row: ScaleSet, given: str) -> str:
     return given
 
 
-def _forget_old_disks(rows: Sequence[Instance]) -> None:
+def forget_old_disks(rows: Sequence[Instance]) -> None:
     """A provider keeps only the disk that was replaced last: the running upgrade cannot put those back that it replaced."""
     ended = InstanceUpgrade.objects.filter(instance__in=rows, upgrade__ended_at=None)
     ended.exclude(old_os_disk="").update(old_os_disk="")
@@ -321,13 +333,13 @@ def _lower_capacity(writer: Writer, count: int) -> None:
     writer.changed(row)
 
 
-def _switch(request: _Request, detail: str, why: str) -> None:
+def _switch(request: Request, detail: str, why: str) -> None:
     for row in request.rows:
         row.operation_version = row.version
-    _begin(request, detail=detail, why=why)
+    begin_operations(request, detail=detail, why=why)
 
 
-def _begin(request: _Request, *, why: str, detail: str = "") -> None:
+def begin_operations(request: Request, *, why: str, detail: str = "") -> None:
     """Give each instance its operation, in the transaction of the command. `why`: for its history.
 
     `detail`: what is said of its health, which is void from now on: it counts as one without a verdict.
@@ -345,7 +357,7 @@ def _begin(request: _Request, *, why: str, detail: str = "") -> None:
         writer.wake()
 
 
-def _requested(request: _Request, row: Instance) -> RequestedOperation:
+def _requested(request: Request, row: Instance) -> RequestedOperation:
     assert row.operation_id, "it was given one just before"
     return RequestedOperation(
         id=row.operation_id,

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('upgrades', '0045_operations_on_instances'),
+        ('upgrades', '0046_deployments'),
     ]
 
     operations = [
