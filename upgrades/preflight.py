@@ -3,16 +3,20 @@
 Addresses are not called: a server that calls whatever address its clients name is a security hole (SSRF).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from upgrades.commands.references import rows_of
 from upgrades.core import secrets
 from upgrades.core.catalogue import say
 from upgrades.core.references import Reference, references
+from upgrades.core.resource_kinds import Target, part_of, read_id
 from upgrades.core.sentences import in_utc
 from upgrades.core.states import KeptOSDisk
 from upgrades.core.warnings import warnings_of
-from upgrades.models import LoadBalancer, ScaleSet, sealing
+from upgrades.models import ScaleSet, sealing
 from upgrades.orchestrator.observe import newest_image
 from upgrades.orchestrator.questions import refusal_of
 
@@ -33,12 +37,13 @@ def checks(row: ScaleSet, now: datetime) -> list[Check]:
         document = secrets.join(row.document, sealing.unseal(row.sealed_secrets))
     except sealing.Unreadable:
         document = row.document
-    balancers = set(LoadBalancer.objects.values_list("key", flat=True))
+    found = references(document)
+    documents = _documents(found)
     return [
         *_rollback(row),
         *_image(row),
         *_fields_without_effect(row),
-        *(_check(reference, balancers, now) for reference in references(document)),
+        *(_check(reference, documents, now) for reference in found),
     ]
 
 
@@ -78,9 +83,9 @@ def _fields_without_effect(row: ScaleSet) -> list[Check]:
     ]
 
 
-def _check(reference: Reference, balancers: set[str], now: datetime) -> Check:
+def _check(reference: Reference, documents: Mapping[Target, Mapping[str, Any]], now: datetime) -> Check:
     if reference.kind == "resource":
-        return _check_resource(reference, balancers)
+        return _check_resource(reference, documents)
     if not reference.is_signed:
         return Check(reference, "not checked", NOT_ASKED)
     if reference.expires_at is None:
@@ -93,14 +98,23 @@ def _check(reference: Reference, balancers: set[str], now: datetime) -> Check:
     return Check(reference, "ok", f"valid for {days} more days, until {in_utc(reference.expires_at)}")
 
 
-def _check_resource(reference: Reference, balancers: set[str]) -> Check:
-    parts = reference.shown.strip("/").split("/")  # subscriptions S resourceGroups G providers P loadBalancers NAME ..
-    if len(parts) < 8 or parts[6].lower() != "loadbalancers":
-        return Check(reference, "not checked", "kept elsewhere: only load balancers are known here")
-    key = f"{parts[3]}/{parts[7]}".lower()
-    is_there = key in balancers
-    return (
-        Check(reference, "ok", "it is there")
-        if is_there
-        else Check(reference, "failed", f"there is no load balancer {key}")
-    )
+def _documents(found: list[Reference]) -> dict[Target, Mapping[str, Any]]:
+    """The documents of all stored resources that these lead to, in a query for each kind."""
+    wanted = {target.whole for reference in found if (target := read_id(reference.shown))}
+    documents: dict[Target, Mapping[str, Any]] = {}
+    for kind in {target.kind for target in wanted}:
+        keys = [target.key for target in wanted if target.kind == kind]
+        documents |= {Target(kind, row.key): row.document for row in rows_of(kind).filter(key__in=keys)}
+    return documents
+
+
+def _check_resource(reference: Reference, documents: Mapping[Target, Mapping[str, Any]]) -> Check:
+    target = read_id(reference.shown)
+    if target is None:
+        return Check(reference, "not checked", "kept elsewhere: resources of this type are not known here")
+    document, shown = documents.get(target.whole), f"{target.kind.noun} {target.key}"
+    if document is None:
+        return Check(reference, "failed", f"there is no {shown}")
+    if target.part and part_of(document, target.part, target.part_name) is None:
+        return Check(reference, "failed", f"{shown} has no {target.part_name} among its {target.part}")
+    return Check(reference, "ok", "it is there")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.arm.attempts import ended
 from tests.arm.bodies import PROFILE, UPGRADE, VECTORS
 from tests.arm.client import Api, Json, load_balancer, scale_set
+from tests.arm.networks import store, store_what_it_refers_to
 from tests.arm.test_get_then_put import KINDS, QUICK, changed
 from tests.stories import NOW, UBUNTU, WINDOWS, a_scale_set, document, edited, nothing_changes
 from upgrades.core import azure_types
@@ -96,6 +97,7 @@ def examples() -> list[Path]:
 @pytest.mark.parametrize("file", examples(), ids=lambda file: str(file.name))
 def test_official_examples_come_back_in_the_models_types(api: Api, file: Path) -> None:
     body = json.loads(file.read_text())["parameters"]["parameters"]
+    store_what_it_refers_to(body)
     assert api.put(scale_set(), body).status == 201
     assert not list(strange(api.get(scale_set()).body, azure_types.SCALE_SET))
 
@@ -274,6 +276,7 @@ BY_USER: Json = {"identity": {"type": "UserAssigned", "userAssignedIdentities": 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_no_identity_keeps_none(api: Api, method: str) -> None:
+    store("g/Microsoft.ManagedIdentity/userAssignedIdentities/a")
     assert api.put(scale_set(), {**document(), **BY_USER}).status == 201
     assert list(api.get(scale_set())["identity"]["userAssignedIdentities"]) == [IDENTITY]
     assert api(method, scale_set(), {"identity": {"type": "None"}}).status == 200
@@ -283,6 +286,7 @@ def test_no_identity_keeps_none(api: Api, method: str) -> None:
 
 
 def test_identities_that_the_type_does_not_speak_of_go(api: Api) -> None:
+    store("g/Microsoft.ManagedIdentity/userAssignedIdentities/a")
     api.put(scale_set(), {**document(), **BY_USER})
     api.patch(scale_set(), {"identity": {"type": "SystemAssigned"}})
     assert set(api.get(scale_set())["identity"]) == {"type", "principalId", "tenantId"}

@@ -13,12 +13,18 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.arm.client import Api, Json, Said, load_balancer, scale_set
+from tests.arm.networks import store
 from tests.stories import NOW, document, nothing_changes, publish
 from upgrades.models import Location, ScaleSet, sealing
 
 pytestmark = pytest.mark.django_db
 CASES = Path(__file__).parent / "cases"
 BASE = json.loads((CASES / "base.json").read_text())
+# What cases refer to.
+REFERRED = (
+    "g/providers/Microsoft.KeyVault/vaults/v",
+    "g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/a",
+)
 FILES = sorted(path for path in CASES.glob("*.json") if path.name != "base.json")
 ALL = [(path.stem, case) for path in FILES for case in json.loads(path.read_text())]
 
@@ -40,6 +46,9 @@ def test_case(api: Api, tmp_path: Path, kind: str, case: Json) -> None:
 def _its_world(api: Api, case: Json) -> None:
     if case.get("rules"):
         Location.objects.update(rules=case["rules"])
+    for path in REFERRED:
+        if path in json.dumps(case):
+            store(path.replace("/providers", ""))
 
 
 def _done(api: Api, step: Json, folder: Path) -> Said:

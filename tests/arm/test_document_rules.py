@@ -124,7 +124,7 @@ def _check_how_a_gallery_shows(api: Api) -> None:
 
 
 def test_s26_a_preflight_lists_the_references_of_the_model(api: Api) -> None:
-    api.put(load_balancer(), {"location": "westeurope", "properties": {}})
+    api.put(load_balancer(), {"location": "westeurope", "properties": {"backendAddressPools": [{"name": "p"}]}})
     balancer = f"/subscriptions/s{load_balancer()}/backendAddressPools/p"
     script = {
         "publisher": "Microsoft.Azure.Extensions",

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.arm.client import Api, Json, is_error, load_balancer, scale_set
+from tests.arm.networks import store
 from tests.stories import a_scale_set, document, edited, everything_stored, nothing_changes, snapshot_equals_events
 from upgrades.models import LoadBalancer, ScaleSet
 
@@ -21,6 +22,13 @@ INTERNAL = {
     "privateIPAllocationMethod": "Static",
     "subnet": {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/s"},
 }
+
+
+@pytest.fixture(autouse=True)
+def networks(db: None) -> None:
+    """What frontends refer to."""
+    store("g/Microsoft.Network/publicIPAddresses/p")
+    store("g/Microsoft.Network/virtualNetworks/v", {"subnets": [{"name": "s"}]})
 
 
 def balancer(frontend: Json = PUBLIC, **probes: Json) -> Json:

@@ -11,20 +11,24 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.arm.attempts import ended
 from tests.arm.client import Api, group, load_balancer, scale_set
+from tests.arm.networks import store
 from tests.stories import FIRST_VERSION, NOW, a_scale_set, publish
 from upgrades.arm.urls import urlpatterns
 from upgrades.commands.opt_outs import opt_out
+from upgrades.core.resource_kinds import KINDS, LOAD_BALANCER
 from upgrades.models import Deployment, DeploymentOperation, ImageSku, Location, ScaleSet
 
 pytestmark = pytest.mark.django_db
 SETS = "/providers/Microsoft.Compute/virtualMachineScaleSets"
 BALANCERS = "/providers/Microsoft.Network/loadBalancers"
 DEPLOYMENTS = "/providers/Microsoft.Resources/deployments"
+NETWORKS = "/providers/Microsoft.Network/virtualNetworks"
 L = "/providers/Microsoft.Compute/locations/westeurope"
 SINCE = quote("eventTimestamp ge '2018-09-01T00:00:00Z'")
 OFFERS = f"{L}/publishers/Canonical/artifacttypes/vmimage/offers"
 SKUS = f"{OFFERS}/UbuntuServer/skus"
 WEB = scale_set("web0")
+ONE = f"{WEB}/virtualMachines/0"
 LB = load_balancer("lb0")
 FIXED = [
     "http://testserver/providers/Microsoft.Compute/operations?api-version=2018-10-01",
@@ -55,6 +59,8 @@ LISTS = [
     f"{group()}/deployments/d0/operations",
     f"{DEPLOYMENTS}/d0/operations",
     "/deployments/d0/operations",
+    NETWORKS,
+    f"{group()}{NETWORKS}",
     f"/providers/microsoft.insights/eventtypes/management/values?$filter={SINCE}",
     f"{L}/publishers",
     OFFERS,
@@ -62,8 +68,21 @@ LISTS = [
     f"{SKUS}/16.04-LTS/versions",
     f"{SKUS}/16.04-LTS/versions?$expand=properties",
 ]
+# The same code answers for all kinds of stored resources, and for all their parts.
+OF_OTHER_KINDS = [
+    *(f"{place}/providers/{kind.type}" for kind in KINDS[1:] for place in ("", group())),
+    *(f"{group()}/providers/{kind.type}/mine" for kind in KINDS[1:]),
+    *(
+        f"{group()}/providers/{kind.type}/mine/{part}"
+        for kind in KINDS
+        for part in kind.parts
+        if not (kind == LOAD_BALANCER and part == "probes")
+    ),
+    *(f"{group()}/providers/{kind.type}/mine/{part}/its" for kind in KINDS for part in kind.parts),
+]
 # All other paths that the API has: what answers there is one thing.
 OTHERS = [
+    *(path for path in OF_OTHER_KINDS if NETWORKS not in path or "/mine" in path),
     "http://testserver/metadata/endpoints",
     "http://testserver/t/v2.0/.well-known/openid-configuration",
     "http://testserver/t/.well-known/openid-configuration",
@@ -82,12 +101,29 @@ OTHERS = [
     group(),
     f"{SKUS}/16.04-LTS/versions/{FIRST_VERSION}",
     f"{L}/operations/x",
+    "/tagNames",
+    *(f"{scope}/providers/Microsoft.Resources/tags/default" for scope in ("", group(), WEB)),
+    *(
+        f"{scope}/providers/Microsoft.Authorization/{path}"
+        for scope in ("", group(), WEB)
+        for path in ("locks", "locks/l", "roleAssignments", "roleAssignments/r")
+    ),
+    f"{L}/vmSizes",
+    f"{L}/usages",
+    "/providers/Microsoft.Compute/skus",
+    "/providers/Microsoft.Network/locations/westeurope/usages",
     WEB,
     f"{WEB}/manualupgrade",
     f"{WEB}/extensions",
     f"{WEB}/extensions/x",
     f"{WEB}/virtualMachines/0/extensions",
     f"{WEB}/virtualMachines/0/extensions/x",
+    f"{WEB}/skus",
+    f"{ONE}/networkInterfaces",
+    *(f"{ONE}/networkInterfaces/n{path}" for path in ("", "/ipConfigurations", "/ipConfigurations/i")),
+    *(f"{ONE}/networkInterfaces/n/ipConfigurations/i/publicIPAddresses{path}" for path in ("", "/p")),
+    f"{WEB}/networkInterfaces",
+    f"{WEB}/publicIPAddresses",
     f"{WEB}/osRollingUpgrade",
     f"{WEB}/extensionRollingUpgrade",
     f"{WEB}/approveRollingUpgrade",
@@ -97,7 +133,6 @@ OTHERS = [
     f"{WEB}/virtualMachines/0",
     f"{WEB}/virtualMachines/0/instanceView",
     LB,
-    f"{LB}/probes/p0",
     *(
         f"{scope}{DEPLOYMENTS}/d0{more}"
         for scope in ("", group())
@@ -131,6 +166,7 @@ def more(api: Api, numbers: range) -> None:
         row = a_scale_set(f"web{number}", instances=0 if number else numbers.stop * 10)
         a_scale_set(f"web{number}", group=f"group{number}", instances=0)
         api.put(load_balancer(f"lb{number}"), {"location": "westeurope"})
+        store(f"fleet/Microsoft.Network/virtualNetworks/net{number}")
         ended(row, NOW - timedelta(days=1))
         _more_images(number)
         Location.objects.create(name=f"place{number}", display_name=f"Place {number}", provider="simulated")

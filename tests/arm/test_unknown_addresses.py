@@ -35,11 +35,10 @@ def test_an_unknown_action_is_refused_even_without_its_resource(api: Api) -> Non
 @pytest.mark.parametrize(
     ("path", "word"),
     [
-        (f"{scale_set()}/skus", "skus"),
+        (f"{scale_set()}/redeployments", "redeployments"),
         (f"{scale_set()}/lifecycleHookEvents/x", "lifecycleHookEvents"),
         (f"{scale_set()}/virtualMachines/0/runCommands/x", "runCommands"),
-        (f"{scale_set()}/virtualMachines/0/networkInterfaces/n/ipConfigurations/i", "networkInterfaces"),
-        (f"{load_balancer()}/backendAddressPools/p", "backendAddressPools"),
+        (f"{load_balancer()}/ipConfigurations/p", "ipConfigurations"),
         (f"{load_balancer()}/probes/p/what", "what"),
     ],
 )
@@ -57,15 +56,15 @@ def test_a_kind_of_child_that_we_do_not_have(api: Api, path: str, word: str, met
 @pytest.mark.parametrize(
     ("path", "code"),
     [
-        (f"{group()}/providers/Microsoft.Network/virtualNetworks/v", "InvalidResourceType"),
-        (f"{group()}/providers/Microsoft.Network/virtualNetworks/v/subnets/s", "InvalidResourceType"),
+        (f"{group()}/providers/Microsoft.Network/virtualWans/v", "InvalidResourceType"),
+        (f"{group()}/providers/Microsoft.Network/virtualWans/v/hubs/s", "InvalidResourceType"),
         (f"{group()}{COMPUTE}/virtualMachines/v", "InvalidResourceType"),
-        (f"{COMPUTE}/locations/westeurope/vmSizes", "InvalidResourceType"),
+        (f"{COMPUTE}/locations/westeurope/diskSizes", "InvalidResourceType"),
         (f"{group()}/providers/Microsoft.Sql/servers/s", "NoRegisteredProviderFound"),
         (f"{scale_set()}/providers/Microsoft.Insights/diagnosticSettings/d", "InvalidResourceType"),
         (f"{scale_set()}/providers/Microsoft.Monitor/accounts/a", "NoRegisteredProviderFound"),
         (f"{group()}/deployments", "InvalidResourceType"),
-        ("/tagNames", "InvalidResourceType"),
+        ("/tagNames/a", "InvalidResourceType"),
         ("/nowhere", "InvalidResourceType"),
     ],
 )

@@ -25,8 +25,10 @@ from upgrades.commands import (
     policies,
     protection,
     resource_groups,
+    resources,
     scale_sets,
     steering,
+    subscription_tags,
     token_keys,
     upgrades,
     wallboard_links,
@@ -172,6 +174,18 @@ def _changes_balancer() -> Callable[[], Any]:
     _balancer()
     changed = {**BALANCER, "tags": {"a": "b"}}
     return partial(load_balancers.change_load_balancer, "fleet/lb", lambda row: changed, LATER)
+
+
+NETWORK = "fleet/Microsoft.Network/virtualNetworks/net"
+
+
+def _puts_network(name: str = "a") -> Callable[[], Any]:
+    return partial(resources.change_resource, NETWORK, lambda row: {"location": "westeurope", "tags": {name: "b"}}, NOW)
+
+
+def _has_network() -> Callable[[], Any]:
+    _puts_network()()
+    return partial(resources.delete_resource, NETWORK)
 
 
 def _protects() -> Callable[[], Any]:
@@ -329,6 +343,13 @@ STORIES = {
         in_a_set(partial(policies.change_policy, WEB, {"automatic_upgrade": False}, LATER)), "ScaleSetChanged"
     ),
     "protection.protect": Story(_protects, "InstanceProtectionChanged"),
+    "subscription_tags.change_subscription_tags": Story(
+        lambda: partial(subscription_tags.change_subscription_tags, lambda before: {"a": "b"}),
+        "SubscriptionTagsChanged",
+        "",
+    ),
+    "resources.change_resource": Story(_puts_network, "ResourceCreated", NETWORK),
+    "resources.delete_resource": Story(_has_network, "ResourceDeleted", NETWORK),
     "resource_groups.change_resource_group": Story(_group, "ResourceGroupCreated", "fleet"),
     "resource_groups.delete_resource_group": Story(_has_group, "ResourceGroupDeleted", "fleet"),
     "scale_sets.set_model": Story(lambda: partial(scale_sets.set_model, WEB, document(), LATER), "ScaleSetCreated"),

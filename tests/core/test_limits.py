@@ -10,6 +10,7 @@ from upgrades.commands import model_checks
 from upgrades.commands.errors import Refused
 from upgrades.core import azure_types, documents, limits, secrets, unknown_fields, warnings
 from upgrades.core.json_fields import BadDocument
+from upgrades.core.resource_kinds import LOAD_BALANCER
 
 PROFILE = "properties.virtualMachineProfile"
 
@@ -63,9 +64,9 @@ def test_a_load_balancers_lists(kind: str) -> None:
     def balancer(count: int) -> dict[str, Any]:
         return {"location": "westus", "properties": {kind: [{"name": f"x{n}"} for n in range(count)]}}
 
-    limits.check_load_balancer(balancer(1500), None)
+    limits.check_resource(balancer(1500), LOAD_BALANCER, None)
     with pytest.raises(BadDocument, match="at most 1500"):
-        limits.check_load_balancer(balancer(1501), None)
+        limits.check_resource(balancer(1501), LOAD_BALANCER, None)
 
 
 def test_a_document_as_a_whole() -> None:

@@ -106,11 +106,13 @@ def _of_resource(value: str) -> Q:
         "microsoft.resources/deployments": ObjectKind.DEPLOYMENT,
     }
     its = kinds.get(kind.lower())
-    return Q(key=f"{group}/{name}".lower(), kind=its) if its else NONE
+    stored = Q(key=f"{group}/{kind}/{name}".lower(), kind=ObjectKind.RESOURCE)
+    return Q(key=f"{group}/{name}".lower(), kind=its) if its else stored
 
 
 def _of_provider(value: str) -> Q:
-    return Q(kind__in=PROVIDERS.get(value.lower(), []))
+    stored = Q(kind=ObjectKind.RESOURCE, key__contains=f"/{value.lower()}/")
+    return Q(kind__in=PROVIDERS.get(value.lower(), [])) | stored
 
 
 def _of_status(value: str) -> Q:

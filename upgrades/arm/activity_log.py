@@ -55,6 +55,7 @@ OPERATIONS = {
     "DeploymentCancelled": f"{DEPLOYMENTS}/cancel/action",
     "DeploymentDeleted": f"{DEPLOYMENTS}/delete",
 }
+OF_RESOURCES = {"ResourceCreated": "write", "ResourceChanged": "write", "ResourceDeleted": "delete"}
 FIELDS = (
     "authorization",
     "caller",
@@ -104,9 +105,8 @@ def values(call: Call) -> Answer:
 
 def _event(call: Call, row: AuditEntry) -> dict[str, Any]:
     uri, event_id = _uri(call, row), str(uuid.uuid5(call.subscription.pk, f"audit entry {row.pk}"))
-    operation = OPERATIONS.get(row.code, f"{TYPES.get(ObjectKind(row.kind), OURS)}/{row.code}/action")
-    is_done = row.outcome == AuditOutcome.DONE
-    provider, its_type = operation.split("/")[0], TYPES.get(ObjectKind(row.kind), f"{OURS}/{row.kind.replace(' ', '')}")
+    operation, is_done = _operation(row), row.outcome == AuditOutcome.DONE
+    provider, its_type = operation.split("/")[0], _type(row) or f"{OURS}/{row.kind.replace(' ', '')}"
     ticks = (row.at - YEAR_ONE) // timedelta(microseconds=1) * 10
     return {
         "authorization": {"action": operation, "scope": uri},
@@ -137,6 +137,19 @@ def _event(call: Call, row: AuditEntry) -> dict[str, Any]:
     }
 
 
+def _type(row: AuditEntry) -> str | None:
+    """Azure's type of what the act was on; of a stored resource its path says it."""
+    if row.kind == ObjectKind.RESOURCE:
+        return row.path.partition("/")[2].rpartition("/")[0]
+    return TYPES.get(ObjectKind(row.kind))
+
+
+def _operation(row: AuditEntry) -> str:
+    if row.code in OF_RESOURCES:
+        return f"{_type(row)}/{OF_RESOURCES[row.code]}"
+    return OPERATIONS.get(row.code, f"{_type(row) or OURS}/{row.code}/action")
+
+
 def _value(value: str, says: str = "") -> dict[str, str]:
     return {"value": value, "localizedValue": says or value}
 
@@ -157,6 +170,8 @@ def _uri(call: Call, row: AuditEntry) -> str:
     group, _, name = row.path.partition("/")
     if row.kind in (ObjectKind.SCALE_SET, ObjectKind.LOAD_BALANCER):
         return f"{ids.of_group(call.subscription, group)}/providers/{TYPES[ObjectKind(row.kind)]}/{name}"
+    if row.kind == ObjectKind.RESOURCE:
+        return f"{ids.of_group(call.subscription, group)}/providers/{name}"
     if row.kind == ObjectKind.RESOURCE_GROUP:
         return ids.of_group(call.subscription, row.path)
     if row.kind == ObjectKind.DEPLOYMENT:
@@ -167,7 +182,8 @@ def _uri(call: Call, row: AuditEntry) -> str:
 def _group(row: AuditEntry) -> str:
     """Empty for what is in no group, as a deployment of the subscription."""
     group, _, name = row.path.partition("/")
-    return group if row.kind in TYPES and (name or row.kind != ObjectKind.DEPLOYMENT) else ""
+    is_in_one = row.kind in TYPES or row.kind == ObjectKind.RESOURCE
+    return group if is_in_one and (name or row.kind != ObjectKind.DEPLOYMENT) else ""
 
 
 VALUES = resource(INSIGHTS, GET=values)

@@ -21,6 +21,7 @@ STATUS = {
     "DeploymentCannotBeCancelled": 409,
     "InvalidDeploymentLocation": 409,
     "ResourceGroupBeingDeleted": 409,
+    "InUse": 409,
     "InvalidResourceGroupLocation": 409,
     "OperationNotAllowed": 409,
     "PreconditionFailed": 412,

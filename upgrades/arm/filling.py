@@ -6,9 +6,9 @@ Nothing of it is stored: a client that sends it back as it was shown changes not
 from collections.abc import Mapping
 from typing import Any
 
-from upgrades.commands.load_balancers import PARTS
 from upgrades.core import azure_types
 from upgrades.core.json_fields import get_field
+from upgrades.core.resource_kinds import LOAD_BALANCER
 from upgrades.core.typed import converted
 
 Body = Mapping[str, Any]
@@ -28,7 +28,7 @@ def _said(body: Body) -> dict[str, Any]:
 def load_balancer(document: Body) -> dict[str, Any]:
     """A load balancer's document as clients see it: with a SKU, and all its lists, which are empty where it has nothing of a kind."""
     body = converted(document, azure_types.LOAD_BALANCER)
-    empty: dict[str, Any] = {name: [] for name in PARTS}
+    empty: dict[str, Any] = {name: [] for name in LOAD_BALANCER.parts}
     properties = {**empty, **_said(_object(body, "properties"))}
     sku = {"name": _sku_needed(properties), "tier": "Regional", **_said(_object(body, "sku"))}
     return {**body, "sku": sku, "tags": _object(body, "tags"), "properties": properties}

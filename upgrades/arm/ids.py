@@ -1,6 +1,8 @@
 """The ids of resources."""
 
-from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet, Subscription
+from upgrades.core.resource_kinds import ResourceKind
+from upgrades.models import ResourceGroup, ScaleSet, Subscription
+from upgrades.models.stored_resource import ResourceDocument
 
 COMPUTE = "Microsoft.Compute"
 NETWORK = "Microsoft.Network"
@@ -32,8 +34,9 @@ def of_instance(row: Subscription, scale_set: ScaleSet, number: int) -> str:
     return f"{of_scale_set(row, scale_set)}/virtualMachines/{number}"
 
 
-def of_load_balancer(row: Subscription, balancer: LoadBalancer) -> str:
-    return f"{of_group(row, balancer.resource_group)}/providers/{LOAD_BALANCERS}/{balancer.name}"
+def of_resource(row: Subscription, kind: ResourceKind, found: ResourceDocument) -> str:
+    """Of a stored resource."""
+    return f"{of_group(row, found.resource_group)}/providers/{kind.type}/{found.name}"
 
 
 def of_location(row: Subscription, location: str) -> str:

@@ -28,6 +28,8 @@ STAY = {
     },
     "VirtualMachineScaleSetNetworkProfile": {"networkinterfaceconfigurations"},
     "AutomaticOSUpgradePolicy": {"osrollingupgradedeferral"},
+    # Subnets are resources of their own, and machines may be in them.
+    "VirtualNetwork.properties": {"subnets", "virtualnetworkpeerings"},
 }
 NAMES = frozenset({"id", "name"})
 # At the top only these: the others are required, cannot be changed, or are taken away by saying so (an identity of type None).
@@ -40,7 +42,7 @@ def is_whole_scale_set(given: Mapping[str, Any]) -> bool:
     return isinstance(get_field(given, "location"), str) and isinstance(machine, Mapping)
 
 
-def is_whole_load_balancer(given: Mapping[str, Any]) -> bool:
+def is_whole_resource(given: Mapping[str, Any]) -> bool:
     return isinstance(get_field(given, "location"), str) and isinstance(get_field(given, "properties"), Mapping)
 
 
@@ -65,6 +67,13 @@ def without_left_out_of_extension(
     """The same of one extension, which a PUT of it names whole."""
     known = min(version.isoformat(), fields_of(EXTENSION)["properties"].last)
     return _object(after, given, shown, EXTENSION, known)
+
+
+def part_without_left_out(
+    after: Mapping[str, Any], given: Mapping[str, Any], shown: Mapping[str, Any], type: str, version: date
+) -> dict[str, Any]:
+    """The same of a part of a resource, which is always put whole."""
+    return _object(after, given, shown, type, min(version.isoformat(), fields_of(type)["name"].last))
 
 
 def without_other_identities(after: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -17,8 +17,9 @@ from upgrades.commands import async_operations
 from upgrades.commands.resource_groups import change_resource_group, delete_resource_group
 from upgrades.core import azure_types, limits, unknown_fields
 from upgrades.core.json_fields import check_tags, get_field, read_object, read_str
+from upgrades.core.resource_kinds import LOAD_BALANCER
 from upgrades.core.typed import converted, tags_of
-from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet
+from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet, StoredResource
 from upgrades.models.async_operation import RequestKind
 from upgrades.models.resource_group import existing
 
@@ -138,7 +139,7 @@ def _listed(call: Call, group: str | None) -> Answer:
     fits = filters.read(call.query[FILTER], FIELDS) if call.query.get(FILTER, "").strip() else None
     expanded, limit = words(call.query, EXPAND, EXPANDED), top(call.query)
     of_group = {"key__startswith": ScaleSet.keys_in(group)} if group else {}
-    found = [*_scale_sets(call, expanded, of_group), *_load_balancers(call, expanded, of_group)]
+    found = [*_scale_sets(call, expanded, of_group), *_stored(call, expanded, of_group)]
     return everything([resource for resource in found if fits is None or fits(_as_shown(resource))][:limit])
 
 
@@ -157,12 +158,23 @@ def _scale_sets(call: Call, expanded: Set[str], of_group: Mapping[str, str]) -> 
         yield {**body, **more, "location": row.location.name}
 
 
-def _load_balancers(call: Call, expanded: Set[str], of_group: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _stored(call: Call, expanded: Set[str], of_group: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     more = {"provisioningState": "Succeeded"} if "provisioningstate" in expanded else {}
-    for row in LoadBalancer.objects.select_related("location").filter(**of_group):
-        id, tags = ids.of_load_balancer(call.subscription, row), tags_of(row.document)
-        body = {"id": id, "name": row.name, "type": ids.LOAD_BALANCERS, "tags": tags}
-        yield {**body, **more, "location": row.location.name}
+    balancers = LoadBalancer.objects.select_related("location").filter(**of_group)
+    others = StoredResource.objects.select_related("location").filter(**of_group)
+    for kind, row in (*((LOAD_BALANCER, row) for row in balancers), *((row.kind, row) for row in others)):
+        id, tags = ids.of_resource(call.subscription, kind, row), tags_of(row.document)
+        sku = converted(get_field(row.document, "sku"), "Sku")
+        its = {"sku": sku} if sku else {}
+        yield {
+            "id": id,
+            "name": row.name,
+            "type": kind.type,
+            "tags": tags,
+            **its,
+            **more,
+            "location": row.location.name,
+        }
 
 
 def _as_shown(resource: Mapping[str, Any]) -> Shown:

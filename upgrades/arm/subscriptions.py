@@ -7,6 +7,7 @@ from upgrades.arm.answers import Answer, everything
 from upgrades.arm.errors import ArmError
 from upgrades.arm.options import EXPAND, takes, words
 from upgrades.arm.requests import OPERATOR, Call, is_there, needs, resource
+from upgrades.core.resource_kinds import KINDS
 from upgrades.models import Location
 
 # The newest first: clients take the first. Every other date is taken too.
@@ -19,20 +20,32 @@ TYPES: dict[str, dict[str, list[str]]] = {
         "virtualMachineScaleSets/virtualMachines": VERSIONS,
         "virtualMachineScaleSets/virtualMachines/extensions": VERSIONS,
         "virtualMachineScaleSets/rollingUpgrades": VERSIONS,
+        "virtualMachineScaleSets/networkInterfaces": VERSIONS,
+        "virtualMachineScaleSets/publicIPAddresses": VERSIONS,
+        "virtualMachineScaleSets/virtualMachines/networkInterfaces": VERSIONS,
+        "virtualMachineScaleSets/skus": VERSIONS,
+        "skus": ["2021-07-01"],
         "locations/publishers": VERSIONS,
+        "locations/usages": VERSIONS,
+        "locations/vmSizes": VERSIONS,
         "locations/operations": VERSIONS,
         "locations/runCommands": VERSIONS,
         "operations": VERSIONS,
     },
     "Microsoft.Insights": {"eventTypes": ["2015-04-01"]},
-    "Microsoft.Network": {"loadBalancers": VERSIONS, "loadBalancers/probes": VERSIONS},
     "Microsoft.Resources": {
         "deployments": RESOURCES_VERSIONS,
         "deployments/operations": RESOURCES_VERSIONS,
         "resourceGroups": RESOURCES_VERSIONS,
         "subscriptions": RESOURCES_VERSIONS,
+        "subscriptions/tagNames": RESOURCES_VERSIONS,
+        "tags": RESOURCES_VERSIONS,
     },
+    "Microsoft.Network": {"locations/usages": VERSIONS},
+    "Microsoft.Authorization": {"locks": ["2020-05-01"], "roleAssignments": ["2022-04-01"]},
 }
+for _kind in KINDS:
+    TYPES.setdefault(_kind.namespace, {}).update(dict.fromkeys(_kind.type_names, VERSIONS))
 # Of providers; of neither is there anything to tell.
 EXPANDED = ("resourceTypes/aliases", "metadata")
 OPERATIONS = (
@@ -110,6 +123,7 @@ def _subscription(call: Call) -> dict[str, Any]:
         "subscriptionPolicies": {"locationPlacementId": "Public_2014-09-01", "quotaId": "None", "spendingLimit": "Off"},
         "authorizationSource": "RoleBased",
         "managedByTenants": [],
+        **({"tags": row.tags} if row.tags else {}),
     }
 
 

@@ -18,20 +18,25 @@ from upgrades.arm import (
     instance_operations,
     instance_views,
     instances,
-    load_balancers,
+    network_interfaces,
+    not_kept,
     operations,
     preflight,
     resource_groups,
+    resources,
     rolling_upgrades,
     run_commands,
     scale_sets,
+    sizes,
     subscriptions,
+    tags,
     token_service,
 )
 from upgrades.arm.deployments import group_export
 from upgrades.arm.deployments import views as deployments
 from upgrades.arm.requests import refused
 from upgrades.arm.unknown_addresses import UNKNOWN_ADDRESS
+from upgrades.core.resource_kinds import KINDS
 
 SUBSCRIPTION = "subscriptions/{subscription}"
 GROUP = f"{SUBSCRIPTION}/resourcegroups/{{group}}"
@@ -39,6 +44,9 @@ COMPUTE = "providers/microsoft.compute"
 LOCATION = f"{SUBSCRIPTION}/{COMPUTE}/locations/{{location}}"
 SETS = f"{COMPUTE}/virtualmachinescalesets"
 SCALE_SET = f"{GROUP}/{SETS}/{{name}}"
+
+# What has tags, and could have locks.
+SCOPES = (SUBSCRIPTION, GROUP, f"{GROUP}/providers/{{namespace}}/{{type}}/{{name}}")
 
 _NAME = re.compile(r"\{(\w+)\}")
 
@@ -58,7 +66,6 @@ def _matching(regex: str, view: Callable[..., HttpResponse]) -> URLPattern:
 
 
 IMAGES = f"{LOCATION}/publishers/{{publisher}}/artifacttypes/vmimage/offers"
-LOAD_BALANCER = f"{GROUP}/providers/microsoft.network/loadbalancers"
 
 
 def deployments_in(scope: str) -> list[URLPattern]:
@@ -113,6 +120,18 @@ urlpatterns = [
     route(GROUP, resource_groups.ONE),
     route(f"{GROUP}/resources", resource_groups.RESOURCES_OF_GROUP),
     route(f"{SUBSCRIPTION}/providers/microsoft.insights/eventtypes/management/values", activity_log.VALUES),
+    # tags, and what there is none of
+    *(
+        route(f"{scope}/providers/microsoft.resources/tags/default", view)
+        for scope, view in zip(SCOPES, (tags.OF_SUBSCRIPTION, tags.OF_GROUP, tags.OF_RESOURCE), strict=True)
+    ),
+    route(f"{SUBSCRIPTION}/tagnames", tags.NAMES),
+    *(route(f"{scope}/{path}", view) for scope in SCOPES for path, view in not_kept.routes()),
+    # sizes
+    route(f"{LOCATION}/vmsizes", sizes.VM_SIZES),
+    route(f"{LOCATION}/usages", sizes.USAGES),
+    route(f"{SUBSCRIPTION}/{COMPUTE}/skus", sizes.SKUS),
+    route(f"{SUBSCRIPTION}/providers/microsoft.network/locations/{{location}}/usages", sizes.NETWORK_USAGES),
     # images
     route(f"{LOCATION}/publishers", images.PUBLISHERS),
     route(IMAGES, images.OFFERS),
@@ -129,6 +148,7 @@ urlpatterns = [
     route(f"{SCALE_SET}/extensions", extensions.ALL),
     route(f"{SCALE_SET}/extensions/{{extension}}", extensions.ONE),
     route(f"{SCALE_SET}/preflight", preflight.PREFLIGHT),
+    route(f"{SCALE_SET}/skus", sizes.OF_SCALE_SET),
     route(f"{SCALE_SET}/osupgradehistory", rolling_upgrades.HISTORY),
     route(f"{SCALE_SET}/osrollingupgrade", rolling_upgrades.START),
     route(f"{SCALE_SET}/extensionrollingupgrade", rolling_upgrades.START_EXTENSIONS),
@@ -158,12 +178,10 @@ urlpatterns = [
     route(f"{LOCATION}/runcommands/{{document}}", run_commands.DOCUMENT),
     route(f"{SCALE_SET}/virtualmachines/{{instance}}/extensions", instance_extensions.ALL),
     route(f"{SCALE_SET}/virtualmachines/{{instance}}/extensions/{{extension}}", instance_extensions.ONE),
-    # load balancers
-    route(f"{SUBSCRIPTION}/providers/microsoft.network/loadbalancers", load_balancers.OF_SUBSCRIPTION),
-    route(LOAD_BALANCER, load_balancers.OF_GROUP),
-    route(f"{LOAD_BALANCER}/{{name}}", load_balancers.ONE),
-    route(f"{LOAD_BALANCER}/{{name}}/probes", load_balancers.PROBES),
-    route(f"{LOAD_BALANCER}/{{name}}/probes/{{probe}}", load_balancers.PROBE),
+    *(route(f"{SCALE_SET}/{path}", view) for path, view in network_interfaces.ROUTES),
+    # networks and what belongs to them
+    *(route(f"{SUBSCRIPTION}/providers/{kind.type.lower()}", resources.of_subscription(kind)) for kind in KINDS),
+    *(route(f"{GROUP}/providers/{path}", view) for kind in KINDS for path, view in resources.routes(kind)),
     # deployments
     *deployments_in(SUBSCRIPTION),
     *deployments_in(GROUP),

@@ -7,48 +7,22 @@ from typing import Any
 
 from django.db import transaction
 
-from upgrades import catalog
-from upgrades.commands import groups, lookup
+from upgrades.commands import groups, lookup, references, resource_checks
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused, refusing
-from upgrades.core import azure_types, documents, limits, typed, unknown_fields
+from upgrades.core import azure_types, documents, typed
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.documents import ProbeModel
 from upgrades.core.equality import same
-from upgrades.core.json_fields import (
-    BadDocument,
-    check_json,
-    check_tags,
-    get_field,
-    read_object,
-    read_objects,
-    read_str,
-    show_value,
-)
-from upgrades.core.resource_check import check_is_resource
+from upgrades.core.json_fields import BadDocument, get_field, read_objects, read_str, show_value
+from upgrades.core.resource_kinds import LOAD_BALANCER, Target
 from upgrades.feed.writing import writing
 from upgrades.models import LoadBalancer, Location, ScaleSet
 
-LOAD_BALANCERS = "Microsoft.Network/loadBalancers"
 INTERVAL = (15, 5, 3600)  # default, minimum, maximum, in seconds
 THRESHOLD = (2, 100)  # default, maximum
 Edit = Callable[[LoadBalancer | None], Mapping[str, Any]]
 _PROBES = ("properties", "probes")
-# The lists of a load balancer whose elements have names, and so an id of their own.
-PARTS = (
-    "frontendIPConfigurations",
-    "backendAddressPools",
-    "loadBalancingRules",
-    "probes",
-    "inboundNatRules",
-    "inboundNatPools",
-    "outboundRules",
-)
-_NAME = re.compile(r"\w(?:[\w.-]{0,78}\w)?", re.ASCII)
-BAD_NAME = (
-    "the name {name} is invalid: it has at most 80 letters, digits, '_', '.' and '-', "
-    "and begins and ends with a letter, a digit or '_'"
-)
 _PROBE_ID = re.compile(
     r"/subscriptions/[^/\s]+/resourcegroups/([^/\s]+)/providers/microsoft\.network/loadbalancers/([^/\s]+)/probes/([^/\s]+)/?",
     re.IGNORECASE,
@@ -61,11 +35,14 @@ def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalance
     """Create or replace a load balancer. Scale sets that use one of its probes are probed with the new settings. Raises Refused."""
     group, name = lookup.split(path)
     before = LoadBalancer.objects.filter(key=ScaleSet.key_of(group, name)).values_list("document", flat=True).first()
-    location = _find_location(_check_document(document, before))
+    location = resource_checks.find_location(_check_document(document, before), LOAD_BALANCER)
     changes = {"location": location, "document": typed.cleaned(document, azure_types.LOAD_BALANCER, before)}
     with transaction.atomic():
         # The load balancer is locked before its group.
         before = _lock_and_check_location(ScaleSet.key_of(group, name), location)
+        own = Target(LOAD_BALANCER, ScaleSet.key_of(group, name))
+        references.lock_references(changes["document"], before, own=own)
+        references.check_parts_stay(own, before, changes["document"])
         groups.ensure_group(group, location)
         row, _ = LoadBalancer.objects.update_or_create(
             key=ScaleSet.key_of(group, name),
@@ -112,24 +89,26 @@ def change_load_balancer(path: str, edit: Edit, now: datetime) -> tuple[LoadBala
 
 def _create(group: str, name: str, document: Mapping[str, Any]) -> LoadBalancer:
     """Create a load balancer. Raises IntegrityError where somebody else has created it meanwhile: `retry_on_conflict` tries again."""
-    location = _find_location(_check_document(document, None))
+    location = resource_checks.find_location(_check_document(document, None), LOAD_BALANCER)
+    stored = typed.without_nulls(document, azure_types.LOAD_BALANCER)
+    references.lock_references(stored, None, own=Target(LOAD_BALANCER, ScaleSet.key_of(group, name)))
     groups.ensure_group(group, location)
     named = {"key": ScaleSet.key_of(group, name), "resource_group": group, "name": name}
-    row = LoadBalancer.objects.create(
-        **named, location=location, document=typed.without_nulls(document, azure_types.LOAD_BALANCER)
-    )
+    row = LoadBalancer.objects.create(**named, location=location, document=stored)
     _note_put(row, None)
     return row
 
 
 @audited("LoadBalancerDeleted", ObjectKind.LOAD_BALANCER)
 def delete_load_balancer(path: str) -> None:
-    """Delete a load balancer. Raises Refused where there is none, or a scale set uses one of its probes."""
+    """Delete a load balancer. Raises Refused where there is none, or something uses or refers to a part of it."""
     group, name = lookup.split(path)
     with transaction.atomic():
         row = LoadBalancer.objects.select_for_update().filter(key=ScaleSet.key_of(group, name)).first()
         if row is None:
             raise Refused("ResourceNotFound", f"there is no load balancer {path!r}", target=path)
+        own = Target(LOAD_BALANCER, row.key)
+        references.check_unused({own}, besides=own)
         remove(row)
 
 
@@ -150,44 +129,15 @@ def remove(row: LoadBalancer) -> None:
     row.delete()
 
 
-def _find_location(name: str) -> Location:
-    location = catalog.find_location(name)
-    if location is None:
-        message = f"there is no location {show_value(name)} for loadBalancers; the admin site lists them"
-        raise Refused("LocationNotAvailableForResourceType", message, target="location")
-    return location
-
-
 def _check_document(document: object, before: Mapping[str, Any] | None) -> str:
     """Check the document and return the name of its location. Raises Refused where anything in it is wrong."""
+    location = resource_checks.check_document(document, LOAD_BALANCER, before)
+    assert isinstance(document, Mapping)
     with refusing():
-        check_is_resource(document, azure_types.LOAD_BALANCER, LOAD_BALANCERS, "load balancer")
-        assert isinstance(document, Mapping)
-        check_json(document)
-        limits.check_size(document, before, limits.MAX_PARTS_OF_A_LOAD_BALANCER, limits.LOAD_BALANCER_LISTS)
-        unknown_fields.check(document, azure_types.LOAD_BALANCER, before)
-        check_tags(document)
-        for kind in PARTS:
-            for parent, part in read_objects(document, "properties", kind):
-                read_object(part, "properties", parent=parent)  # raises BadDocument where it is no object
-        limits.check_load_balancer(document, before)
-        _check_names(document, before)
         for parent, probe in read_objects(document, *_PROBES):
             _check_sku(document, _read(probe, parent), parent)
-        typed.check_types(document, azure_types.LOAD_BALANCER, before)
-        return read_str(document, "location", required=True)
-
-
-def _check_names(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
-    """Check the names of the parts: a part's name is in its id, so no id could name a part with a slash or a blank in its name."""
-    for kind in PARTS:
-        known_names = {get_field(part, "name") for _, part in read_objects(before, "properties", kind)}
-        for parent, part in read_objects(document, "properties", kind):
-            name, target = read_str(part, "name", required=kind == "probes", parent=parent), f"{parent}.name"
-            if name and name not in known_names and not _NAME.fullmatch(name):
-                raise BadDocument(
-                    f"{target}: {BAD_NAME.format(name=show_value(name))}", target=target, code="InvalidResourceName"
-                )
+    resource_checks.check_types(document, LOAD_BALANCER, before)
+    return location
 
 
 def _check_sku(document: object, probe: ProbeModel, parent: str) -> None:

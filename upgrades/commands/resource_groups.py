@@ -6,14 +6,15 @@ from typing import Any
 
 from django.db import transaction
 
-from upgrades.commands import lookup
+from upgrades.commands import lookup, references, resources
 from upgrades.commands.audit import audited, note
 from upgrades.commands.errors import Refused
 from upgrades.commands.groups import ensure_group, lock_group
 from upgrades.commands.load_balancers import remove
 from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.core.auditing import ObjectKind
-from upgrades.models import Deployment, LoadBalancer, Location, ResourceGroup, ScaleSet
+from upgrades.core.resource_kinds import KINDS, LOAD_BALANCER, Target
+from upgrades.models import Deployment, LoadBalancer, Location, ResourceGroup, ScaleSet, StoredResource
 from upgrades.models.resource_group import existing
 
 Edit = Callable[[ResourceGroup | None], Mapping[str, Any]]
@@ -50,20 +51,34 @@ def _note_put(row: ResourceGroup, before: ResourceGroup | None, document: Mappin
 
 @audited("ResourceGroupDeleted", ObjectKind.RESOURCE_GROUP)
 def delete_resource_group(name: str, now: datetime) -> None:
-    """Begin to delete a group with all that is in it; it is gone after its last machine. Raises Refused while an upgrade runs in it."""
+    """Begin to delete a group with all that is in it; it is gone after its last machine.
+
+    Raises Refused while an upgrade runs in it, and where something in another group refers to what is in it.
+    """
     with transaction.atomic():
         in_group = {"key__startswith": ScaleSet.keys_in(name)}
-        # Load balancers, groups, scale sets: locked in this order, as everywhere.
+        # Load balancers, other resources, groups, scale sets: locked in this order, as everywhere.
         balancers = list(LoadBalancer.objects.select_for_update().filter(**in_group).order_by("pk"))
+        stored = _locked_resources(in_group)
         lock_group(name)
         if not existing().filter(key=name.lower()).exists():
             raise Refused("ResourceGroupNotFound", f"Resource group '{name}' could not be found.", target=name)
         for scale_set in ScaleSet.objects.filter(**in_group, deleting=False).order_by("pk"):
             delete_scale_set(str(scale_set), now)
+        gone = {Target(LOAD_BALANCER, row.key) for row in balancers} | {Target(row.kind, row.key) for row in stored}
+        references.check_unused(gone, group=name)
         for balancer in balancers:
             remove(balancer)
+        for row in stored:
+            resources.remove(row)
         Deployment.objects.filter(
             key__startswith=Deployment.keys_in(name)
         ).delete()  # what they still had to do is not done
         ResourceGroup.objects.filter(key=name.lower()).update(deleting=True)
         note("Began to delete the resource group with all that is in it.", after={"deleting": True})
+
+
+def _locked_resources(in_group: Mapping[str, str]) -> list[StoredResource]:
+    """All but load balancers, locked in the order of their kinds."""
+    rows = StoredResource.objects.select_for_update().filter(**in_group)
+    return [row for kind in KINDS for row in rows.filter(type=kind.type).order_by("pk")]

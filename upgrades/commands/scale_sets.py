@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from upgrades import catalog
-from upgrades.commands import groups, lookup, model_checks
+from upgrades.commands import groups, lookup, model_checks, references
 from upgrades.commands.audit import audited, note
 from upgrades.commands.defaults import with_defaults
 from upgrades.commands.errors import Refused, refusing
@@ -23,6 +23,7 @@ from upgrades.core.documents import Model, ProbeModel
 from upgrades.core.equality import same
 from upgrades.core.json_fields import get_field
 from upgrades.core.model_parts import parts_after, steady
+from upgrades.core.resource_kinds import read_id
 from upgrades.core.states import OperationKind
 from upgrades.core.unchangeable import with_unchangeable_of
 from upgrades.core.versions import LATEST
@@ -120,6 +121,9 @@ def set_model(
     model_checks.check_rolling(model, location, before)
     with transaction.atomic():
         sku = _lock_sku(model, location, ScaleSet.key_of(group, name))
+        # The probe's load balancer is locked with the others, so that two scale sets never lock them in different orders.
+        of_probe = read_id(model.probe_id)
+        references.lock_references(document, before, also=[of_probe] if of_probe else [])
         probe = find_probe(model.probe_id) if model.probe_id else model.extension_probe
         _check_automatic(model, location)
         _check_sources(model)

@@ -44,6 +44,8 @@ class ObjectKind(StrEnum):
     LOAD_BALANCER = "load balancer"
     RESOURCE_GROUP = "resource group"
     DEPLOYMENT = "deployment"
+    RESOURCE = "resource"
+    SUBSCRIPTION = "subscription"
     FLEET = "fleet"
     DEFAULTS = "default policy"
     API_CLIENT = "API client"

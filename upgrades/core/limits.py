@@ -10,6 +10,7 @@ from typing import Any
 from upgrades.core.documents import EXTENSIONS, HEALTH_EXTENSIONS
 from upgrades.core.equality import same
 from upgrades.core.json_fields import BadDocument, dotted_path, get_field, printable, read_list, read_object
+from upgrades.core.resource_kinds import LOAD_BALANCER, ResourceKind
 from upgrades.core.secrets import name_of
 
 MAX_TAGS = 50
@@ -19,7 +20,8 @@ MAX_NAME = 80  # characters of the name of an element in a list
 MAX_EXTENSIONS = 50
 # Names and values of a whole document, because each is read many times. A load balancer with all its lists full has 150,000.
 MAX_PARTS_OF_A_SCALE_SET = 50_000
-MAX_PARTS_OF_A_LOAD_BALANCER = 200_000
+MAX_PARTS_OF_A_RESOURCE = 200_000
+MAX_PARTS_IN_A_LIST = 3_000  # subnets of a virtual network; security rules of a group are fewer
 _PROFILE = ("properties", "virtualMachineProfile")
 _NETWORK_CARDS = (*_PROFILE, "networkProfile", "networkInterfaceConfigurations")
 TWO_OF_A_HANDLER = (
@@ -107,10 +109,17 @@ def check_scale_set(document: Mapping[str, Any], before: Mapping[str, Any] | Non
         _check_list(card, None, IP_CONFIGURATIONS, f"{'.'.join(_NETWORK_CARDS)}[{index}]")
 
 
-def check_load_balancer(document: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
-    """Raises BadDocument for a load balancer beyond Azure's limits. `before`: the stored document, whose values may stay."""
+def lists_of(kind: ResourceKind) -> Sequence[NamedList]:
+    """The lists of a stored resource's parts."""
+    if kind == LOAD_BALANCER:
+        return LOAD_BALANCER_LISTS
+    return [NamedList(("properties", part), part, MAX_PARTS_IN_A_LIST) for part in kind.parts]
+
+
+def check_resource(document: Mapping[str, Any], kind: ResourceKind, before: Mapping[str, Any] | None) -> None:
+    """Raises BadDocument for a stored resource beyond Azure's limits. `before`: the stored document, whose values may stay."""
     check_tags(document, before)
-    for named in LOAD_BALANCER_LISTS:
+    for named in lists_of(kind):
         _check_list(document, before, named)
 
 

@@ -20,6 +20,7 @@ from upgrades.models.resource_group import ResourceGroup
 from upgrades.models.rolling_upgrade import Batch, InstanceUpgrade, RollingUpgrade
 from upgrades.models.scale_set import ScaleSet
 from upgrades.models.sign_in import SignInTries
+from upgrades.models.stored_resource import StoredResource
 from upgrades.models.wallboard_link import WallboardLink
 from upgrades.models.work_item import WorkItem
 from upgrades.models.write_mark import WriteMark
@@ -50,6 +51,7 @@ __all__ = [
     "RollingUpgrade",
     "ScaleSet",
     "SignInTries",
+    "StoredResource",
     "Subscription",
     "TokenKey",
     "Transition",

@@ -50,6 +50,7 @@ class Subscription(models.Model):
     tenant_id = models.UUIDField(default=uuid.uuid4)
     display_name = models.CharField(max_length=64, default="Rollgrid")
     secret_key_mark = models.CharField(max_length=64, blank=True, editable=False)
+    tags = models.JSONField(default=dict, editable=False)
 
     def __str__(self) -> str:
         return self.display_name

@@ -24,10 +24,30 @@ ROOTS = (
     "VirtualMachineImage",
     "VirtualMachineImageResource",
     "LoadBalancer",
+    "VirtualNetwork",
+    "PublicIPAddress",
+    "PublicIPPrefix",
+    "NatGateway",
+    "NetworkSecurityGroup",
+    "ApplicationSecurityGroup",
+    "AvailabilitySet",
+    "ProximityPlacementGroup",
     "ResourceGroup",
 )
-# Network resources that clients only refer to by id: their own fields are not part of these documents.
-SHALLOW = frozenset({"Subnet", "PublicIPAddress", "NetworkInterfaceIPConfiguration", "VirtualNetwork", "DdosSettings"})
+# Resources that clients only refer to by id: their own fields are not part of these documents.
+SHALLOW = frozenset(
+    {
+        "DdosSettings",
+        "FlowLog",
+        "IPConfiguration",
+        "IPConfigurationProfile",
+        "NetworkInterface",
+        "NetworkInterfaceIPConfiguration",
+        "PrivateEndpoint",
+        "RouteTable",
+        "ServiceEndpointPolicy",
+    }
+)
 PLAIN = {
     "str": "text",
     "int": "whole",
