@@ -37,17 +37,17 @@ def render(call: Call, kind: ResourceKind, row: ResourceDocument) -> dict[str, A
     properties = {**body["properties"], **resource_filling.added(call.subscription, kind, id), **state}
     for part in kind.parts:
         if isinstance(properties.get(part), list):
-            properties[part] = [_render_part(kind, id, part, value, etag(row)) for value in properties[part]]
+            properties[part] = [_render_part(kind, id, part, value) for value in properties[part]]
     own = {"id": id, "name": row.name, "type": kind.type, "location": row.location.name, "etag": etag(row)}
     return {**body, **own, "properties": properties}
 
 
-def _render_part(kind: ResourceKind, id: str, part: str, value: Any, its_etag: str) -> Any:
+def _render_part(kind: ResourceKind, id: str, part: str, value: Any) -> Any:
     name = get_field(value, "name")
     if not isinstance(value, Mapping) or not isinstance(name, str):
         return value
     properties = {**(value.get("properties") or {}), **resource_filling.SUCCEEDED}
-    own = {"id": f"{id}/{part}/{name}", "type": f"{kind.type}/{part}", "etag": its_etag}
+    own = {"id": f"{id}/{part}/{name}", "type": f"{kind.type}/{part}"}
     return {**value, **own, "properties": properties}
 
 
