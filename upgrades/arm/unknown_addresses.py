@@ -28,6 +28,9 @@ KNOWN_ACTIONS: Mapping[str, str] = {
     "simulateeviction": "there are no Spot machines that could be evicted",
     "retrievebootdiagnosticsdata": "consoles are not kept; the provider of the location has them",
     "attachdetachdatadisks": "data disks are those of the model",
+    "moveresources": "a resource keeps its group, which is part of its name; put it into the other group, and delete it here",
+    "validatemoveresources": "a resource keeps its group, which is part of its name",
+    "listkeys": "a storage account is a document, and has no keys",
 }
 DOCS = "docs/arm-api.md lists what is served"
 
