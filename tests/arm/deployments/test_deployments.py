@@ -162,6 +162,13 @@ def test_outputs_are_spelled_as_azure_does() -> None:
     assert as_shown(given) == {"vmss": {"type": "SecureObject"}, "b": {"type": "String", "value": "x"}}
 
 
+def test_values_that_no_database_takes_are_shown_without_them(fleet: Api) -> None:
+    made = {"type": "string", "defaultValue": "[concat('a', base64ToString('AA=='), json('\"\\ud800\"'))]"}
+    outputs = {"it": {"type": "string", "value": "[parameters('it')]"}}
+    properties = deployed(fleet, template(parameters={"it": made}, outputs=outputs))["properties"]
+    assert properties["parameters"]["it"]["value"] == properties["outputs"]["it"]["value"] == "a\ufffd?"
+
+
 # --- one that is under way --------------------------------------------------------------------------------------------
 
 
@@ -295,6 +302,9 @@ REFUSED = [
     (body(template(balancer(), balancer())), "InvalidTemplate", "is there already"),
     (body(template(balancer(tags={"a": "[listKeys('x', 'y')]"}))), "InvalidTemplate", "listKeys is not offered"),
     (body(template(balancer(scope="/subscriptions/x"))), "InvalidTemplate", "scope"),
+    (body(template(balancer("x" * 1_001))), "InvalidTemplate", "too long"),
+    (body(template(balancer(apiVersion="2" * 41))), "InvalidTemplate", "too long"),
+    (body(template(balancer("[base64ToString('AA==')]"))), "InvalidTemplate", "NUL"),
     (
         body(template(balancer(type="Microsoft.Sql/servers"))),
         "InvalidTemplateDeployment",

@@ -20,7 +20,7 @@ class HiddenValues:
         self.parts = sorted((text for text in self.texts if len(text) >= MIN_LENGTH), key=len, reverse=True)
 
     def hide(self, value: Any) -> Any:
-        """The same JSON, without those values."""
+        """The same JSON, without those values, and fit to be stored."""
         if isinstance(value, Mapping):
             return {self.hide_in(name): self.hide(inner) for name, inner in value.items()}
         if isinstance(value, list | tuple):
@@ -28,6 +28,8 @@ class HiddenValues:
         return self.hide_in(value) if isinstance(value, str) else value
 
     def hide_in(self, text: str) -> str:
+        """Without NUL and halves of surrogate pairs too, which functions can make and no database takes."""
+        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
         if text in self.texts:
             return HIDDEN
         for part in self.parts:

@@ -17,6 +17,7 @@ from upgrades.arm.template.scope import Place
 from upgrades.arm.template.template import Template, read
 from upgrades.arm.template.values import spelled
 from upgrades.commands.deployments import NewDeployment, NewOperation
+from upgrades.core.json_fields import BadDocument, check_json
 from upgrades.models import Location
 
 RESOURCES_VERSION = "2025-04-01"  # of our own calls to groups and subscriptions
@@ -162,12 +163,26 @@ def _types() -> dict[str, list[dict[str, Any]]]:
 
 
 def _check_places(found: Plan) -> None:
-    """Raises ArmError for what would be put elsewhere than it says."""
+    """Raises ArmError for ids that no database takes, and for what would be put elsewhere than it says."""
     for resource in found.resources:
+        if not _is_storable(resource):
+            message = (
+                f"the name, type or api-version is too long ({len(resource.id)} characters in all), or has a NUL in it"
+            )
+            raise invalid_template(TemplateError(message, resource.place), found.hidden)
         scope = resource.written.get(spelled(resource.written, "scope") or "")
         if scope is not None:
             message = "the scope of a resource is not honoured here: deploy it where it is to be"
             raise invalid_template(TemplateError(message, f"{resource.place}.scope"), found.hidden)
+
+
+def _is_storable(resource: Resource) -> bool:
+    texts = {resource.id: 1_000, resource.type: 300, resource.name: 300, resource.api_version: 40}
+    try:
+        check_json(list(texts))
+    except BadDocument:
+        return False
+    return all(len(text) <= longest for text, longest in texts.items())
 
 
 def _check_types(caller: Caller, found: Plan, name: str) -> None:

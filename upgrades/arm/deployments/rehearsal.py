@@ -1,8 +1,10 @@
 """Puts all that a template deploys in one transaction, and takes it back: so that what would be refused is known before anything is done.
 
-What depends on a nested deployment is not rehearsed, for that is validated alone.
+What depends on a nested deployment is not rehearsed, for that is validated alone; nor is what comes when the time is over, for all
+others wait until the transaction ends.
 """
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +17,8 @@ from upgrades.arm.errors import ArmError
 from upgrades.arm.template.errors import TemplateError
 from upgrades.arm.template.resources import Resource
 from upgrades.commands.deployments import lock_resources
+
+MAX_SECONDS = 1.0
 
 
 def rehearse(caller: Caller, plan: Plan, name: str, *, checks_resources: bool) -> None:
@@ -29,24 +33,34 @@ def rehearse(caller: Caller, plan: Plan, name: str, *, checks_resources: bool) -
 
 def _refused(caller: Caller, plan: Plan, checks_resources: bool) -> Iterator[dict[str, Any]]:
     left_out: set[str] = set()
+    until = time.monotonic() + MAX_SECONDS
     for resource in plan.resources:
-        if left_out.intersection(resource.depends_on):
-            left_out.add(resource.id)
-            continue
-        try:
-            if resource.is_deployment:
-                left_out.add(resource.id)
-                _validate(caller, plan, resource, checks_resources)
-            elif checks_resources:
-                caller.ask("PUT", resource.id, resource.api_version, _body(caller, plan, resource))
-        except TemplateError as error:
-            left_out.add(resource.id)
-            yield {"code": "InvalidTemplate", "message": error.message, "target": error.place or resource.id}
-        except ArmError as error:
-            if error.code == "AuthorizationFailed":
-                raise
-            left_out.add(resource.id)
-            yield detail(error, resource.id)
+        if time.monotonic() > until:
+            return
+        refusal = None
+        if not left_out.intersection(resource.depends_on):
+            refusal = _refusal(caller, plan, resource, checks_resources)
+            if refusal is None and not resource.is_deployment:
+                continue
+        left_out.add(resource.id)
+        if refusal is not None:
+            yield refusal
+
+
+def _refusal(caller: Caller, plan: Plan, resource: Resource, checks_resources: bool) -> dict[str, Any] | None:
+    """What is said of a resource that would be refused; None where it would not be. Raises ArmError where the client may not put it."""
+    try:
+        if resource.is_deployment:
+            _validate(caller, plan, resource, checks_resources)
+        elif checks_resources:
+            caller.ask("PUT", resource.id, resource.api_version, _body(caller, plan, resource))
+    except TemplateError as error:
+        return {"code": "InvalidTemplate", "message": error.message, "target": error.place or resource.id}
+    except ArmError as error:
+        if error.code == "AuthorizationFailed":
+            raise
+        return detail(error, resource.id)
+    return None
 
 
 def _body(caller: Caller, plan: Plan, resource: Resource) -> dict[str, Any]:
