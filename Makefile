@@ -17,6 +17,10 @@ VERSIONS := 1.0.0 1.1.0 1.2.0:sick 1.3.0:dead
 SOAK = $(shell awk 'BEGIN { left = ($(MINUTES) - 8) / 4; print (left > 0.5 ? left : 0.5) }')
 SOAKED := tests/crash tests/orchestrator/test_model.py
 JAVASCRIPT := tests/clients/javascript
+# Azure's clients that are programs in Python, each in an environment of its own: they want different versions of the same packages.
+CLIENTS := $(VENV)/clients
+ALL_CLIENTS := $(CLIENTS)/sdk/made.stamp $(CLIENTS)/sdk_2018/made.stamp $(CLIENTS)/sdk_track1/made.stamp \
+	$(CLIENTS)/azure_cli/made.stamp $(CLIENTS)/ansible/collection.stamp
 # The tests that start a web server and are about it.
 SERVED := tests/end_to_end --ignore=tests/end_to_end/test_uvicorn.py tests/supervisor tests/browser/test_proxies.py tests/browser/test_wall.py
 NOT_FAST := browser or virtual_machines or containers or real_clients or slow
@@ -26,7 +30,7 @@ UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hash
 TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-compute==37.2.0 azure-mgmt-compute==39.0.0 \
 	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0
 
-.PHONY: help run run-vms run-incus install install-clients install-libvirt test test-fast test-uvicorn test-machines test-incus-pools test-fleet check lint soak fuzz bench vm-image screenshots texts lock azure-types
+.PHONY: help run run-vms run-incus install install-clients install-libvirt test test-clients test-fast test-uvicorn test-machines test-incus-pools test-fleet check lint soak fuzz bench vm-image screenshots texts lock azure-types
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -44,12 +48,15 @@ run-incus: $(VENV)/runtime.stamp ## the same with real containers, of this host'
 
 install: $(VENV)/test.stamp ## make .venv with all locked dependencies
 
-install-clients: $(JAVASCRIPT)/node_modules/made.stamp ## Azure's own libraries for JavaScript, which the tests run; needs npm
+install-clients: $(JAVASCRIPT)/node_modules/made.stamp $(CLIENTS)/sdk/made.stamp ## Azure's own libraries for JavaScript and Python, which the tests run; needs npm
 
 install-libvirt: $(VENV)/libvirt.stamp ## the library that the provider libvirt needs, built for Debian 12's libvirt
 
 test: lint install-clients install-libvirt ## all checks and all tests, on SQLite and on PostgreSQL
 	$(ELSEWHERE) $(BIN)/python -m tests.run_all
+
+test-clients: $(VENV)/test.stamp $(JAVASCRIPT)/node_modules/made.stamp $(ALL_CLIENTS) ## all of Azure's clients, unmodified, against a running Rollgrid: eight minutes
+	$(ELSEWHERE) $(BIN)/python -m pytest tests/clients
 
 test-machines: $(VENV)/test.stamp $(VENV)/libvirt.stamp ## all tests with real containers and real virtual machines, also those that take long
 	$(ELSEWHERE) $(BIN)/python -m pytest tests/containers tests/virtual_machines --ignore=tests/containers/test_large_fleet.py
@@ -88,7 +95,7 @@ soak: $(VENV)/test.stamp ## kills, outages and random histories for about MINUTE
 	ROLLGRID_SOAK=$(SOAK) $(ELSEWHERE) $(BIN)/python -m pytest -s $(SOAKED)
 	ROLLGRID_SOAK=$(SOAK) $(ELSEWHERE) $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest -s $(SOAKED)
 
-fuzz: $(VENV)/test.stamp ## 10,000 requests that nobody means to send, on SQLite and on PostgreSQL; ROLLGRID_SEED=1 sends others
+fuzz: $(VENV)/test.stamp ## 10,000 requests that nobody means to send, and 5,000 of the OpenAPI document, on SQLite and on PostgreSQL; ROLLGRID_SEED=1 sends others
 	ROLLGRID_FUZZ=10000 $(ELSEWHERE) $(BIN)/python -m pytest tests/fuzz tests/end_to_end/test_fuzz_sockets.py
 	ROLLGRID_FUZZ=10000 $(ELSEWHERE) $(BIN)/python -m tests.private_postgres $(BIN)/python -m pytest tests/fuzz tests/end_to_end/test_fuzz_sockets.py
 
@@ -123,7 +130,10 @@ lock: $(VENV)/made.stamp ## renew the lock files; LOCK=--upgrade takes newer ver
 	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) --extra mqtt -c requirements.lock -o requirements-mqtt.lock; \
 	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) --extra uvicorn -c requirements.lock -o requirements-uvicorn.lock; \
 	"$$tools/bin/uv" $(UV_LOCK) $(LOCK) --extra test -c requirements-postgres.lock -o requirements-test.lock; \
-	if grep -nE 'index-url|find-links|file:|@ |/opt/|/home/' $(LOCKS); then echo 'make: an address got into a lock file' >&2; exit 1; fi
+	for client in azure_cli sdk sdk_2018 sdk_track1 ansible; do \
+		"$$tools/bin/uv" $(UV_LOCK:pyproject.toml=tests/clients/$$client/requirements.in) $(LOCK) -o tests/clients/$$client/requirements.lock; \
+	done; \
+	if grep -nE 'index-url|find-links|file:|@ |/opt/|/home/' $(LOCKS) tests/clients/*/*.lock; then echo 'make: an address got into a lock file' >&2; exit 1; fi
 
 # What the tests of clients run, and what checks the pages' scripts.
 $(JAVASCRIPT)/node_modules/made.stamp: $(JAVASCRIPT)/package-lock.json
@@ -132,6 +142,19 @@ node_modules/made.stamp: package-lock.json
 	@if ! command -v npm >/dev/null; then \
 		echo 'make: npm is not installed (Node 18 or newer; on Debian: apt install nodejs npm)' >&2; exit 1; fi
 	cd $(dir $<). && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Without compiling: of most of these packages only little is ever loaded.
+$(CLIENTS)/%/made.stamp: tests/clients/%/requirements.lock $(VENV)/made.stamp
+	$(BIN)/python -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# PyPI's `ansible` holds a hundred collections; of its forty thousand files we want those of one.
+$(CLIENTS)/ansible/collection.stamp: tests/clients/ansible/collection.lock $(CLIENTS)/ansible/made.stamp
+	@set -e; wheels=$$(mktemp -d); trap 'rm -rf "$$wheels"' EXIT; \
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --dest "$$wheels" -r $<; \
+	$(BIN)/python -m tests.clients.collection "$$wheels"/ansible-*.whl $(@D)/collections
 	@touch $@
 
 # Stamps: each step happens again only when its lock file has changed.

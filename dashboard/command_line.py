@@ -1,4 +1,4 @@
-"""Rollgrid's command line. `up` and `simulator` start without Django: they are small and must start fast."""
+"""Rollgrid's command line. `up`, `azure-emulator` and `simulator` start without Django: they are small and must start fast."""
 
 import os
 import sys
@@ -23,6 +23,10 @@ def run(arguments: list[str]) -> None:
         from dashboard.supervisor.up import main as up
 
         sys.exit(up(arguments[2:]))
+    if arguments[1:2] in (["azure-emulator"], ["azure_emulator"]):
+        from dashboard.supervisor.azure_emulator import main as azure_emulator
+
+        sys.exit(azure_emulator(arguments[2:]))
     if arguments[1:2] == ["simulator"]:
         from upgrades.providers.simulated.server import main as simulator
 

@@ -92,6 +92,18 @@ def keep_ours() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
 
 
+def stand_apart(home: Path) -> None:
+    """Make this process, and its children, an installation of its own in `home`: forget what would lead to one that is in use.
+
+    Forget also what would make its address, or whom its clients must trust, another than ours."""
+    for name in (
+        *("DATABASE_URL", "REDIS_URL", "ROLLGRID_SECRET_KEY", "ROLLGRID_QUEUE"),
+        *("ROLLGRID_EXTERNAL_URL", "ROLLGRID_HTTPS_ONLY", "ROLLGRID_TLS_CERT", "ROLLGRID_TLS_KEY"),
+    ):
+        os.environ.pop(name, None)
+    os.environ["ROLLGRID_HOME"] = str(home)
+
+
 @setting
 def home() -> Path:
     """The state folder: database, broker data, keys, TLS files."""

@@ -42,6 +42,7 @@ ON_SQLITE_ONLY = (
     "tests/arm/test_discovery.py",
     "tests/arm/test_options.py",
     "tests/arm/test_unknown_addresses.py",
+    "tests/fuzz/test_openapi.py",
     "tests/dashboard/test_static_files.py",
     "tests/dashboard/test_unreadable_requests.py",
     "tests/texts",
@@ -51,6 +52,8 @@ ON_POSTGRES_ONLY = ("tests/end_to_end/test_queues.py",)
 KILLS = ("tests/crash", "tests/orchestrator/test_model.py")
 # With a run of their own: real machines want a computer that is not busy.
 APART = ("tests/browser", "tests/containers", "tests/virtual_machines")
+# They have a target of their own, `make test-clients`; tests/clients/test_sdks.py is a sample of them.
+ALL_CLIENTS = "tests/clients/test_all_clients.py"
 LEFT_OUT = tuple(f"--ignore={path}" for path in (*APART, *ON_SQLITE_ONLY, *KILLS))
 
 
@@ -107,7 +110,11 @@ class Part:
 def all_parts() -> list[Part]:
     """What is in the browser does not depend on the kind of database. Kills on PostgreSQL take the place of whichever part ends first."""
     return [
-        Part("sqlite", (*PYTEST, *BY_TWO, *(f"--ignore={path}" for path in (*APART, *ON_POSTGRES_ONLY))), processes=2),
+        Part(
+            "sqlite",
+            (*PYTEST, *BY_TWO, *(f"--ignore={path}" for path in (*APART, *ON_POSTGRES_ONLY, ALL_CLIENTS))),
+            processes=2,
+        ),
         Part("postgres", (*ON_POSTGRES, "-m", "django_db or end_to_end", *LEFT_OUT)),
         Part("browser", (*PYTEST, "tests/browser")),
         Part("postgres-kills", (*ON_POSTGRES, *KILLS)),

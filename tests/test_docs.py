@@ -193,9 +193,10 @@ def test_every_document_that_the_code_names_exists() -> None:
 
 
 def _options(command: str) -> str:
-    """The text that has all options of a command of manage.py; `up` starts without Django."""
-    if command in ("up", "simulator"):
-        return (ROOT / "dashboard" / "supervisor" / "up.py").read_text()
+    """The text that has all options of a command of manage.py; some start without Django."""
+    if command in ("up", "simulator", "azure-emulator"):
+        file = "azure_emulator.py" if command == "azure-emulator" else "up.py"
+        return (ROOT / "dashboard" / "supervisor" / file).read_text()
     parser = load_command_class(get_commands()[command], command).create_parser("manage.py", command)
     return parser.format_help()
 
@@ -203,7 +204,9 @@ def _options(command: str) -> str:
 def test_every_command_that_is_named_exists_and_has_these_options() -> None:
     named: dict[str, set[str]] = {}
     for page in PAGES:
-        for command, rest in re.findall(r"(?:manage\.py|rollgrid) ([a-z_]+)\b((?:(?!  )[^`\n#])*)", page.read_text()):
+        for command, rest in re.findall(
+            r"(?:manage\.py|rollgrid) ([a-z_]+(?:-[a-z]+)?)\b((?:(?!  )[^`\n#])*)", page.read_text()
+        ):
             named.setdefault(command, set()).update(re.findall(r"--[a-z][a-z-]+", rest))
     assert len(named) > 20
     for command, options in named.items():

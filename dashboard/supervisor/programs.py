@@ -23,7 +23,7 @@ class Options:
 
     `secrets` are variables that every child is given. `new_secret_key`: the key has just been made anew, on purpose.
     `machines`: the provider of the demonstration on real machines, "" for none. `heartbeats` is the handle of the file in which they
-    leave theirs. `server`: the web server, one of WEB_SERVERS.
+    leave theirs. `server`: the web server, one of WEB_SERVERS. `azure_emulator`: the database has what azure_emulator.py begins with.
     """
 
     host: str
@@ -36,6 +36,7 @@ class Options:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     heartbeats: int = -1
     server: str = "daphne"
+    azure_emulator: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,11 @@ def standard(options: Options, lock: int, gate: int) -> Programs:
 
 
 def _prepare_options(options: Options) -> list[str]:
-    wishes = {"--demo": options.demo, "--new-secret-key": options.new_secret_key}
+    wishes = {
+        "--demo": options.demo,
+        "--new-secret-key": options.new_secret_key,
+        "--azure-emulator": options.azure_emulator,
+    }
     machines = ["--machines", options.machines] if options.machines else []
     return [*(option for option, is_wanted in wishes.items() if is_wanted), *machines]
 

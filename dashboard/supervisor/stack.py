@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -29,6 +29,8 @@ ASK_SECONDS = 1.0
 BROKEN_BROKER = "the broker does not start: its lines above say why"
 STILL_WAITING_SECONDS = 15.0
 LOOK_AT_CERTIFICATE_SECONDS = 60.0  # a clock that is set may end a certificate
+# Takes the address of the https port, and what `prepare` answered.
+OnReady = Callable[[str, Mapping[str, object]], None]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -36,12 +38,19 @@ class Stack:
     """Starts, keeps and stops everything. `opener` is the write end of the gate that the early children wait at."""
 
     def __init__(
-        self, options: Options, programs: Programs, own_broker: Program | None, opener: int, output: Output
+        self,
+        options: Options,
+        programs: Programs,
+        own_broker: Program | None,
+        opener: int,
+        output: Output,
+        on_ready: OnReady,
     ) -> None:
         self._options = options
         self._programs = programs
         self._output = output
         self._opener = opener
+        self._on_ready = on_ready
         self._broker = Child(own_broker, output) if own_broker else None
         self._result: dict[str, object] = {}
         self._prepare = self._child(programs.prepare, self._hear_prepare)
@@ -182,6 +191,7 @@ class Stack:
         with suppress(OSError):  # it only tells commands of the terminal the address
             atomic_files.replace(self._options.home / ADDRESS_FILE, f"{plain or secure}\n".encode())
         sys.stdout.write(f"ready {f'{plain}/ ' if plain else ''}{secure}/\n")
+        self._on_ready(secure, self._result)
         sys.stdout.flush()
 
     async def _look_after_certificate(self) -> None:

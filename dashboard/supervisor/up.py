@@ -13,15 +13,18 @@ from dashboard.supervisor import broker, installation, lifeline, preflight, tls
 from dashboard.supervisor.output import Output
 from dashboard.supervisor.problems import CannotStart
 from dashboard.supervisor.programs import Options, Programs, standard
-from dashboard.supervisor.stack import Stack
+from dashboard.supervisor.stack import OnReady, Stack
 from upgrades import heartbeats, measuring
 from upgrades.installation import PROGRAM
 
 Chooser = Callable[[Options, int, int], Programs]
 
 
-def main(arguments: Sequence[str], choose: Chooser = standard) -> int:
-    """Runs until it is told to stop. Answers the exit code: 0, or 1 where it could not start (a line on stderr says why)."""
+def main(arguments: Sequence[str], choose: Chooser = standard, on_ready: OnReady = lambda *_: None) -> int:
+    """Runs until it is told to stop. Answers the exit code: 0, or 1 where it could not start (a line on stderr says why).
+
+    `on_ready` is called when it has said that it is ready, with the address and with what `prepare` answered.
+    """
     os.umask(0o077)
     try:
         environment.check()
@@ -30,7 +33,7 @@ def main(arguments: Sequence[str], choose: Chooser = standard) -> int:
             check(options)
             secrets = installation.secrets(options.home, new_secret_key=options.new_secret_key)
             given = replace(options, secrets=secrets, heartbeats=_heartbeats(options.home))
-            return run(given, lock, choose)
+            return run(given, lock, choose, on_ready)
     except (CannotStart, environment.BadEnvironment) as problem:
         print(f"rollgrid: {problem}", file=sys.stderr, flush=True)
         return 1
@@ -65,8 +68,8 @@ def read(arguments: Sequence[str]) -> Options:
         help="the web server (%(default)s); uvicorn is an optional extra",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
-    parser.add_argument("--http-port", type=_port, default=8000, help="%(default)s; not used with ROLLGRID_HTTPS_ONLY")
-    parser.add_argument("--https-port", type=_port, default=8443, help="%(default)s")
+    parser.add_argument("--http-port", type=port, default=8000, help="%(default)s; not used with ROLLGRID_HTTPS_ONLY")
+    parser.add_argument("--https-port", type=port, default=8443, help="%(default)s")
     parser.add_argument(
         "--new-secret-key",
         action="store_true",
@@ -90,7 +93,7 @@ def read(arguments: Sequence[str]) -> Options:
     )
 
 
-def _port(text: str) -> int:
+def port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text!r}")
     return int(text)
@@ -109,14 +112,14 @@ def check(options: Options) -> None:
         broker.binary()
 
 
-def run(options: Options, lock: int, choose: Chooser) -> int:
+def run(options: Options, lock: int, choose: Chooser, on_ready: OnReady) -> int:
     lifeline.watch_without_threads()
     output = Output()
     gate, opener = os.pipe()
     try:
         programs = choose(options, lock, gate)
         own = None if environment.given_redis_url() else broker.program(lock)
-        return asyncio.run(Stack(options, programs, own, opener, output).run())
+        return asyncio.run(Stack(options, programs, own, opener, output, on_ready).run())
     finally:
         output.close()
         os.close(gate)

@@ -1,6 +1,8 @@
 """Requests to the whole application in this process, as Daphne hands them on: whatever a socket can say that Daphne lets through."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -51,12 +53,19 @@ class Said:
 
 
 def ask(request: Ask) -> Said:
-    """Its answer. Raises what the application raises. The test's own connection to the database stays open between two requests."""
+    """Its answer. Raises what the application raises."""
+    with connection_stays_open():
+        return async_to_sync(_ask)(request)
+
+
+@contextmanager
+def connection_stays_open() -> Iterator[None]:
+    """The test's own connection to the database stays open between two requests."""
     ends = (request_started, request_finished)
     for end in ends:
         end.disconnect(close_old_connections)
     try:
-        return async_to_sync(_ask)(request)
+        yield
     finally:
         for end in ends:
             end.connect(close_old_connections)

@@ -97,7 +97,8 @@ View = Callable[..., Answer]
 F = TypeVar("F", bound=View)
 NEEDS = "_needs"
 READS = "_reads"
-METHODS = "_methods"
+# What a Django view that was made here says of itself: the views of its methods; under the second name where it wants no token.
+METHODS, WITHOUT_TOKEN = "_methods", "_without_token"
 
 
 def needs(role: Role) -> Callable[[F], F]:
@@ -169,6 +170,7 @@ def without_token(view: Callable[..., Answer]) -> Callable[..., HttpResponse]:
             return refused(request, error)
         return finished(request, made)
 
+    setattr(answer, WITHOUT_TOKEN, {"GET": view})
     return answer
 
 

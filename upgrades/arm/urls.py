@@ -51,18 +51,29 @@ SCOPES = (SUBSCRIPTION, GROUP, f"{GROUP}/providers/{{namespace}}/{{type}}/{{name
 _NAME = re.compile(r"\{(\w+)\}")
 
 
+class Route(URLPattern):
+    """`path`: "a/{b}", what it was made of."""
+
+    def __init__(self, path: str, view: Callable[..., HttpResponse]) -> None:
+        self.path = path
+        parts = (_NAME.sub(r"(?P<\1>[^/]+)", part.replace(".", r"\.")) for part in path.split("/"))
+        super().__init__(_in_any_case("/+".join(parts) + "/*"), view)
+
+
 def route(path: str, view: Callable[..., HttpResponse]) -> URLPattern:
     """ "a/{b}" and a view that takes b."""
-    return _matching(
-        "/+".join(_NAME.sub(r"(?P<\1>[^/]+)", part.replace(".", r"\.")) for part in path.split("/")) + "/*", view
-    )
+    return Route(path, view)
 
 
 def _matching(regex: str, view: Callable[..., HttpResponse]) -> URLPattern:
-    """Django's `re_path`, in any case: it has no flags, and cannot reverse any address where a pattern has flags of its own."""
+    return URLPattern(_in_any_case(regex), view)
+
+
+def _in_any_case(regex: str) -> RegexPattern:
+    """As of Django's `re_path`, which has no flags, and cannot reverse any address where a pattern has flags of its own."""
     pattern = RegexPattern(f"^[/]*{regex}$", is_endpoint=True)
     pattern.regex = re.compile(f"^[/]*{regex}$", re.IGNORECASE | re.ASCII)
-    return URLPattern(pattern, view)
+    return pattern
 
 
 IMAGES = f"{LOCATION}/publishers/{{publisher}}/artifacttypes/vmimage/offers"

@@ -22,6 +22,10 @@ const client = new ComputeManagementClient(credential, SUBSCRIPTION, {
 });
 const sets = client.virtualMachineScaleSets;
 const machines = client.virtualMachineScaleSetVMs;
+const upgrades = client.virtualMachineScaleSetRollingUpgrades;
+const images = client.virtualMachineImages;
+const image = model.virtualMachineProfile.storageProfile.imageReference;
+const place = [model.location, image.publisher, image.offer, image.sku];
 
 async function all(pages) {
   const found = [];
@@ -38,7 +42,16 @@ async function refused(act) {
   }
 }
 
+const names = (found) => found.map((one) => one.name);
+const power = async (id) => (await machines.getInstanceView(GROUP, NAME, id)).statuses[1].code;
+
 const said = {};
+said.publishers = names(await images.listPublishers(place[0]));
+said.offers = names(await images.listOffers(...place.slice(0, 2)));
+said.skus = names(await images.listSkus(...place.slice(0, 3)));
+said.versions = names(await images.list(...place));
+said.newest = names(await images.list(...place, { top: 1, orderby: "name desc" }));
+said.image = await images.get(...place, said.newest[0]);
 said.created = await sets.createOrUpdate(GROUP, NAME, model);
 said.got = await sets.get(GROUP, NAME);
 said.listed = (await all(sets.list(GROUP))).map((one) => one.name);
@@ -60,6 +73,21 @@ await machines.update(GROUP, NAME, "0", {
 said.unprotected = await machines.get(GROUP, NAME, "0");
 said.view = await sets.getInstanceView(GROUP, NAME);
 said.history = await all(sets.listOSUpgradeHistory(GROUP, NAME));
+said.noneYet = await refused(() => upgrades.getLatest(GROUP, NAME));
+said.nothingToCancel = await refused(() => upgrades.cancel(GROUP, NAME));
+said.nothingNewer = await refused(() => upgrades.startOSUpgrade(GROUP, NAME));
+await sets.reimage(GROUP, NAME, { vmScaleSetReimageInput: { instanceIds: ["0"] } });
+await sets.reimageAll(GROUP, NAME, { vmInstanceIDs: { instanceIds: ["0"] } });
+await sets.powerOff(GROUP, NAME, { vmInstanceIDs: { instanceIds: ["1"] } });
+said.off = await power("1");
+await sets.start(GROUP, NAME, { vmInstanceIDs: { instanceIds: ["1"] } });
+said.on = await power("1");
+await sets.deallocate(GROUP, NAME, { vmInstanceIDs: { instanceIds: ["1"] } });
+await machines.start(GROUP, NAME, "1");
+await machines.restart(GROUP, NAME, "1");
+await sets.deleteInstances(GROUP, NAME, { instanceIds: ["2"] });
+said.left = names(await all(machines.list(GROUP, NAME)));
+said.capacity = (await sets.get(GROUP, NAME)).sku.capacity;
 said.unknown = await refused(() => sets.get(GROUP, "nobody"));
 said.notDone = await refused(() => sets.performMaintenance(GROUP, NAME));
 await sets.delete(GROUP, NAME);

@@ -9,6 +9,7 @@ from django.utils import timezone
 from upgrades.commands.access import create_client, renew_secret, revoke_client
 from upgrades.installation import PROGRAM
 from upgrades.management.base import UpgradeCommand
+from upgrades.management.credentials import credentials
 from upgrades.models import ApiClient, Subscription
 
 
@@ -36,15 +37,10 @@ class Command(UpgradeCommand):
         self._say(row, secret, as_json=options["json"])
 
     def _say(self, row: ApiClient, secret: str, *, as_json: bool) -> None:
-        subscription = Subscription.objects.first()
-        if subscription is None:
-            raise CommandError(f"the database has no subscription: run {PROGRAM} migrate first")
-        said = {
-            "tenantId": str(subscription.tenant_id),
-            "subscriptionId": str(subscription.pk),
-            "clientId": str(row.pk),
-            "clientSecret": secret,
-        }
+        try:
+            said = credentials(row, secret)
+        except Subscription.DoesNotExist:
+            raise CommandError(f"the database has no subscription: run {PROGRAM} migrate first") from None
         if as_json:
             self.stdout.write(json.dumps(said))
             return

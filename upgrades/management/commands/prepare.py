@@ -12,10 +12,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, OperationalError, connection, transaction
+from django.utils import timezone
 
 from upgrades import atomic_files
 from upgrades.commands import people
 from upgrades.core.auditing import Actor, EntryPoint, Who
+from upgrades.management import azure_emulator
 from upgrades.management.installation import check_not_newer, check_secret_key
 from upgrades.models import Location
 
@@ -29,6 +31,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="make the demonstration fleet too")
         parser.add_argument("--machines", default="", help="the provider of the demonstration on real machines")
+        parser.add_argument("--azure-emulator", action="store_true", help="make what the Azure emulator begins with")
         parser.add_argument("--new-secret-key", action="store_true", help="accept another secret key than before")
 
     def run_from_argv(self, argv: list[str]) -> None:
@@ -53,7 +56,10 @@ class Command(BaseCommand):
             call_command("demo")
         if machines:
             call_command("demo_machines", machines, stdout=self.stdout)
-        self.stdout.write(json.dumps({"simulator": Location.objects.filter(provider="simulated").exists()}))
+        needed: dict[str, object] = {"simulator": Location.objects.filter(provider="simulated").exists()}
+        if options.get("azure_emulator"):
+            needed["azure_emulator"] = azure_emulator.make(timezone.now())
+        self.stdout.write(json.dumps(needed))
 
     def make_first_user(self) -> None:
         """Once: whoever deletes `admin` later, with other users there, does not get it back."""
