@@ -6,7 +6,8 @@ from functools import partial
 import pytest
 
 from tests.arm.client import Api, Said, load_balancer, scale_set
-from tests.stories import a_scale_set, at_once, document
+from tests.arm.networks import HERE, PROPERTIES, path
+from tests.stories import a_scale_set, at_once, document, edited
 from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -86,3 +87,20 @@ def test_tags_of_groups_at_once() -> None:
     assert statuses(*(partial(put, name) for name in "abcd")) == [200] * 4
     # Tags are replaced whole: the last one's are there, and nobody else's beside them.
     assert len(ResourceGroup.objects.get(key="fleet").document["tags"]) == 1
+
+
+def test_networks_at_once() -> None:
+    """Subnets of one network are all kept, and what is deleted meanwhile is either referred to or gone."""
+    api, network = Api(), path("virtualNetworks")
+    make = partial(api.put, network, {**HERE, "properties": PROPERTIES["virtualNetworks"]})
+    assert statuses(make, make, make) == [200, 200, 201]
+    subnets = [f"{network}/subnets/s{number}" for number in range(3)]
+    body = {"properties": {"addressPrefix": "10.0.1.0/24"}}
+    assert statuses(*(partial(api.put, subnet, body) for subnet in subnets)) == [201] * 3
+    assert len(api.get(f"{network}/subnets")["value"]) == 4
+    for number, subnet in enumerate(subnets):
+        addresses = {"subnet": {"id": f"/subscriptions/{api.subscription}{subnet}"}}
+        card = {"name": "nic", "properties": {"ipConfigurations": [{"name": "ip", "properties": addresses}]}}
+        cards = "properties.virtualMachineProfile.networkProfile.networkInterfaceConfigurations"
+        use = partial(api.put, scale_set(f"web{number}"), edited(document(), cards, [card]))
+        assert statuses(use, partial(api.delete, subnet)) in ([201, 409], [200, 400])
