@@ -13,8 +13,9 @@ from upgrades.commands import lookup
 from upgrades.commands.audit import audited, note, unaudited
 from upgrades.commands.errors import Refused
 from upgrades.commands.groups import lock_group
+from upgrades.commands.references import lock_resources_in
 from upgrades.core.auditing import ObjectKind
-from upgrades.models import Deployment, DeploymentOperation, LoadBalancer, ScaleSet
+from upgrades.models import Deployment, DeploymentOperation, ScaleSet
 from upgrades.models.resource_group import existing
 from upgrades.models.sealing import seal
 
@@ -141,12 +142,16 @@ def _forget_oldest(group: str) -> None:
 
 @unaudited("nothing is written")
 def lock_resources(resource_ids: Sequence[str]) -> None:
-    """Lock those of these resources that there are, until the transaction ends: load balancers, groups, scale sets, as everywhere."""
+    """Lock what there is of these resources, until the transaction ends: stored resources, groups, scale sets, as everywhere.
+
+    Of their groups all stored resources are locked: what is put refers to them, when the groups are locked already.
+    """
     parts = [id.strip("/").lower().split("/") for id in resource_ids]
     in_groups = [each for each in parts if len(each) == 8 and each[2] == "resourcegroups"]
     keys = [f"{each[3]}/{each[-1]}" for each in in_groups]
-    list(LoadBalancer.objects.select_for_update(of=("self",)).filter(key__in=keys).order_by("pk"))
-    for group in sorted({each[3] for each in in_groups}):
+    groups = sorted({each[3] for each in in_groups})
+    lock_resources_in(groups)
+    for group in groups:
         lock_group(group)
     list(ScaleSet.objects.select_for_update(of=("self",)).filter(key__in=keys).order_by("pk"))
 

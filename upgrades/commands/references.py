@@ -5,7 +5,11 @@ unchangeable by them.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import reduce
+from operator import or_
 from typing import Any
+
+from django.db.models import Q
 
 from upgrades.commands.errors import Refused
 from upgrades.core.differences import one_line
@@ -64,6 +68,15 @@ def _locked(wanted: Collection[Target]) -> dict[Target, Document]:
             rows = rows_of(kind).select_for_update(of=("self",)).filter(key__in=keys).order_by("pk")
             found |= {Target(kind, row.key): row.document for row in rows}
     return found
+
+
+def lock_resources_in(groups: Collection[str]) -> None:
+    """Lock all stored resources of these groups, in the order of their kinds."""
+    in_groups = reduce(or_, (Q(key__startswith=ScaleSet.keys_in(group)) for group in groups), Q(pk__in=[]))
+    types = {LOAD_BALANCER.type, *StoredResource.objects.filter(in_groups).values_list("type", flat=True)}
+    for kind in KINDS:
+        if kind.type in types:
+            list(rows_of(kind).select_for_update(of=("self",)).filter(in_groups).order_by("pk"))
 
 
 def _check(referral: Referral, documents: Mapping[Target, Document]) -> None:

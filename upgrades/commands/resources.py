@@ -82,7 +82,6 @@ def _change(row: StoredResource, given: Mapping[str, Any]) -> None:
         raise Refused("PropertyChangeNotAllowed", message, target="location")
     references.lock_references(document, before, own=own)
     references.check_parts_stay(own, before, document)
-    groups.ensure_group(row.resource_group, location)
     row.document = document
     row.save(update_fields=["document"])
     _note(row, "Changed", before)
