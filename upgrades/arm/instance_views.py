@@ -13,7 +13,6 @@ from upgrades.arm.scale_sets import find
 from upgrades.arm.shown_model import ShownModel
 from upgrades.commands.scale_sets import read_model, warnings_of
 from upgrades.core import messages
-from upgrades.core.states import Power, Provisioning
 from upgrades.models import Instance, ScaleSet
 
 POWER = {
@@ -87,7 +86,7 @@ def of_instance(scale_set: ScaleSet, model: ShownModel, row: Instance) -> dict[s
 
 def _agent(row: Instance, extensions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What runs extensions on the machine, which has no version of its own here. It is ready where the machine is up and provisioned."""
-    is_ready = row.power == Power.RUNNING and row.provisioning == Provisioning.SUCCEEDED
+    is_ready = row.is_up
     state, says = ("succeeded", "Ready") if is_ready else ("Unavailable", "Not Ready")
     message = (
         "Extensions can be run on the machine." if is_ready else "The machine does not run, or is not provisioned."

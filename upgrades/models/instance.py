@@ -138,6 +138,11 @@ class Instance(models.Model):
         sent = self.steady_parts.get("parts", model_parts)
         self.model_parts = parts_brought(OperationKind(self.operation_kind), sent, before)
 
+    @property
+    def is_up(self) -> bool:
+        """Does its machine run, provisioned?"""
+        return self.power == Power.RUNNING and self.provisioning == Provisioning.SUCCEEDED
+
     def take_health(self, health: Health, detail: str, now: datetime) -> None:
         """Set its health from a verdict. Another `detail` for the same health leaves `health_changed_at` as it is."""
         if self.health != health:

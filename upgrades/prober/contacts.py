@@ -40,7 +40,7 @@ class Contact:
     error: str = ""
     kept_os_disk: KeptOSDisk | None = None
     keeps: tuple[str, ...] = ()
-    switches_machines: bool = True
+    switches_machines: bool = False
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class _Known:
     answered: set[int] = field(default_factory=set)  # scale sets, since the last round
     kept_os_disk: KeptOSDisk | None = None
     keeps: tuple[str, ...] = ()
-    switches_machines: bool = True
+    switches_machines: bool = False
 
 
 @dataclass(slots=True)
