@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.arm.client import Api, scale_set
-from tests.arm.deployments.templates import PASSWORD, all_are_up, body, deploy, deployed, deployment, state
+from tests.arm.deployments.templates import PASSWORD, all_are_up, body, deploy, deployment, state
 from tests.arm.template.deployments import document
 from tests.arm.template.test_templates import NAMES
 from upgrades.models import ScaleSet
@@ -28,7 +28,9 @@ def deploys(api: Api, name: str) -> ScaleSet:
     """Deploys one of the saved templates, and answers its scale set."""
     template = document(name)
     needed = [each for each, declared in template["parameters"].items() if "defaultValue" not in declared]
-    said = deployed(api, template, **{each: GIVEN[each.lower()] for each in needed})
+    begun = api.put(deployment(), body(template, **{each: GIVEN[each.lower()] for each in needed}))
+    assert begun.status == 201, begun
+    said = api.get(deployment())
     assert state(said) == "Running", said
     all_are_up()
     assert state(api.get(deployment())) == "Succeeded"
