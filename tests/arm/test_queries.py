@@ -30,6 +30,7 @@ SKUS = f"{OFFERS}/UbuntuServer/skus"
 WEB = scale_set("web0")
 ONE = f"{WEB}/virtualMachines/0"
 LB = load_balancer("lb0")
+ACTIONS = ("reimage", "reimageall", "start", "restart", "powerOff", "deallocate")  # of all instances, and of one
 FIXED = [
     "http://testserver/providers/Microsoft.Compute/operations?api-version=2018-10-01",
     "http://testserver/tenants?api-version=2022-12-01",
@@ -113,7 +114,10 @@ OTHERS = [
     "/providers/Microsoft.Compute/skus",
     "/providers/Microsoft.Network/locations/westeurope/usages",
     WEB,
-    f"{WEB}/manualupgrade",
+    f"{L}/runCommands",
+    f"{L}/runCommands/x",
+    *(f"{WEB}/{action}" for action in ("manualupgrade", "delete", *ACTIONS)),
+    *(f"{WEB}/virtualMachines/0/{action}" for action in (*ACTIONS, "runCommands")),
     f"{WEB}/extensions",
     f"{WEB}/extensions/x",
     f"{WEB}/virtualMachines/0/extensions",

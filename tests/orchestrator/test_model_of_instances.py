@@ -5,6 +5,7 @@ import pytest
 from tests.orchestrator.conftest import MakeFleet
 from tests.orchestrator.fleet import Fleet
 from tests.stories import edited
+from upgrades.commands.manual_upgrades import upgrade_instances
 from upgrades.commands.scale_sets import set_model
 from upgrades.core.model_parts import ModelPart, lacking
 from upgrades.core.states import InstanceUpgradeState
@@ -78,3 +79,24 @@ def test_a_machine_that_is_gone_is_made_from_the_model(make_fleet: MakeFleet) ->
     row.save()
     assert lacks(fleet) == [set()], "there is none that could lack anything"
     assert row.model_parts == {}
+
+
+def test_machines_are_brought_to_the_model_by_hand(make_fleet: MakeFleet) -> None:
+    """A-21, Z-4.2: each by what it needs, a new OS disk or a run of the extensions; the others stay as they are."""
+    fleet = make_fleet(3)
+    fleet.go_on()
+    first = fleet.views()
+    fleet.edit({SIZE: "Standard_D4s_v3"})
+    upgrade_instances(fleet.path, ["0", "1"], by="ada", now=fleet.now)
+    fleet.go_on()
+    second = fleet.views()
+    assert lacks(fleet) == [set(), set(), {ModelPart.SIZE}]
+    assert [id for id in second if second[id].os_disk != first[id].os_disk] == ["0", "1"]
+    assert {view.version for view in second.values()} == {view.version for view in first.values()}
+    fleet.edit({EXTENSIONS: with_script(fleet)})
+    upgrade_instances(fleet.path, None, by="ada", now=fleet.now)
+    assert [row.operation_kind for row in fleet.instances] == ["extensions", "extensions", "reimage"]
+    fleet.go_on()
+    assert lacks(fleet) == [set()] * 3
+    assert [id for id, view in fleet.views().items() if view.os_disk != second[id].os_disk] == ["2"]
+    assert {view.is_healthy for view in fleet.views().values()} == {True}

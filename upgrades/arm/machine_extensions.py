@@ -19,13 +19,14 @@ def resources(
     """`with_view`: with the instance view of each extension."""
     parent = f"{ids.of_instance(call.subscription, scale_set, row.number)}/extensions"
     found = []
-    for extension, view in zip(row.extensions, views(model, row), strict=True):
+    shown_views = views(model, row) if with_view else [None] * len(row.extensions)
+    for extension, view in zip(row.extensions, shown_views, strict=True):
         said = model.extensions.get(extension["name"].lower(), {})
         properties = {
             **{name: said[name] for name in OF_MODEL if name in said},
             **({"typeHandlerVersion": extension["version"]} if extension.get("version") else {}),
             "provisioningState": extension["state"].capitalize(),
-            **({"instanceView": view} if with_view else {}),
+            **({"instanceView": view} if view else {}),
         }
         place = {"id": f"{parent}/{extension['name']}", "name": extension["name"], "type": ids.INSTANCE_EXTENSIONS}
         found.append({**place, "location": scale_set.location.name, "properties": properties})
