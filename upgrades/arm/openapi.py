@@ -11,13 +11,14 @@ from upgrades.arm.requests import WITHOUT_TOKEN, methods_of
 from upgrades.arm.subscriptions import OPERATIONS, TYPES, VERSIONS
 from upgrades.arm.urls import GROUP, SCALE_SET, Route, urlpatterns
 from upgrades.core import azure_types
+from upgrades.core.resource_kinds import KINDS
 
 Json = dict[str, Any]
 # The types of bodies; of all others only is known that they are objects.
 BODIES = {
     SCALE_SET: azure_types.SCALE_SET,
     f"{SCALE_SET}/virtualmachines/{{instance}}": azure_types.INSTANCE,
-    f"{GROUP}/providers/microsoft.network/loadbalancers/{{name}}": azure_types.LOAD_BALANCER,
+    **{f"{GROUP}/providers/{kind.type.lower()}/{{name}}": kind.model for kind in KINDS if kind.has_known_fields},
     GROUP: azure_types.RESOURCE_GROUP,
 }
 STATUSES = {
