@@ -76,6 +76,7 @@ said.history = await all(sets.listOSUpgradeHistory(GROUP, NAME));
 said.noneYet = await refused(() => upgrades.getLatest(GROUP, NAME));
 said.nothingToCancel = await refused(() => upgrades.cancel(GROUP, NAME));
 said.nothingNewer = await refused(() => upgrades.startOSUpgrade(GROUP, NAME));
+await sets.updateInstances(GROUP, NAME, { instanceIds: ["0"] });
 await sets.reimage(GROUP, NAME, { vmScaleSetReimageInput: { instanceIds: ["0"] } });
 await sets.reimageAll(GROUP, NAME, { vmInstanceIDs: { instanceIds: ["0"] } });
 await sets.powerOff(GROUP, NAME, { vmInstanceIDs: { instanceIds: ["1"] } });
