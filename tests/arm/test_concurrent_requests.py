@@ -8,7 +8,7 @@ import pytest
 from tests.arm.client import Api, Said, load_balancer, scale_set
 from tests.arm.networks import HERE, PROPERTIES, path
 from tests.stories import a_scale_set, at_once, document, edited
-from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet
+from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet, StoredResource
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 FIELDS = ("maxBatchInstancePercent", "maxUnhealthyInstancePercent", "maxUnhealthyUpgradedInstancePercent")
@@ -104,3 +104,14 @@ def test_networks_at_once() -> None:
         cards = "properties.virtualMachineProfile.networkProfile.networkInterfaceConfigurations"
         use = partial(api.put, scale_set(f"web{number}"), edited(document(), cards, [card]))
         assert statuses(use, partial(api.delete, subnet)) in ([201, 409], [200, 400])
+
+
+def test_deleting_a_group_during_a_put_of_a_network_leaves_none() -> None:
+    api = Api()
+    for number in range(4):
+        group = f"/resourceGroups/g{number}"
+        api.put(group, HERE)
+        make = partial(api.put, path("virtualNetworks", of=f"g{number}"), HERE)
+        assert set(statuses(make, partial(api.delete, group))) <= {201, 202}
+        there = StoredResource.objects.filter(resource_group=f"g{number}").exists()
+        assert ResourceGroup.objects.get(key=f"g{number}").deleting is not there

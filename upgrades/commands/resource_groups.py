@@ -13,7 +13,7 @@ from upgrades.commands.groups import ensure_group, lock_group
 from upgrades.commands.load_balancers import remove
 from upgrades.commands.scale_sets import delete_scale_set
 from upgrades.core.auditing import ObjectKind
-from upgrades.core.resource_kinds import KINDS, LOAD_BALANCER, Target
+from upgrades.core.resource_kinds import LOAD_BALANCER, Target
 from upgrades.models import Deployment, LoadBalancer, Location, ResourceGroup, ScaleSet, StoredResource
 from upgrades.models.resource_group import existing
 
@@ -57,20 +57,14 @@ def delete_resource_group(name: str, now: datetime) -> None:
     """
     with transaction.atomic():
         in_group = {"key__startswith": ScaleSet.keys_in(name)}
-        # Load balancers, other resources, groups, scale sets: locked in this order, as everywhere.
-        balancers = list(LoadBalancer.objects.select_for_update().filter(**in_group).order_by("pk"))
-        stored = _locked_resources(in_group)
+        # Stored resources, groups, scale sets: locked in this order, as everywhere.
+        references.lock_resources_in([name])
         lock_group(name)
         if not existing().filter(key=name.lower()).exists():
             raise Refused("ResourceGroupNotFound", f"Resource group '{name}' could not be found.", target=name)
         for scale_set in ScaleSet.objects.filter(**in_group, deleting=False).order_by("pk"):
             delete_scale_set(str(scale_set), now)
-        gone = {Target(LOAD_BALANCER, row.key) for row in balancers} | {Target(row.kind, row.key) for row in stored}
-        references.check_unused(gone, group=name)
-        for balancer in balancers:
-            remove(balancer)
-        for row in stored:
-            resources.remove(row)
+        _remove_resources(name)
         Deployment.objects.filter(
             key__startswith=Deployment.keys_in(name)
         ).delete()  # what they still had to do is not done
@@ -78,7 +72,14 @@ def delete_resource_group(name: str, now: datetime) -> None:
         note("Began to delete the resource group with all that is in it.", after={"deleting": True})
 
 
-def _locked_resources(in_group: Mapping[str, str]) -> list[StoredResource]:
-    """All but load balancers, locked in the order of their kinds."""
-    rows = StoredResource.objects.select_for_update().filter(**in_group)
-    return [row for kind in KINDS for row in rows.filter(type=kind.type).order_by("pk")]
+def _remove_resources(group: str) -> None:
+    """Delete the stored resources of a locked group, with those that came into it while its lock was waited for."""
+    references.lock_resources_in([group])
+    in_group = {"key__startswith": ScaleSet.keys_in(group)}
+    balancers, stored = LoadBalancer.objects.filter(**in_group), StoredResource.objects.filter(**in_group)
+    gone = {Target(LOAD_BALANCER, row.key) for row in balancers} | {Target(row.kind, row.key) for row in stored}
+    references.check_unused(gone, group=group)
+    for balancer in balancers:
+        remove(balancer)
+    for row in stored:
+        resources.remove(row)
