@@ -26,7 +26,7 @@ def test_script_tests_pass(file: Path) -> None:
         pytest.fail(MISSING, pytrace=False)
     if "page.mjs" in file.read_text() and not JSDOM.exists():
         pytest.fail(NO_JSDOM, pytrace=False)
-    words = [node, "--no-warnings", "--test", str(file)]
+    words = [node, "--no-warnings", str(file)]  # `--test` would start a second Node for it
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
         pytest.fail(f"{done.stdout}\n{done.stderr}", pytrace=False)
