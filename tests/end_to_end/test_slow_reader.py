@@ -22,7 +22,8 @@ from upgrades.feed.hints import CHANNEL
 from upgrades.models import Event, ScaleSet
 
 PATH = "slow/web"
-INSTANCES = 300
+INSTANCES = 50
+DETAIL_BYTES = 2500  # what is said of each: a frame is as long as one of 300 instances, which cost more to make
 CLIENTS = 10
 MAX_BYTES = 5_000_000  # that one such client may cost
 FRAMES = 70
@@ -82,7 +83,8 @@ class Storm:
                 yield
 
     def _write(self, number: int) -> int:
-        body = {"instances": [{**instance, "health_detail": f"storm {number}"} for instance in self.instances]}
+        detail = f"storm {number} {os.urandom(DETAIL_BYTES // 2).hex()}"
+        body = {"instances": [{**instance, "health_detail": detail} for instance in self.instances]}
         self.sent += len(json.dumps(body))
         self.row.seq += 1
         now = datetime.now(UTC)  # noqa: TID251  nobody decides by it
