@@ -30,7 +30,7 @@ UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hash
 TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-compute==37.2.0 azure-mgmt-compute==39.0.0 \
 	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0
 
-.PHONY: help run run-vms run-incus install install-clients install-libvirt test test-clients test-fast test-uvicorn test-machines test-incus-pools test-fleet check lint soak fuzz bench vm-image screenshots texts lock azure-types
+.PHONY: help run run-vms run-incus install install-clients install-libvirt test test-clients test-fast test-postgres test-uvicorn test-machines test-incus-pools test-fleet check lint soak fuzz bench vm-image screenshots texts lock azure-types
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -67,6 +67,9 @@ test-incus-pools: $(VENV)/test.stamp ## all tests with real containers on a stor
 test-fleet: $(VENV)/test.stamp ## 200 real containers are upgraded while workers and Incus are killed 30 times: half an hour
 	$(ELSEWHERE) $(BIN)/python -m pytest -s tests/containers/test_large_fleet.py
 
+test-postgres: $(VENV)/test.stamp ## all tests that use the database on PostgreSQL: half an hour; says what `make test` must repeat there
+	$(ELSEWHERE) $(BIN)/python -m tests.run_all postgres
+
 test-uvicorn: $(VENV)/test.stamp ## the tests that start a web server, on uvicorn in Daphne's place: a quarter of an hour
 	ROLLGRID_SERVER=uvicorn $(ELSEWHERE) $(BIN)/python -m pytest $(SERVED)
 
@@ -86,8 +89,7 @@ lint: $(VENV)/test.stamp node_modules/made.stamp ## style, import floors, types,
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
-	$(ELSEWHERE) $(BIN)/mypy
-	npm run --silent lint
+	$(ELSEWHERE) $(BIN)/mypy & types=$$!; npm run --silent lint; scripts=$$?; wait $$types && exit $$scripts  # each has a core
 	$(ELSEWHERE) $(ANY_KEY) ROLLGRID_HTTPS_ONLY=1 $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(ELSEWHERE) $(BIN)/python manage.py makemigrations --check --dry-run
 
