@@ -12,13 +12,13 @@ import pytest
 from django.db import OperationalError
 
 from tests.prober.sets import a_probed_set, answer, probed
-from tests.stories import NOW, a_scale_set
+from tests.stories import NOW, a_batch, a_scale_set
 from upgrades.core.machines import ExtensionView, InstanceView
-from upgrades.core.states import Health, Power, Provisioning
-from upgrades.models import Instance, ScaleSet
+from upgrades.core.states import Health, InstanceUpgradeState, Power, Provisioning
+from upgrades.models import Instance, RollingUpgrade, ScaleSet
 from upgrades.models.thread import DatabaseThread
 from upgrades.prober import leases, write_back
-from upgrades.prober.counts import ProbeCounts
+from upgrades.prober.counts import GATHER_IN_BATCH_SECONDS, GATHER_SECONDS, ProbeCounts
 from upgrades.prober.machines import Machines
 from upgrades.prober.probe_targets import ProbedSet
 from upgrades.prober.process import Prober, ProviderSnapshot
@@ -53,28 +53,37 @@ def test_a_flap_within_one_write_makes_no_event() -> None:
     assert counts.take_unwritten() == {}
 
 
-def test_good_news_waits_a_little_for_more_while_others_are_operated_on() -> None:
-    """Each write costs a transaction, an event and a reconcile; but where all are operated on no more, or one is ill, a step may follow."""
+@pytest.mark.parametrize(("in_batch", "waits"), [(False, GATHER_SECONDS), (True, GATHER_IN_BATCH_SECONDS)])
+def test_good_news_waits_a_little_for_more_while_others_are_operated_on(in_batch: bool, waits: float) -> None:
+    """Each write costs a transaction, an event and a reconcile; but where none is operated on any more, or one is ill, a step follows."""
     clock = [0.0]
     row = a_probed_set(threshold=1)
     busy, *_ = Instance.objects.filter(scale_set=row).order_by("-number")
     Instance.objects.filter(scale_set=row).update(health="initializing")
-    Instance.objects.filter(pk=busy.pk).update(operation_id=uuid.uuid4(), operation_kind="reimage")
+    operation = uuid.uuid4()
+    if in_batch:
+        upgrade = RollingUpgrade.objects.create(
+            scale_set=row, policy={}, status="RollingForward", started_by="User", target_version="2.0.0", started_at=NOW
+        )
+        batch = a_batch(upgrade, {busy.number: InstanceUpgradeState.UPGRADING})
+        operation = batch.members.get().pk
+    Instance.objects.filter(pk=busy.pk).update(operation_id=operation, operation_kind="reimage")
     counts, known = ProbeCounts(lambda: clock[0]), probed(row)
     counts.know(known)
     answer(counts, known, 0, True)
-    assert counts.take_unwritten(0.06) == {}
-    clock[0] = 0.05
+    assert counts.take_unwritten(may_wait=True) == {}
+    clock[0] = waits - 0.01
     answer(counts, known, 1, True)
-    clock[0] = 0.07
-    assert [verdict.of.number for verdict in counts.take_unwritten(0.06)[row.pk]] == [0, 1]
-    assert counts.take_unwritten(0.06) == {}
+    assert counts.take_unwritten(may_wait=True) == {}
+    clock[0] = waits + 0.01
+    assert [verdict.of.number for verdict in counts.take_unwritten(may_wait=True)[row.pk]] == [0, 1]
+    assert counts.take_unwritten(may_wait=True) == {}
     answer(counts, known, 0, False)
-    assert len(counts.take_unwritten(0.06)[row.pk]) == 1, "bad news waits for nothing"
+    assert len(counts.take_unwritten(may_wait=True)[row.pk]) == 1, "bad news waits for nothing"
     Instance.objects.filter(pk=busy.pk).update(operation_id=None, operation_kind="")
     counts.know(probed(row))
     answer(counts, probed(row), busy.number, True)
-    assert len(counts.take_unwritten(0.06)[row.pk]) == 1, "nothing else is to come"
+    assert len(counts.take_unwritten(may_wait=True)[row.pk]) == 1, "nothing else is to come"
 
 
 def test_an_instance_is_unhealthy_since_its_failure_not_since_its_upgrade() -> None:

@@ -42,6 +42,10 @@ MAX_ATTEMPTS_AT_ONCE = 20  # by one task: what it has read, such as the location
 ROUND_SECONDS = 0.8  # of one poll; below a second, since the lease is renewed between polls
 # How long the first outcome of a poll waits for others to be written with it. A step may be 0.1 s late.
 GATHER_SECONDS = 0.09
+# The same of new OS disks and extensions that succeeded. No step is late by it: a batch goes on when the last of its operations has ended,
+# and with that, or with a failure, all that waits is written.
+GOOD_NEWS_SECONDS = 0.5
+IN_BATCHES = (OperationKind.REIMAGE, OperationKind.EXTENSIONS)
 RENEW_SECONDS = 0.4  # between renewals of the lease; plus ANSWER_TIMEOUT_SECONDS it is below the length of the lease
 ANSWER_TIMEOUT_SECONDS = 2.5  # for an answer of the provider; below the length of the lease
 TIMEOUT_CODE, EXTENSIONS_TIMEOUT_CODE = "OSProvisioningTimedOut", "VMExtensionProvisioningTimeout"  # Z-4.10
@@ -259,22 +263,36 @@ class _Attempt:
         if pause and not ended:
             self.runner.run(asyncio.sleep(min(pause, ROUND_SECONDS)))
         if ended and not pause:
-            ended |= self._gather({id: operation for id, operation in operations.items() if id not in ended})
+            ended |= self._gather(operations, ended)
         return self._record_ended(operations, ended)
 
-    def _gather(self, operations: dict[str, Operation]) -> dict[str, Outcome]:
+    def _gather(self, operations: dict[str, Operation], ended: dict[str, Outcome]) -> dict[str, Outcome]:
         """Wait a little for more outcomes, so that those that come close together are written together.
 
         Each write costs a transaction, an event and a reconcile. Where no operation is left, nothing is waited for.
         """
-        if not operations:
-            return {}
-        self.runner.run(asyncio.sleep(GATHER_SECONDS))
+        found = dict(ended)
+        until = time.monotonic() + self._patience(operations, ended)
         try:
-            return self._ended(operations, 0)
+            while (
+                left := {id: operation for id, operation in operations.items() if id not in found}
+            ) and self._is_held():
+                seconds = until - time.monotonic()
+                if seconds <= 0:
+                    break
+                more = self._ended(left, min(seconds, ROUND_SECONDS))
+                found |= more
+                until = min(until, time.monotonic() + self._patience(operations, more)) if more else until
         except Unanswered:
             # The outcomes that are known already are written all the same; the next poll meets the same error.
-            return {}
+            pass
+        return found
+
+    def _patience(self, operations: Mapping[str, Operation], ended: Mapping[str, Outcome]) -> float:
+        """How many seconds these outcomes may wait for others."""
+        are_good = all(outcome.progress is Progress.SUCCEEDED for outcome in ended.values())
+        are_of_batches = all(operations[id].kind in IN_BATCHES for id in ended)
+        return GOOD_NEWS_SECONDS if are_good and are_of_batches else GATHER_SECONDS
 
     def _ended(self, operations: dict[str, Operation], wait_seconds: float) -> dict[str, Outcome]:
         """Poll the operations: the outcomes of those that have ended. Raises Unanswered."""

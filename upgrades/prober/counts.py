@@ -10,6 +10,10 @@ from upgrades.prober.write_back import Verdict
 from upgrades.probes.counting import Count, after_grace, judge
 from upgrades.probes.targets import Result
 
+# How long good news of a scale set waits for more, while operations run on others of its instances. With the pause between the process'
+# rounds it is 0.1 s, and 0.5 s while operations of a batch run.
+GATHER_SECONDS = 0.06
+GATHER_IN_BATCH_SECONDS = 0.46
 NOT_PROVISIONED = "extensions not provisioned"  # a verdict's detail begins so where extensions are the reason
 
 
@@ -109,22 +113,27 @@ class ProbeCounts:
             elif instance.pk in without_port:
                 self._note(instance, health, f"the machine cannot be probed at port {probed.probe_port}")
 
-    def take_unwritten(self, patience: float = 0.0) -> dict[int, list[Verdict]]:
-        """{scale set id: verdicts} since the last call, but not those that may wait for others and have not waited `patience` seconds."""
-        due = self._clock() - patience
-        taken = [pk for pk, since in self._unwritten_since.items() if since <= due or not self._may_wait(pk)]
+    def take_unwritten(self, *, may_wait: bool = False) -> dict[int, list[Verdict]]:
+        """{scale set id: verdicts} since the last call; with `may_wait` without those that may wait for others a little longer."""
+        now = self._clock()
+        taken = [
+            pk for pk, since in self._unwritten_since.items() if not (may_wait and now - since < self._patience(pk))
+        ]
         for pk in taken:
             del self._unwritten_since[pk]
         return {pk: list(self._unwritten.pop(pk).values()) for pk in taken}
 
-    def _may_wait(self, scale_set_id: int) -> bool:
-        """Whether no step can follow the verdicts but that they are noted: good news, while others are still being operated on.
+    def _patience(self, scale_set_id: int) -> float:
+        """How many seconds the verdicts on a scale set may wait for more: as long as no step can follow them but that they are noted.
 
-        More are likely to follow. Each write costs a transaction, an event and a reconcile, however many verdicts it has.
+        Each write costs a transaction, an event and a reconcile, however many verdicts it has. Bad news never waits.
         """
         probed, verdicts = self._sets.get(scale_set_id), self._unwritten[scale_set_id].values()
-        is_good = all(verdict.health is Health.HEALTHY for verdict in verdicts)
-        return probed is not None and probed.has_operations and is_good
+        if probed is None or any(verdict.health is not Health.HEALTHY for verdict in verdicts):
+            return 0.0
+        if probed.has_batch_operations:  # the batch goes on when these have ended
+            return GATHER_IN_BATCH_SECONDS
+        return GATHER_SECONDS if probed.has_operations else 0.0
 
     def put_back(self, scale_set_id: int, verdicts: Iterable[Verdict]) -> None:
         """Keep verdicts that could not be written, except where there is a newer verdict by now."""

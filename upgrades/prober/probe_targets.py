@@ -6,7 +6,9 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from upgrades.core.states import Health, Power, Provisioning
+from django.db.models import Exists, F, OuterRef
+
+from upgrades.core.states import Health, OperationKind, Power, Provisioning
 from upgrades.core.typed import tags_of
 from upgrades.feed.read import changed_since
 from upgrades.models import Instance, ScaleSet
@@ -41,7 +43,10 @@ class Probed:
 
 @dataclass(frozen=True, slots=True)
 class ProbedSet:
-    """A scale set, and those of its instances that no operation runs on. `probe` is None where health is the machines' own state."""
+    """A scale set, and those of its instances that no operation runs on. `probe` is None where health is the machines' own state.
+
+    `has_batch_operations`: OS disks are being replaced, or extensions run, in the batch of an upgrade.
+    """
 
     pk: int
     seq: int
@@ -54,10 +59,11 @@ class ProbedSet:
     probe_port: int
     instances: Mapping[int, Probed]
     capacity: int = 0
+    has_batch_operations: bool = False
 
     @property
     def has_operations(self) -> bool:
-        """Whether operations seem to run on some instances: fewer are here than there should be."""
+        """Whether operations seem to run on some instances, of whatever kind: fewer are here than there should be."""
         return len(self.instances) < self.capacity
 
     @property
@@ -110,7 +116,12 @@ SET_COLUMNS = (
     "probe_grace_seconds",
     "capacity",
 )
-_ROW = Prepared(lambda pk: ScaleSet.objects.filter(pk=pk).values_list(*SET_COLUMNS))
+_BATCH_OPERATIONS = Instance.objects.filter(
+    scale_set=OuterRef("pk"),
+    operation_id=F("member"),
+    operation_kind__in=(OperationKind.REIMAGE, OperationKind.EXTENSIONS),
+)
+_ROW = Prepared(lambda pk: ScaleSet.objects.filter(pk=pk).values_list(*SET_COLUMNS, Exists(_BATCH_OPERATIONS)))
 
 
 class _SetRow(NamedTuple):
@@ -131,6 +142,7 @@ class _SetRow(NamedTuple):
     is_rich: bool
     grace_seconds: int
     capacity: int
+    has_batch_operations: bool
 
 
 def _row(scale_set_id: int) -> _SetRow | None:
@@ -187,6 +199,7 @@ def _set_of(row: _SetRow, probed: Iterable[Probed]) -> ProbedSet:
         probe_port=row.port,
         instances={instance.pk: instance for instance in probed},
         capacity=row.capacity,
+        has_batch_operations=bool(row.has_batch_operations),
     )
 
 

@@ -37,8 +37,6 @@ from upgrades.probes.targets import Target
 CLAIM_SECONDS = 0.5  # a dead prober's leases lapse after three seconds: its scale sets are taken over soon after
 POLL_HEADS_SECONDS = 0.5  # how often each scale set's seq is read where no hint comes
 WRITE_SECONDS = 0.04  # shorter than the wait from an outcome to reconciling, so that the verdict is there by then
-# How long good news of a scale set waits for more, while operations run on others of its instances: 0.1 s with the pause above.
-VERDICT_GATHER_SECONDS = 0.06
 PROBED_AT_SECONDS = 2.0
 VIEW_SECONDS = 2.0  # how often providers are asked where health is the machines' own state (new machines: at once) ...
 SLOW_VIEW_SECONDS = 10.0  # ... and where a probe gives the health: for extensions, and for what people see
@@ -237,18 +235,18 @@ class Prober:
 
     async def _write_changes(self) -> None:
         """Write verdicts. Where the health of a scale set that was taken over is known now, write `probed_at` too: upgrades wait for it."""
-        await self._write_verdicts(VERDICT_GATHER_SECONDS)
+        await self._write_verdicts(may_wait=True)
         new = [probed for pk, probed in self._sets.items() if pk not in self._with_probed_at]
         if any(self._known_as_of(probed) is not None for probed in new):
             await self._write_probed_at()
 
-    async def _write_verdicts(self, patience: float = 0.0) -> None:
-        """Write all verdicts, but those that may wait for others not before `patience` seconds; those that cannot be written are kept.
+    async def _write_verdicts(self, *, may_wait: bool = False) -> None:
+        """Write all verdicts, with `may_wait` without those that may wait for others; those that cannot be written are kept.
 
-        Only one call runs at a time, so after a call without patience no verdict that was found before it is unwritten.
+        Only one call runs at a time, so after a call without `may_wait` no verdict that was found before it is unwritten.
         """
         async with self._writing:
-            waiting = self._counts.take_unwritten(patience)
+            waiting = self._counts.take_unwritten(may_wait=may_wait)
             try:
                 for scale_set_id in list(waiting):
                     await self._write_verdicts_of(scale_set_id, waiting[scale_set_id])
