@@ -293,7 +293,7 @@ def test_the_client_that_the_document_prints_keeps_a_faithful_copy(
         await asyncio.to_thread(fleet.manage, "opt_out", WEB, "7", "--reason", "a story")
         await until_it_equals()
         copy["shown/gone"] = {**copy[WEB], "stream": "s"}
-        await asyncio.to_thread(fleet.kill, "daphne")
+        await asyncio.to_thread(fleet.kill, fleet.server)
         await asyncio.to_thread(fleet.manage, "opt_in", WEB, "7")
         await asyncio.to_thread(wait_until, lambda: _answers(fleet), seconds=SECONDS, what="the server answers again")
         await until_it_equals()
