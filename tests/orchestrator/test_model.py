@@ -69,6 +69,7 @@ class Bench:
         monkeypatch.setattr(writing, "HINTS", self)
         # Its clock stands still while somebody works.
         monkeypatch.setattr(work, "GATHER_SECONDS", 0.0)
+        monkeypatch.setattr(work, "GOOD_NEWS_SECONDS", 0.0)
         for module in (work, process, engine):
             monkeypatch.setattr(module, "time", self)
         monkeypatch.setattr(process, "listen", doubles.no_hints)

@@ -1,6 +1,7 @@
 """How long a task stays with its work item, and which outcomes it writes together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,10 +32,35 @@ def test_outcomes_that_come_one_after_the_other_are_written_together(
     monkeypatch.setattr(SimulatedProvider, "poll", one_at_a_time)
     written = list[int]()
     (claim,) = handed
-    there = Instance.objects.exclude(operation_id=None).count()
     work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda *_: written.append(1))
     assert not Instance.objects.exclude(operation_id=None)
-    assert len(written) == (there + 1) // 2
+    assert len(written) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "waits"),
+    [(Progress.SUCCEEDED, working.GOOD_NEWS_SECONDS), (Progress.FAILED, working.GATHER_SECONDS)],
+)
+def test_good_news_of_a_batch_waits_longer_for_more_than_a_failure(
+    upgrading: tuple[Fleet, list[WorkClaim]], monkeypatch: pytest.MonkeyPatch, first: Progress, waits: float
+) -> None:
+    fleet, (claim,) = upgrading
+    all_at_once = SimulatedProvider.poll
+    asked = list[float]()
+
+    async def first_alone(self: SimulatedProvider, ids: Sequence[str], *, wait_seconds: float = 0) -> Any:
+        asked.append(wait_seconds)
+        found = await all_at_once(self, ids, wait_seconds=wait_seconds)
+        if len(asked) > 1:
+            return found
+        told = min(found)
+        return {
+            id: replace(outcome, progress=first if id == told else Progress.RUNNING) for id, outcome in found.items()
+        }
+
+    monkeypatch.setattr(SimulatedProvider, "poll", first_alone)
+    work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda *_: None)
+    assert waits / 2 < asked[1] <= waits
 
 
 def test_outcomes_are_written_although_the_provider_says_no_more(
