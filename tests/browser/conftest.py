@@ -112,7 +112,7 @@ def sign_in(up: Installation, browser: Browser, cookies: Cookies, contexts: Cont
 
 def _forget(context: BrowserContext, home: str) -> None:
     """Closes its pages, and leaves of what they kept only the cache."""
-    line = context.new_cdp_session(context.new_page())
+    line = context.new_cdp_session(context.pages[0] if context.pages else context.new_page())
     line.send("Storage.clearDataForOrigin", {"origin": home, "storageTypes": "local_storage"})
     for page in context.pages:
         page.close()
