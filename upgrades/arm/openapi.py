@@ -133,8 +133,10 @@ def _in_path(path: str) -> list[Json]:
 
 
 def _successes(method: str) -> Json:
+    """What an act answers is often nothing at all."""
+    has_body = method in ("GET", "PUT", "PATCH")
     return {
-        status: _answer(says, {}) if status in ("200", "201") else {"description": says}
+        status: _answer(says, {}) if has_body and status in ("200", "201") else {"description": says}
         for status, says in STATUSES[method].items()
     }
 
