@@ -7,6 +7,7 @@ import pytest
 
 from tests.arm.bodies import VECTORS
 from tests.arm.client import Api, Json, is_error, scale_set
+from tests.arm.networks import store_what_it_refers_to
 from tests.stories import (
     NOW,
     a_scale_set,
@@ -59,6 +60,7 @@ def test_create_get_list_delete(api: Api) -> None:
 
 def test_the_official_example(api: Api) -> None:
     body = json.loads(EXAMPLE.read_text())["parameters"]["parameters"]
+    store_what_it_refers_to(body)
     made = api.put(scale_set(), body)
     assert made.status == 201
     profile = copy.deepcopy(body["properties"])

@@ -8,6 +8,7 @@ import pytest
 
 from tests.arm.bodies import VECTORS
 from tests.arm.client import Api, Json, scale_set
+from tests.arm.networks import store
 from tests.arm.test_answers import strange
 from tests.stories import a_scale_set, document, health_extension
 from upgrades.core import azure_types
@@ -18,12 +19,17 @@ pytestmark = pytest.mark.django_db
 OURS = frozenset({"reasons"})
 INSTANCE = f"{scale_set()}/virtualMachines/1"
 VERSION = "2024-11-01"
+NETWORK = "Microsoft.Network/virtualNetworks/v"
 
 
 def a_rich_one(api: Api) -> None:
     """With texts for numbers and switches, as templates send them."""
     api.version = VERSION
-    address = {"name": "a", "properties": {"subnet": {"id": "/subscriptions/x/subnets/y"}}}
+    store(f"g/{NETWORK}", {"subnets": [{"name": "s"}]})
+    address = {
+        "name": "a",
+        "properties": {"subnet": {"id": f"/subscriptions/s/resourceGroups/g/providers/{NETWORK}/subnets/s"}},
+    }
     card = {"name": "nic", "properties": {"primary": "true", "ipConfigurations": [address]}}
     body = document(
         capacity=2, extensions=[health_extension(port="80")], os_profile={"adminUsername": "ada"}, tags={"myTag1": "b"}

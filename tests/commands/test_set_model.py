@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import LazySettings
 
+from tests.arm.networks import store_what_it_refers_to
 from tests.stories import (
     FIRST_VERSION,
     NOW,
@@ -59,6 +60,7 @@ def test_a_new_scale_set() -> None:
 
 def test_the_official_example_as_it_is() -> None:
     body = json.loads(EXAMPLE.read_text())["parameters"]["parameters"]
+    store_what_it_refers_to(body)
     done = put(body)
     row = ScaleSet.objects.get()
     assert done.created and not row.automatic_upgrade
