@@ -33,15 +33,28 @@ def _own_scale_sets(up: Installation) -> Iterator[None]:
 
 
 def example() -> Any:
-    """The official example, made to be upgraded automatically."""
-    whole = json.loads(EXAMPLE.read_text())
+    """The official example, with names in the places of its placeholders, made to be upgraded automatically."""
+    whole = json.loads(re.sub(r"\{([\w-]+)\}", r"\1", EXAMPLE.read_text()))  # "{existing-load-balancer-name}"
     body = whole["parameters"]["parameters"]
     body["properties"]["upgradePolicy"]["automaticOSUpgradePolicy"] = {"enableAutomaticOSUpgrade": True}
     return whole
 
 
+def put_what_the_example_refers_to(up: Installation) -> None:
+    network = {"subnets": [{"name": "existing-subnet-name"}]}
+    path = "myResourceGroup/Microsoft.Network/virtualNetworks/existing-virtual-network-name"
+    up.put(path, {"location": "westus", "properties": network}, kind="resource")
+    balancer = {
+        "backendAddressPools": [{"name": "existing-backend-address-pool-name"}],
+        "inboundNatPools": [{"name": "existing-nat-pool-name"}],
+    }
+    path = "myResourceGroup/existing-load-balancer-name"
+    up.put(path, {"location": "westus", "properties": balancer}, kind="load_balancer")
+
+
 def test_a_published_image_rolls_a_fleet_by_itself(up: Installation) -> None:
     """S-1, S-2, S-7, S-9, S-11, S-14, S-16."""
+    put_what_the_example_refers_to(up)
     up.put("myResourceGroup/official", example())
     put_fleet(up, "fleet/web", 400)
     up.wait_healthy("myResourceGroup/official")

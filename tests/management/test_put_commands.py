@@ -1,13 +1,15 @@
-"""put_scale_set and put_load_balancer: documents in files."""
+"""put_scale_set, put_load_balancer and put_resource: documents in files."""
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.arm.networks import store_what_it_refers_to
 from tests.management.terminal import complains, file_of, run
 from tests.stories import a_scale_set, document, edited
 from upgrades.models import LoadBalancer, ScaleSet
@@ -32,10 +34,38 @@ def test_a_scale_set_and_its_load_balancer(tmp_path: Path) -> None:
     assert (LoadBalancer.objects.count(), ScaleSet.objects.count()) == (1, 1)
 
 
-def test_a_request_example_of_azures_specification() -> None:
-    assert run("put_scale_set", "fleet/web", str(EXAMPLE)).out == (
+def test_a_request_example_of_azures_specification(tmp_path: Path) -> None:
+    with_names = re.sub(r"\{([\w-]+)\}", r"\1", EXAMPLE.read_text())  # "{existing-load-balancer-name}"
+    store_what_it_refers_to(json.loads(with_names))
+    assert run("put_scale_set", "fleet/web", file_of(tmp_path, with_names.encode())).out == (
         "created fleet/web: 3 instances of MicrosoftWindowsServer:WindowsServer:2016-Datacenter in westus"
     )
+
+
+def test_a_network_is_put_before_the_scale_set_that_refers_to_it(tmp_path: Path) -> None:
+    subnet = "/subscriptions/s/resourceGroups/fleet/providers/Microsoft.Network/virtualNetworks/net/subnets/machines"
+    address = {"name": "a", "properties": {"subnet": {"id": subnet}}}
+    card = {"name": "card", "properties": {"primary": True, "ipConfigurations": [address]}}
+    profile = "properties.virtualMachineProfile.networkProfile.networkInterfaceConfigurations"
+    model = file_of(tmp_path, edited(document(), profile, [card]))
+    with complains("InvalidResourceReference", "virtualNetworks/net/subnets/machines"):
+        run("put_scale_set", "fleet/web", model)
+    network = file_of(
+        tmp_path, {"location": "westeurope", "properties": {"subnets": [{"name": "machines"}]}}, "net.json"
+    )
+    path = "fleet/Microsoft.Network/virtualNetworks/net"
+    assert run("put_resource", path, network).out == f"put {path}"
+    assert run("put_resource", path, network).out == f"put {path}", "twice is once"
+    assert run("put_scale_set", "fleet/web", model).out.startswith("created fleet/web")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("fleet/net", "a resource is named RESOURCE_GROUP/TYPE/NAME"), ("fleet/Microsoft.Network/magic/net", "types are")],
+)
+def test_a_resource_of_no_known_type_is_refused(tmp_path: Path, path: str, words: str) -> None:
+    with complains(words):
+        run("put_resource", path, file_of(tmp_path, {"location": "westeurope"}))
 
 
 def test_warnings_go_to_standard_error(tmp_path: Path) -> None:
