@@ -8,6 +8,7 @@ from django.core.wsgi import get_wsgi_application
 from hypothesis.strategies import SearchStrategy, one_of
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Err, Ok
 from schemathesis.openapi import from_dict
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -60,13 +61,17 @@ def _with_known_bodies(body: dict[str, Any]) -> None:
         content["schema"] = {"anyOf": [{"enum": [*bodies(), {"properties": PROTECTION}, POLICY]}, content["schema"]]}
 
 
-def operations(subscription: str, tenant: str) -> "list[schemathesis.schemas.APIOperation[Any, Any, Any, Any, Any]]":
-    """All of the document."""
+def operations(subscription: str, tenant: str) -> "list[schemathesis.schemas.APIOperation[Any, Any, Any, Any]]":
+    """All of the document. Raises the error of one that cannot be read."""
     schema = from_dict(known(subscription, tenant))
     schema.app = get_wsgi_application()
-    return [found.ok() for found in schema.get_all_operations()]
+    found = list(schema.get_all_operations())
+    for unreadable in found:
+        if isinstance(unreadable, Err):
+            raise unreadable.err()
+    return [operation.ok() for operation in found if isinstance(operation, Ok)]
 
 
-def cases(operation: Any) -> SearchStrategy[Case]:
+def cases(operation: Any) -> SearchStrategy[Case[Any]]:
     """Requests that the document allows, and others."""
     return one_of(operation.as_strategy(), operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
