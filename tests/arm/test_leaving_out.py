@@ -114,6 +114,7 @@ def test_the_switch_left_out_is_off(made: Api) -> None:
     [
         f"{UPGRADE}.automaticOSUpgradePolicy.osRollingUpgradeDeferral",
         f"{PROFILE}.storageProfile.imageReference",
+        f"{PROFILE}.storageProfile.imageReference.publisher",
         f"{PROFILE}.storageProfile.osDisk",
         f"{PROFILE}.storageProfile",
         f"{PROFILE}.osProfile",

@@ -20,6 +20,8 @@ STAY = {
     "VirtualMachineScaleSet.properties": {"virtualmachineprofile"},
     "VirtualMachineScaleSetVMProfile": {"storageprofile", "osprofile", "networkprofile"},
     "VirtualMachineScaleSetStorageProfile": {"imagereference", "osdisk"},
+    # `az vmss update --set virtualMachineProfile.storageProfile.imageReference.version=...` sends the version alone.
+    "ImageReference": {"publisher", "offer", "sku", "version"},
     "VirtualMachineScaleSetOSProfile": {
         "computernameprefix",
         "adminusername",
