@@ -28,8 +28,8 @@ UPGRADING_KINDS = (*HEALTH_DETAIL_OF, OperationKind.CREATE)
 # Both count as in progress, so that no count changes while an instance goes from one to the other.
 IN_PROGRESS = (InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING)
 # After this time, outcomes are reconciled even if verdicts that the next step needs are still missing, so that people see them. Mostly
-# the verdicts come sooner, and cause a reconcile.
-VERDICT_SECONDS = 0.3
+# the verdicts come sooner, and cause a reconcile: good news waits for others up to half a second (prober/counts.py).
+VERDICT_SECONDS = 0.7
 MAX_CODE_LENGTH = 100
 INSTANCE_UPGRADE_FIELDS = (
     "state",
