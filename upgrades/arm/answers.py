@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
@@ -33,6 +34,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=10_000)  # in a list of instances most times come again
 def time(at: datetime | None) -> str | None:
     """As Azure writes it: seven decimals and the zone."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}0+00:00" if at else None
