@@ -96,7 +96,7 @@ export function keepFreshOff() {
 }
 
 /**
- * Whether a click is what the browser makes of Enter in a field: nobody pointed at the button, and the focus is elsewhere in its form.
+ * Whether a click is what the browser makes of Enter in a field: nobody pointed at the button, and the focus is in an input of its form.
  * @param {Event} event
  * @param {Element} control
  */
@@ -105,7 +105,7 @@ function isEnterInField(event, control) {
   const { form } = /** @type {HTMLButtonElement} */ (control);
   return (
     /** @type {MouseEvent} */ (event).detail === 0 &&
-    field !== control &&
+    field instanceof HTMLInputElement &&
     Boolean(form?.contains(field))
   );
 }

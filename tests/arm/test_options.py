@@ -240,12 +240,13 @@ HONOURED = {
     "/providers": {"$expand"},
     "virtualMachines": {"$filter", "$expand", "$select", "$skiptoken"},
     "versions": {"$top", "$orderby", "$expand"},
+    "deployments": {"$filter", "$top", "$skiptoken"},
 }
 
 
 def honoured(path: str) -> set[str]:
     found = HONOURED.get(path) or HONOURED.get(path.rpartition("/")[2], set())
-    is_paged = path.endswith(("virtualMachineScaleSets", "loadBalancers"))
+    is_paged = path.endswith(("virtualMachineScaleSets", "loadBalancers", "virtualNetworks"))
     return found | ({"$skiptoken"} if is_paged else set())
 
 
