@@ -10,6 +10,7 @@ const NAMES = [
   "Node",
   "Element",
   "HTMLElement",
+  "HTMLInputElement",
   "SVGElement",
   "Event",
   "CustomEvent",
