@@ -94,6 +94,7 @@ def test_history_that_comes_late_is_not_shown_with_another_instance(sign_in: Sig
 
 def test_the_panel_of_a_signed_out_tab_does_not_become_the_sign_in_page(sign_in: SignIn) -> None:
     page = ready(sign_in(address(SETS[0])))
+    page.wait_for_load_state("networkidle")  # what it still fetches would tell it, and its controls be off
     page.context.clear_cookies(name="sessionid")
     cell(page, 1).click()
     expect(page.locator("#history")).to_have_text("Could not load.")
