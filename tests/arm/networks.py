@@ -37,6 +37,7 @@ PROPERTIES: dict[str, Json] = {
     "applicationSecurityGroups": {},
     "availabilitySets": {"platformFaultDomainCount": 3, "platformUpdateDomainCount": 20},
     "proximityPlacementGroups": {"proximityPlacementGroupType": "Standard"},
+    "clusters": {"nodeTypes": [{"name": "nt0", "durabilityLevel": "Silver"}]},
     "userAssignedIdentities": {},
     "storageAccounts": {"supportsHttpsTrafficOnly": True},
     "vaults": {"enabledForDeployment": True, "sku": {"family": "A", "name": "standard"}},

@@ -15,7 +15,7 @@ from tests.stories import (
     edited,
     publish,
 )
-from upgrades.commands.scale_sets import NO_HEALTH_SOURCE
+from upgrades.commands.upgrade_requirements import NO_HEALTH_SOURCE
 from upgrades.commands.upgrades import start
 from upgrades.models import ImageSku, LoadBalancer, Location, ScaleSet
 

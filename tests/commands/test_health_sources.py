@@ -16,7 +16,8 @@ from tests.stories import (
     without,
 )
 from upgrades.commands.load_balancers import put_load_balancer
-from upgrades.commands.scale_sets import NO_PROBE, PutResult, set_model
+from upgrades.commands.model_warnings import NO_PROBE
+from upgrades.commands.scale_sets import PutResult, set_model
 from upgrades.models import Location, ScaleSet
 
 LATER = NOW + timedelta(minutes=1)

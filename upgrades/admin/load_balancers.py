@@ -15,7 +15,12 @@ from upgrades.models import LoadBalancer, ScaleSet
 
 class LoadBalancerForm(ModelForm[LoadBalancer]):
     document = JSONField(
-        label=gettext_lazy("Document"), help_text=gettext_lazy("The ARM document: location and properties.probes.")
+        label=gettext_lazy("Document"),
+        help_text=gettext_lazy(
+            "The ARM document: location and properties.probes. A probe that scale sets are upgraded by should have an address of its own, "
+            "which answers whether the application works, however busy it is: one that is late or fails under load makes healthy instances "
+            "count as unhealthy, and upgrades wait or stop."
+        ),
     )
 
     def clean(self) -> dict[str, Any] | None:

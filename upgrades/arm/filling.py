@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from upgrades.core import azure_types
-from upgrades.core.json_fields import get_field
+from upgrades.core.load_balancers import sku_name
 from upgrades.core.resource_kinds import LOAD_BALANCER
 from upgrades.core.typed import converted
 
@@ -30,12 +30,5 @@ def load_balancer(document: Body) -> dict[str, Any]:
     body = converted(document, azure_types.LOAD_BALANCER)
     empty: dict[str, Any] = {name: [] for name in LOAD_BALANCER.parts}
     properties = {**empty, **_said(_object(body, "properties"))}
-    sku = {"name": _sku_needed(properties), "tier": "Regional", **_said(_object(body, "sku"))}
+    sku = {"name": sku_name(body), "tier": "Regional", **_said(_object(body, "sku"))}
     return {**body, "sku": sku, "tags": _object(body, "tags"), "properties": properties}
-
-
-def _sku_needed(properties: Body) -> str:
-    """Azure's default is Basic; an https probe needs Standard (Z-3.2)."""
-    probes = properties["probes"] if isinstance(properties["probes"], list) else []
-    is_https = any(str(get_field(probe, "properties", "protocol")).lower() == "https" for probe in probes)
-    return "Standard" if is_https else "Basic"

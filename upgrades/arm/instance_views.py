@@ -11,7 +11,8 @@ from upgrades.arm.instance_statuses import provisioning, status
 from upgrades.arm.requests import Call, resource
 from upgrades.arm.scale_sets import find
 from upgrades.arm.shown_model import ShownModel
-from upgrades.commands.scale_sets import read_model, warnings_of
+from upgrades.commands.model_warnings import warnings_of
+from upgrades.commands.scale_sets import read_model
 from upgrades.core import messages
 from upgrades.models import Instance, ScaleSet
 

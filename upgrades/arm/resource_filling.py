@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from upgrades.arm import filling
+from upgrades.core import service_fabric
 from upgrades.core.resource_kinds import LOAD_BALANCER, ResourceKind
 from upgrades.core.typed import converted, tags_of
 from upgrades.models import Subscription
@@ -114,6 +115,17 @@ def _identity(subscription: Subscription, id: str) -> dict[str, Any]:
     }
 
 
+def _cluster(subscription: Subscription, id: str) -> dict[str, Any]:
+    """Templates pass the endpoint on to their nodes' extensions, which tells us whose nodes they are. Nothing listens there."""
+    _, _, _, _, group, *_, name = id.split("/")
+    own = service_fabric.cluster_id(f"{group}/{name}".lower())
+    return {
+        "clusterId": own,
+        "clusterEndpoint": f"https://servicefabric.invalid/runtime/clusters/{own}",
+        "clusterState": "Ready",
+    }
+
+
 def _security_group(subscription: Subscription, id: str) -> dict[str, Any]:
     return {**_resource_guid(subscription, id), "defaultSecurityRules": [_rule(id, *rule) for rule in USUAL_RULES]}
 
@@ -158,5 +170,6 @@ ADDED: Mapping[str, Callable[[Subscription, str], dict[str, Any]]] = {
     "Microsoft.Network/natGateways": _resource_guid,
     "Microsoft.Network/networkSecurityGroups": _security_group,
     "Microsoft.Network/applicationSecurityGroups": _resource_guid,
+    "Microsoft.ServiceFabric/clusters": _cluster,
     "Microsoft.ManagedIdentity/userAssignedIdentities": _identity,
 }

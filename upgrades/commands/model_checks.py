@@ -55,7 +55,7 @@ def check_rolling(model: Model, location: Location, before: Document | None) -> 
 
 def _lacks_health_source(model: Model) -> bool:
     """Is the mode Rolling although nothing reports health?"""
-    return model.is_rolling and not (model.probe_id or model.extension_probe or model.is_service_fabric)
+    return model.is_rolling and not (model.probe_id or model.extension_probe or model.fabric)
 
 
 def _lacked_health_source(before: Document) -> bool:

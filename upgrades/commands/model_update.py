@@ -7,7 +7,8 @@ from typing import Any
 from upgrades.commands import lookup
 from upgrades.commands.audit import audited
 from upgrades.commands.errors import Refused
-from upgrades.commands.scale_sets import ExpectedState, PutResult, StaleDocument, read_model, set_model, warnings_of
+from upgrades.commands.model_warnings import warnings_of
+from upgrades.commands.scale_sets import ExpectedState, PutResult, StaleDocument, read_model, set_model
 from upgrades.core import secrets
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.equality import same

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from upgrades import catalog
-from upgrades.commands import groups, lookup, model_checks, references
+from upgrades.commands import groups, lookup, model_checks, references, upgrade_requirements
 from upgrades.commands.audit import audited, note
 from upgrades.commands.defaults import with_defaults
 from upgrades.commands.errors import Refused, refusing
 from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe, set_probe
+from upgrades.commands.model_warnings import warnings_of
 from upgrades.commands.steering import end_creation_waits, end_retry_wait
-from upgrades.core import azure_types, documents, secrets, typed, warnings
+from upgrades.core import azure_types, documents, secrets, typed
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.documents import Model, ProbeModel
 from upgrades.core.equality import same
@@ -35,35 +35,6 @@ MUST_BE_LATEST = (
     "virtualMachineScaleSets with Automatic OS Upgrade enabled must use Platform or Gallery Image "
     "with version set to 'latest'."
 )
-NO_HEALTH_SOURCE = (
-    "Automatic OS Upgrade is not supported for this Virtual Machine Scale Set because a health probe or health extension "
-    "was not specified."
-)
-ENCRYPTED = (
-    "Automatic OS Upgrade is not supported for a Virtual Machine Scale Set with Azure Disk Encryption, because a replaced OS disk "
-    "would not be encrypted: remove {what}, or set enableAutomaticOSUpgrade to false"
-)
-NO_PROBE = (
-    "no health probe is configured: health is judged by power and provisioning state alone. "
-    "A probe of the application itself (networkProfile.healthProbe or the Application Health extension) is recommended."
-)
-
-TWO_HEALTH_SOURCES = (
-    "a scale set has one source of health, this one has two: the load balancer's probe (networkProfile.healthProbe) and the Application "
-    "Health extension. {what}"
-)
-HEALTH_PROBE = "properties.virtualMachineProfile.networkProfile.healthProbe"
-
-SURGE_LOSES_DISKS = (
-    "upgrades with maxSurge make new instances and delete the old ones with their data disks: what is on those is lost. Keep it elsewhere, "
-    "or set rollingUpgradePolicy.maxSurge to false"
-)
-
-PINNED_TO_WITHDRAWN = (
-    "its image version {version} was withdrawn by {by} ({reason}): new instances get the newest version that is left. Set another version, "
-    'or "latest"'
-)
-
 BRINGING_THE_MODEL = (OperationKind.CREATE, OperationKind.REIMAGE, OperationKind.EXTENSIONS)
 UPDATE_DOMAINS = 5  # as many as Azure gives a scale set without zones
 
@@ -125,8 +96,7 @@ def set_model(
         of_probe = read_id(model.probe_id)
         references.lock_references(document, before, also=[of_probe] if of_probe else [])
         probe = find_probe(model.probe_id) if model.probe_id else model.extension_probe
-        _check_automatic(model, location)
-        _check_sources(model)
+        upgrade_requirements.check(document, model, location, before)
         derived = _Derived(model, location, sku, probe, *secrets.split(document), expected, removed_secrets)
         created = not ScaleSet.objects.filter(key=ScaleSet.key_of(group, name)).exists()
         row = _create(group, name, derived, now) if created else _change(group, name, derived, now)
@@ -222,24 +192,6 @@ def _check_gallery(model: Model, location: Location, key: str) -> None:
         return
     if not _keeps_current_sku(catalog.find_sku(image.publisher, image.offer, image.sku), model, key):
         raise Refused("InvalidParameter", documents.CUSTOM_IMAGE, target=documents.IMAGE_ID)
-
-
-def _check_automatic(model: Model, location: Location) -> None:
-    """Refuse automatic upgrades of encrypted disks (S-10) and, as today's Azure does, without a source of health."""
-    if not model.automatic_upgrade:
-        return
-    if model.encrypted_by:
-        raise Refused("BadRequest", ENCRYPTED.format(what=model.encrypted_by), target=model.encrypted_by)
-    has_source = model.probe_id or model.extension_probe or model.is_service_fabric
-    if location.rules == Location.Rules.CURRENT and not has_source:
-        raise Refused("BadRequest", NO_HEALTH_SOURCE, target=HEALTH_PROBE)
-
-
-def _check_sources(model: Model) -> None:
-    """Refuse a second source of health where upgrades rely on one: "one source per set" (A-6, Z-3.1)."""
-    if model.probe_id and model.extension_probe and (model.automatic_upgrade or model.is_rolling):
-        message = TWO_HEALTH_SOURCES.format(what="Remove one of them.")
-        raise Refused("BadRequest", message, target=HEALTH_PROBE)
 
 
 def _create(group: str, name: str, derived: _Derived, now: datetime) -> ScaleSet:
@@ -383,28 +335,7 @@ def _note_operations_in_between(row: ScaleSet, old_parts: Mapping[str, Any]) -> 
 def _has_update_domains(derived: _Derived) -> bool:
     """Does the scale set have update domains? Service Fabric does (S-40), and in today's Azure every scale set without zones (Z-1.4)."""
     is_regional = derived.location.rules == Location.Rules.CURRENT and not zones_of(derived.document)
-    return derived.model.is_service_fabric or is_regional
-
-
-def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
-    """Warnings about what is allowed but not recommended (S-25, S-34, S-38, A-6, A-18)."""
-    loses_disks = model.policy_by_hand.max_surge and model.machine.data_disks
-    found = [warning.text for warning in warnings.warnings_of(row.document)]
-    found += [SURGE_LOSES_DISKS] if loses_disks else []
-    if withdrawal := row.sku.withdrawals().get(row.image_version):
-        found.append(PINNED_TO_WITHDRAWN.format(version=row.image_version, by=withdrawal.by, reason=withdrawal.reason))
-    if model.automatic_upgrade and not row.probe_protocol and not model.is_service_fabric:
-        return (*found, NO_PROBE)
-    if model.probe_id and model.extension_probe:
-        found.append(TWO_HEALTH_SOURCES.format(what="The probe counts. Remove one before upgrades are automatic."))
-    if row.probe_interval_seconds * row.probe_threshold >= 120:
-        found.append("the probe needs two minutes or more for a verdict; configure a shorter interval or fewer probes")
-    if row.probe_grace_seconds > settings.HEALTH_WAIT_SECONDS:
-        found.append(
-            f"the grace period of {row.probe_grace_seconds} s is longer than the {settings.HEALTH_WAIT_SECONDS} s that an upgrade waits "
-            "for an instance to be healthy; configure a shorter one"
-        )
-    return tuple(found)
+    return bool(derived.model.fabric) or is_regional
 
 
 @audited("ScaleSetDeleted", ObjectKind.SCALE_SET)

@@ -28,6 +28,7 @@ from upgrades.core.json_fields import (
     wrong_value,
 )
 from upgrades.core.policy import AUTOMATIC_POLICY, FIELDS, MAX_PAUSE, UPGRADE_POLICY, FieldKind, Policy, PolicyField
+from upgrades.core.service_fabric import FabricExtension, read_extension
 from upgrades.core.versions import LATEST
 from upgrades.core.zones import zones_of
 
@@ -37,7 +38,6 @@ MAX_PROBE_ID_LENGTH = 500
 DEFAULT_PORTS = {"http": 80, "https": 443, "tcp": None}  # the default port by a probe's protocol
 MAX_GRACE_SECONDS = 14_400
 HEALTH_EXTENSIONS = frozenset({"applicationhealthlinux", "applicationhealthwindows"})
-SERVICE_FABRIC_EXTENSIONS = frozenset({"servicefabricnode", "servicefabriclinuxnode"})
 ENCRYPTION_EXTENSIONS = frozenset({"azurediskencryption", "azurediskencryptionforlinux"})
 USE_PLATFORM_IMAGE = "give imageReference.publisher, offer, sku and version of a platform image"
 CUSTOM_IMAGE = f"custom images are not supported: {USE_PLATFORM_IMAGE}"
@@ -91,8 +91,9 @@ class Model:
 
     `policy`: the policy of upgrades that the platform starts; `policy_by_hand`: of those that people start. `probe_id`: the id of a load
     balancer's probe, "" for none; `extension_probe`: the probe of the Application Health extension. `is_of_gallery`: the image is in a
-    gallery, and `image` has its resource group, gallery and definition as publisher, offer and sku. `encrypted_by`: the path of the field
-    that encrypts its disks, "" for none.
+    gallery, and `image` has its resource group, gallery and definition as publisher, offer and sku. `fabric`: the Service Fabric extension.
+    `encrypted_by`: the path of the field that encrypts its disks, "" for none. `has_placement_groups`: whether machines may be in several
+    placement groups.
     """
 
     location: str
@@ -105,9 +106,10 @@ class Model:
     extension_probe: ProbeModel | None
     machine: MachineModel
     is_of_gallery: bool = False
-    is_service_fabric: bool = False
+    fabric: FabricExtension | None = None
     is_rolling: bool = False  # upgradePolicy.mode is Rolling
     encrypted_by: str = ""
+    has_placement_groups: bool = False
 
 
 def read(document: object) -> Model:
@@ -130,12 +132,14 @@ def read(document: object) -> Model:
         extension_probe=_extension_probe(document),
         machine=_machine(document),
         is_of_gallery=bool(get_field(document, *_IMAGE, "id")),
-        is_service_fabric=any(kind in SERVICE_FABRIC_EXTENSIONS for _, kind in _extension_types(document)),
+        fabric=read_extension(document),
         is_rolling=read_str(document, *UPGRADE_POLICY, "mode").lower() == "rolling",
         encrypted_by=_encrypted_by(document),
+        has_placement_groups=get_field(document, *_PLACEMENT) is not None and not read_bool(document, *_PLACEMENT),
     )
 
 
+_PLACEMENT = ("properties", "singlePlacementGroup")
 _PROFILE = ("properties", "virtualMachineProfile")
 _IMAGE = (*_PROFILE, "storageProfile", "imageReference")
 _EXTENSIONS = (*_PROFILE, "extensionProfile", "extensions")

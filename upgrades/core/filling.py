@@ -26,6 +26,11 @@ def filled(document: Body, os_type: str, *, with_user_data: bool = False) -> dic
     if isinstance(properties.get("virtualMachineProfile"), Mapping):
         profile = _object(properties, "virtualMachineProfile")
         properties["virtualMachineProfile"] = _profile(profile, os_type, with_user_data=with_user_data)
+        if (
+            os_type == "Windows"
+            and properties["upgradePolicy"]["automaticOSUpgradePolicy"]["enableAutomaticOSUpgrade"] is True
+        ):
+            _turn_windows_update_off(properties["virtualMachineProfile"])
     return {**_without_no_identity(body), "tags": _object(body, "tags"), "properties": properties, **_sku(body)}
 
 
@@ -125,3 +130,9 @@ def _os_profile(profile: dict[str, Any], os_type: str) -> dict[str, Any]:
     }.get(os_type, ("linuxConfiguration", {"disablePasswordAuthentication": False, "provisionVMAgent": True}))
     profile[name] = {**usual, **_said(_object(profile, name))}
     return {**profile, "secrets": profile.get("secrets") or []}
+
+
+def _turn_windows_update_off(profile: dict[str, Any]) -> None:
+    """As Azure does where whole images are upgraded automatically (A-28)."""
+    if "osProfile" in profile:
+        profile["osProfile"]["windowsConfiguration"]["enableAutomaticUpdates"] = False

@@ -89,6 +89,8 @@ KINDS = (
     ),
     ResourceKind("Microsoft.Compute/availabilitySets", "availability set", "AvailabilitySet"),
     ResourceKind("Microsoft.Compute/proximityPlacementGroups", "proximity placement group", "ProximityPlacementGroup"),
+    # Its node types name their durability, which that of scale sets must not differ from.
+    ResourceKind("Microsoft.ServiceFabric/clusters", "Service Fabric cluster", refers=False),
     ResourceKind("Microsoft.ManagedIdentity/userAssignedIdentities", "identity"),
     ResourceKind("Microsoft.Storage/storageAccounts", "storage account", refers=False),
     ResourceKind("Microsoft.KeyVault/vaults", "key vault", refers=False),
