@@ -1,13 +1,15 @@
 """The API's OpenAPI document as Schemathesis reads it here: with names of things that there are, so that requests get somewhere."""
 
 import copy
+from random import Random
 from typing import Any
 
 import schemathesis
 from django.core.wsgi import get_wsgi_application
-from hypothesis.strategies import SearchStrategy, one_of
+from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core import NOT_SET
 from schemathesis.core.result import Err, Ok
 from schemathesis.openapi import from_dict
 from schemathesis.specs.openapi.checks import (
@@ -16,14 +18,15 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.fuzz.making import POLICY, PROTECTION, bodies
+from tests.arm.client import VERSION
+from tests.fuzz.bases import Names, bases, faulty
 from upgrades.arm.openapi import document
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+FORM = "application/x-www-form-urlencoded"
 HOST = "http://localhost"
 NAMES = {
     "group": ["fleet"],
-    "name": ["web", "api", "balancer"],
     "location": ["westeurope"],
     "instance": ["0", "1"],
     "publisher": ["Canonical"],
@@ -31,39 +34,63 @@ NAMES = {
     "sku": ["16.04-LTS"],
     "version": ["16.04.1"],
     "namespace": ["Microsoft.Compute"],
-    "part": ["probe"],
+    "type": ["virtualMachineScaleSets"],
+    "part": ["part"],
+    "extension": ["script"],
+    "its": ["mine"],
+    "card": ["nic"],
+    "ip": ["ip"],
+    "public": ["public"],
+    "document": ["RunShellScript"],
 }
-# Of these there are other names too; of what stands before them only in requests that the document does not allow.
-LAST = {"name", "instance", "version", "part", "namespace"}
+# What an address names last, by the list before it.
+NAMED = {"deployments": ["first"], "virtualMachineScaleSets": ["web", "api"], "{type}": ["web"]}
+OTHERS = ["mine"]
+NEW = {"name": "new", "part": "new", "extension": "new", "group": "other"}  # of these, PUT makes others too
+FILTERS = [
+    "resourceType eq 'Microsoft.Compute/virtualMachineScaleSets'",
+    "tagName eq 'a' and tagValue eq 'b'",
+    "name eq 'web' or substringof('e', name)",
+    "properties/latestModelApplied eq true",
+]
+OF_EVENTS = "eventTimestamp ge '2018-09-25T00:00:00Z' and resourceGroupName eq 'fleet'"
+QUERIES = {"api-version": [VERSION, "2024-11-01", "2023-09-01", "2021-04-01"], "$filter": FILTERS, "$top": [1, 5]}
 METHODS = ("get", "head", "put", "patch", "post", "delete")
 
 
-def known(subscription: str, tenant: str) -> dict[str, Any]:
-    """The document; names in addresses are mostly, and bodies now and then, such that a request succeeds."""
+def known(names: Names) -> dict[str, Any]:
+    """The document; names in addresses and queries are those of things that there are."""
     made = copy.deepcopy(document(HOST))
-    names = {**NAMES, "subscription": [subscription], "tenant": [tenant, "common"]}
-    for path in made["paths"].values():
-        for parameter in path.pop("parameters"):
-            usual = names.get(parameter["name"])
-            if usual:
-                is_last = parameter["name"] in LAST
-                parameter["schema"] = {"anyOf": [{"enum": usual}, parameter["schema"]]} if is_last else {"enum": usual}
-            for method in METHODS:
-                if method in path:
-                    path[method]["parameters"] = [*path[method].get("parameters", []), parameter]
+    for address, path in made["paths"].items():
+        usual = {
+            **NAMES,
+            "subscription": [names.subscription],
+            "tenant": [names.tenant, "common"],
+            "operation": [names.operation],
+            "name": next((NAMED[part] for part in address.split("/") if part in NAMED), OTHERS),
+        }
+        shared, last = path.pop("parameters"), address.rpartition("/")[2].strip("{}")
         for method in METHODS:
-            _with_known_bodies(path.get(method, {}).get("requestBody", {}))
+            if operation := path.get(method):
+                new = {last: [*usual[last], NEW[last]]} if method == "put" and last in NEW else {}
+                given = [*operation.get("parameters", []), *shared]
+                operation["parameters"] = [_with_usual_values(each, {**usual, **new}, address) for each in given]
     return made
 
 
-def _with_known_bodies(body: dict[str, Any]) -> None:
-    if content := body.get("content", {}).get("application/json"):
-        content["schema"] = {"anyOf": [{"enum": [*bodies(), {"properties": PROTECTION}, POLICY]}, content["schema"]]}
+def _with_usual_values(parameter: dict[str, Any], usual: dict[str, list[str]], address: str) -> dict[str, Any]:
+    name, schema = parameter["name"], parameter["schema"]
+    if parameter["in"] == "path":
+        return {**parameter, "schema": {"enum": usual[name]} if name in usual else schema}
+    if name == "$filter" and "eventTypes" in address:
+        return {**parameter, "schema": {"enum": [OF_EVENTS]}, "required": True}
+    known = {"enum": QUERIES[name]} if name in QUERIES else schema
+    return {**parameter, "schema": known if name == "api-version" else {"anyOf": [known, schema]}}
 
 
-def operations(subscription: str, tenant: str) -> "list[schemathesis.schemas.APIOperation[Any, Any, Any, Any]]":
+def operations(names: Names) -> "list[schemathesis.schemas.APIOperation[Any, Any, Any, Any]]":
     """All of the document. Raises the error of one that cannot be read."""
-    schema = from_dict(known(subscription, tenant))
+    schema = from_dict(known(names))
     schema.app = get_wsgi_application()
     found = list(schema.get_all_operations())
     for unreadable in found:
@@ -72,6 +99,16 @@ def operations(subscription: str, tenant: str) -> "list[schemathesis.schemas.API
     return [operation.ok() for operation in found if isinstance(operation, Ok)]
 
 
-def cases(operation: Any) -> SearchStrategy[Case[Any]]:
-    """Requests that the document allows, and others."""
-    return one_of(operation.as_strategy(), operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
+@st.composite
+def cases(draw: st.DrawFn, operation: Any, names: Names) -> Case[Any]:
+    """A request that the document allows, or another one. Most bodies are valid documents, as they are or with one or two faults."""
+    random = Random(f"{operation.label} {draw(st.integers(0, 2**32))}")  # so that no two operations get the same
+    is_allowed = random.random() < 0.75
+    mode = GenerationMode.POSITIVE if is_allowed else GenerationMode.NEGATIVE
+    case: Case[Any] = draw(operation.as_strategy(generation_mode=mode))
+    documents = bases(operation.path, operation.method.upper(), names)
+    if documents and random.random() < 0.9:
+        made = faulty(documents, random)
+        case.body = NOT_SET if made == {} else made
+        case.media_type = FORM if documents == (names.form,) else "application/json"
+    return case

@@ -88,10 +88,10 @@ def text(random: Random) -> str:
     return random.choice(TEXTS if random.random() < 0.5 else WORDS)
 
 
-def mutated(document: Any, random: Random) -> Any:
-    """The same with one to four places changed."""
+def mutated(document: Any, random: Random, *, faults: int = 0) -> Any:
+    """The same with so many places changed; 0: one to four."""
     document = copy.deepcopy(document)
-    for _ in range(random.randint(1, 4)):
+    for _ in range(faults or random.randint(1, 4)):
         places = list(_places(document))
         if not places:
             return odd(random)

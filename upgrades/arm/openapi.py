@@ -31,7 +31,7 @@ STATUSES = {
     },
     "PATCH": {"200": "changed, or as it was"},
     "DELETE": {"200": "deleted", "202": "begun", "204": "there is none"},
-    "POST": {"200": "done", "202": "begun; the headers say where to ask how it goes on"},
+    "POST": {"200": "done", "202": "begun; the headers say where to ask how it goes on", "204": "done"},
 }
 PLAIN: dict[str, Json] = {
     "text": {"type": "string"},
