@@ -9,7 +9,7 @@ from upgrades.core.resource_kinds import KINDS, ResourceKind, Target, targets
 
 HERE = {"location": "westeurope"}
 NETWORK = "Microsoft.Network"
-RULE = {
+RULE: dict[str, Any] = {
     "name": "ssh",
     "properties": {
         "protocol": "Tcp",

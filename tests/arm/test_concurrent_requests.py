@@ -1,14 +1,18 @@
 """Several clients at once: nothing is lost, nothing is made twice, nobody waits for ever."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 
 from tests.arm.client import Api, Said, load_balancer, scale_set
-from tests.arm.networks import HERE, PROPERTIES, path
-from tests.stories import a_scale_set, at_once, document, edited
+from tests.arm.networks import HERE, PROPERTIES, id_of, path, store
+from tests.stories import NOW, Json, a_scale_set, at_once, document, edited
+from upgrades.commands.resources import change_resource
 from upgrades.models import LoadBalancer, ResourceGroup, ScaleSet, StoredResource
+from upgrades.models.stored_resource import ResourceDocument
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 FIELDS = ("maxBatchInstancePercent", "maxUnhealthyInstancePercent", "maxUnhealthyUpgradedInstancePercent")
@@ -115,3 +119,34 @@ def test_deleting_a_group_during_a_put_of_a_network_leaves_none() -> None:
         assert set(statuses(make, partial(api.delete, group))) <= {201, 202}
         there = StoredResource.objects.filter(resource_group=f"g{number}").exists()
         assert ResourceGroup.objects.get(key=f"g{number}").deleting is not there
+
+
+def peering(id: str) -> Json:
+    return {"virtualNetworkPeerings": [{"name": "p", "properties": {"remoteVirtualNetwork": {"id": id}}}]}
+
+
+FRONT = {"frontendIPConfigurations": [{"name": "front"}]}
+
+
+def rule(id: str) -> Json:
+    front = {"id": f"{id}/frontendIPConfigurations/front"}
+    return {**FRONT, "loadBalancingRules": [{"name": "r", "properties": {"frontendIPConfiguration": front}}]}
+
+
+@pytest.mark.parametrize(("type", "refer"), [("virtualNetworks", peering), ("loadBalancers", rule)])
+def test_two_resources_may_come_to_refer_to_each_other_at_once(type: str, refer: Callable[[str], Json]) -> None:
+    """Neither waits for the other: both are locked in the same order by both."""
+    api, meeting = Api(), Barrier(2)
+    ids = {name: id_of(api, type, name) for name in "ab"}
+    for name in ids:
+        store(f"fleet/Microsoft.Network/{type}/{name}", FRONT if refer is rule else {})
+
+    def change(name: str, other: str) -> None:
+        def edit(row: ResourceDocument) -> Json:
+            with suppress(BrokenBarrierError):
+                meeting.wait(0.5)  # each has what it locks first
+            return edited(row.document, "properties", refer(ids[other]))
+
+        change_resource(f"fleet/Microsoft.Network/{type}/{name}", edit, NOW)
+
+    assert at_once(partial(change, "a", "b"), partial(change, "b", "a")) == [None, None]

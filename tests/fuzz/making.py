@@ -95,7 +95,7 @@ PROBE = {
 }
 ACCOUNT = {"adminUsername": "a", "adminPassword": "b", "customData": "YQ=="}
 PROTECTION = {"protectionPolicy": {"protectFromScaleIn": True, "protectFromScaleSetActions": True}}
-POLICY = {
+POLICY: dict[str, Any] = {
     "mode": "Automatic",
     "automaticOSUpgradePolicy": {
         "enableAutomaticOSUpgrade": True,

@@ -8,7 +8,7 @@ from tests.orchestrator.test_recovery import begin_only
 from tests.providers.simulator import http_status
 from upgrades.commands.opt_outs import opt_out
 from upgrades.models import Batch, WorkItem
-from upgrades.orchestrator.outcomes import mark_begun
+from upgrades.orchestrator.beginnings import mark_begun
 from upgrades.orchestrator.reconcile import WorkClaim
 
 NEW = BAD = "16.04.1"

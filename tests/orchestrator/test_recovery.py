@@ -20,10 +20,10 @@ from upgrades.core.steps import StartUpgrade
 from upgrades.models import Location, ScaleSet, WorkItem, clock
 from upgrades.orchestrator import leases, schedule
 from upgrades.orchestrator import work as working
+from upgrades.orchestrator.beginnings import mark_begun
 from upgrades.orchestrator.instance_rows import StaleFacts
 from upgrades.orchestrator.leases import LeaseLost
 from upgrades.orchestrator.operations import operations_of
-from upgrades.orchestrator.outcomes import mark_begun
 from upgrades.orchestrator.reconcile import WorkClaim, reconcile
 from upgrades.orchestrator.record import record
 from upgrades.orchestrator.work import WORK_LEASE, WorkResult, work

@@ -17,8 +17,10 @@ from upgrades.commands.instance_operations import (
     restart_machines,
     start_machines,
 )
+from upgrades.commands.manual_upgrades import upgrade_instances
+from upgrades.commands.opt_outs import opt_out
 from upgrades.core.states import Health, Power, UpgradeStatus
-from upgrades.models import AsyncOperation, Instance, ScaleSet
+from upgrades.models import AsyncOperation, Instance, ScaleSet, WorkItem
 from upgrades.models.async_operation import RequestKind, Status
 
 OLD, NEW = "16.04.1", "16.04.2"
@@ -168,6 +170,78 @@ def test_the_number_of_a_deleted_instance_may_come_back(fleet: Fleet) -> None:
     fleet.put(10)
     fleet.go_on()
     assert Instance.objects.filter(scale_set=fleet.id, number=9).exists()
+    assert status(fleet, done) == Status.SUCCEEDED
+
+
+# --- opted out after the request ---------------------------------------------------------------------------------------
+
+
+def opted_out(fleet: Fleet, *numbers: int) -> None:
+    opt_out(fleet.path, [str(number) for number in numbers], reason="the demo", owner="bob", now=fleet.now)
+
+
+def test_an_opt_out_before_it_began_holds_a_reimage(fleet: Fleet) -> None:
+    """Who opts an instance out wants its disk kept: the others go on, and who asked for the reimage is told."""
+    before = fleet.instances
+    done = reimaged(fleet, 2, 7)
+    opted_out(fleet, 2)
+    fleet.go_on()
+    changed = [old.number for old, new in zip(before, fleet.instances, strict=True) if old.os_disk != new.os_disk]
+    assert changed == [7]
+    assert fleet.instances[2].health == Health.HEALTHY and fleet.instances[2].operation_id is None
+    assert status(fleet, done) == Status.FAILED
+    error = AsyncOperation.objects.get(pk=done.request).error
+    assert error and error["code"] == "OperationNotAllowed" and "instances 2. It was opted out" in error["message"]
+    assert not fleet.work_items
+
+
+def test_an_opt_out_after_it_began_lets_it_end(fleet: Fleet) -> None:
+    """Half a disk is nobody's wish."""
+    before = fleet.instances[2].os_disk
+    done = reimaged(fleet, 2)
+    begin_only(fleet, fleet.reconcile())
+    WorkItem.objects.update(attempts=1)
+    opted_out(fleet, 2)
+    lapse(fleet)
+    fleet.go_on()
+    assert status(fleet, done) == Status.SUCCEEDED
+    assert fleet.instances[2].os_disk != before
+
+
+def test_an_opt_out_before_it_began_holds_a_manual_upgrade(fleet: Fleet) -> None:
+    fleet.edit({"properties.virtualMachineProfile.osProfile.customData": "Y2hhbmdlZA=="})
+    before = [instance.os_disk for instance in fleet.instances]
+    done = upgrade_instances(fleet.path, ["1", "4"], by="ada", now=fleet.now)
+    opted_out(fleet, 1, 4)
+    fleet.go_on()
+    assert [instance.os_disk for instance in fleet.instances] == before
+    assert status(fleet, done) == Status.FAILED
+
+
+def test_an_opt_out_before_it_began_holds_a_deletion_and_gives_its_capacity_back(fleet: Fleet) -> None:
+    done = delete_instances(fleet.path, ["3", "8"], by="ada", now=fleet.now)
+    opted_out(fleet, 3)
+    fleet.go_on()
+    assert [instance.number for instance in fleet.instances] == [0, 1, 2, 3, 4, 5, 6, 7, 9]
+    assert fleet.row.capacity == fleet.row.document["sku"]["capacity"] == 9
+    assert fleet.instances[3].health == Health.HEALTHY
+    assert status(fleet, done) == Status.FAILED
+
+
+def test_a_smaller_capacity_that_was_asked_for_since_stays(fleet: Fleet) -> None:
+    delete_instances(fleet.path, ["3"], by="ada", now=fleet.now)
+    opted_out(fleet, 3)
+    fleet.put(5)
+    fleet.go_on()
+    assert fleet.row.capacity == 5
+    assert [instance.number for instance in fleet.instances] == [0, 1, 2, 3, 4]
+
+
+def test_an_opt_out_does_not_hold_a_restart(fleet: Fleet) -> None:
+    """It is about the OS disk."""
+    done = restart_machines(fleet.path, ["3"], by="ada", now=fleet.now)
+    opted_out(fleet, 3)
+    fleet.go_on()
     assert status(fleet, done) == Status.SUCCEEDED
 
 

@@ -23,7 +23,7 @@ from upgrades.commands.protection import protect
 from upgrades.core.states import InstanceUpgradeState, OperationKind
 from upgrades.core.zones import zone_of
 from upgrades.models import InstanceUpgrade, OptOut
-from upgrades.orchestrator.outcomes import mark_begun
+from upgrades.orchestrator.beginnings import mark_begun
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 DEFERRED = {f"{POLICY}.automaticOSUpgradePolicy.osRollingUpgradeDeferral": True}

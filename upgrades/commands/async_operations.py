@@ -116,7 +116,8 @@ def _instances(row: AsyncOperation, now: datetime) -> Ending:
     requested = RequestedOperation.objects.filter(request=row.pk)
     its_instance = Instance.objects.filter(pk=OuterRef("instance_id"))
     is_deleting = Q(kind=OperationKind.DELETE)
-    goes_on = (is_deleting & Exists(its_instance)) | (
+    # A deletion is tried until it succeeds; one that has an error was taken back.
+    goes_on = (is_deleting & Q(error_code="") & Exists(its_instance)) | (
         ~is_deleting & Exists(its_instance.filter(operation_id=OuterRef("pk")))
     )
     if requested.filter(goes_on).exists():

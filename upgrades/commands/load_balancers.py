@@ -37,10 +37,11 @@ def put_load_balancer(path: str, document: object, now: datetime) -> LoadBalance
     before = LoadBalancer.objects.filter(key=ScaleSet.key_of(group, name)).values_list("document", flat=True).first()
     location = resource_checks.find_location(_check_document(document, before), LOAD_BALANCER)
     changes = {"location": location, "document": typed.cleaned(document, azure_types.LOAD_BALANCER, before)}
+    own = Target(LOAD_BALANCER, ScaleSet.key_of(group, name))
     with transaction.atomic():
         # The load balancer is locked before its group.
-        before = _lock_and_check_location(ScaleSet.key_of(group, name), location)
-        own = Target(LOAD_BALANCER, ScaleSet.key_of(group, name))
+        references.lock_with_references(own, changes["document"])
+        before = _lock_and_check_location(own.key, location)
         references.lock_references(changes["document"], before, own=own)
         references.check_parts_stay(own, before, changes["document"])
         groups.ensure_group(group, location)
@@ -75,11 +76,14 @@ def _note_put(row: LoadBalancer, before: Mapping[str, Any] | None) -> None:
 def change_load_balancer(path: str, edit: Edit, now: datetime) -> tuple[LoadBalancer, bool]:
     """Put the document that `edit` makes of the present row (None where there is none). Returns (row, whether it is new).
 
-    The row is locked meanwhile. Nothing is written where the document stays the same. Raises Refused, and what `edit` raises.
+    The row is locked meanwhile; `edit` is called once before that too, for what else is to be locked. Nothing is written where the document
+    stays the same. Raises Refused, and what `edit` raises.
     """
     group, name = lookup.split(path)
+    rows = LoadBalancer.objects.filter(key=ScaleSet.key_of(group, name))
     with transaction.atomic():
-        rows = LoadBalancer.objects.filter(key=ScaleSet.key_of(group, name))
+        own = Target(LOAD_BALANCER, ScaleSet.key_of(group, name))
+        references.lock_with_references(own, edit(rows.first()))
         row = rows.select_for_update(of=("self",)).select_related("location").first()
         document = edit(row)
         if row is None:

@@ -37,6 +37,15 @@ def rows_of(kind: ResourceKind) -> Any:
     return LoadBalancer.objects if kind == LOAD_BALANCER else StoredResource.objects.filter(type=kind.type)
 
 
+def lock_with_references(own: Target, document: Document) -> None:
+    """Lock a stored resource, if it is there, and all that this document of it refers to, in the order of their kinds.
+
+    To be called before anything else is locked: of two resources that come to refer to each other, both would have themselves, and wait
+    for the other.
+    """
+    _locked({own, *(target.whole for target in targets(document, own.kind))})
+
+
 def lock_references(
     document: Document,
     before: Document | None,
@@ -46,8 +55,8 @@ def lock_references(
 ) -> None:
     """Lock what the document newly refers to, and `also`. Raises Refused where there is no such thing.
 
-    `own`: the resource whose document that is; None for a scale set. The rows are locked in the order of their kinds, after the resource's
-    own row and before groups and scale sets: whoever deletes one of them waits, and then sees the reference.
+    `own`: the resource whose document that is, locked by `lock_with_references`; None for a scale set. The rows are locked in the order of
+    their kinds, before groups and scale sets: whoever deletes one of them waits, and then sees the reference.
     """
     kind = own.kind if own else None
     known = {referral.id.lower() for referral in referrals(before, kind)} if before else set()

@@ -41,12 +41,15 @@ def split(path: str) -> tuple[ResourceKind, str, str]:
 def change_resource(path: str, edit: Edit, now: datetime) -> tuple[ResourceDocument, bool]:
     """Put the document that `edit` makes of the present row (None where there is none). Returns (row, whether it is new).
 
-    The row is locked meanwhile. Nothing is written where the document stays the same. Raises Refused, and what `edit` raises.
+    The row is locked meanwhile; `edit` is called once before that too, for what else is to be locked. Nothing is written where the document
+    stays the same. Raises Refused, and what `edit` raises.
     """
     kind, group, name = split(path)
     if kind == LOAD_BALANCER:
         return load_balancers.change_load_balancer(f"{group}/{name}", edit, now)
+    own = Target(kind, ScaleSet.key_of(group, name))
     with transaction.atomic():
+        references.lock_with_references(own, edit(references.rows_of(kind).filter(key=own.key).first()))
         row = _locked(kind, group, name)
         document = edit(row)
         if row is None:

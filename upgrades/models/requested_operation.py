@@ -10,7 +10,7 @@ class RequestedOperation(models.Model):
     """One instance's part in a request such as "reimage these". The operation itself is on the instance, as an upgrade's is.
 
     `id`: the operation's id. `request`: what its client polls. It is over when its instance has another operation, or none; a deletion is
-    over when the instance is gone. `error_*`: what went wrong, in the provider's words.
+    over when the instance is gone, or it was taken back. `error_*`: what went wrong, in the provider's words or ours.
     """
 
     id = models.UUIDField(primary_key=True)

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,8 +13,8 @@ from upgrades.core.machines import GONE_CODES, NO_QUOTA_CODES, storable, storabl
 from upgrades.core.model_parts import AppliedModel
 from upgrades.core.states import Health, InstanceUpgradeState, OperationKind, Power
 from upgrades.feed.writing import Writer, writing
-from upgrades.models import Instance, RequestedOperation, WorkItem, bulk
-from upgrades.models.instance import FAILURE_FIELDS, MODEL_FIELDS, VIEW_FIELDS, in_force, is_replaced
+from upgrades.models import Instance, RequestedOperation, bulk
+from upgrades.models.instance import FAILURE_FIELDS, MODEL_FIELDS, VIEW_FIELDS, in_force
 from upgrades.models.prepared import Prepared
 from upgrades.orchestrator.quarantine import quarantine_failing
 from upgrades.providers.base import Outcome, Progress
@@ -24,7 +24,6 @@ HEALTH_DETAIL_OF = {
     OperationKind.REIMAGE: "its OS disk is being replaced",
     OperationKind.EXTENSIONS: "its extensions are being run",
 }
-UPGRADING_KINDS = (*HEALTH_DETAIL_OF, OperationKind.CREATE)
 # Both count as in progress, so that no count changes while an instance goes from one to the other.
 IN_PROGRESS = (InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING)
 # After this time, outcomes are reconciled even if verdicts that the next step needs are still missing, so that people see them. Mostly
@@ -45,105 +44,6 @@ OPERATION_FIELDS = ("operation_id", "operation_kind", "operation_version", "oper
 HEALTH_FIELDS = ("health", "health_since", "health_changed_at", "health_detail", *FAILURE_FIELDS)
 
 
-def mark_begun(work_item: WorkItem, now: datetime) -> None:
-    """Obey the opt-outs since the work item was created, and mark its queued instances as being upgraded.
-
-    At the first attempt no operation can have begun, so an opt-out also prevents that an old OS disk is put back, or that a replaced
-    instance is deleted.
-    """
-    kinds_and_states = set(_KINDS_AND_STATES.rows(work_item.pk))
-    if work_item.attempts == 1 and any(kind == OperationKind.RESTORE for kind, _ in kinds_and_states):
-        _skip_rollbacks(work_item, now)
-    if work_item.attempts == 1 and any(kind == OperationKind.DELETE for kind, _ in kinds_and_states):
-        _keep_replaced(work_item, now)
-    if any(kind in UPGRADING_KINDS and state == InstanceUpgradeState.QUEUED for kind, state in kinds_and_states):
-        _begin_queued(work_item, now)
-
-
-def _begin_queued(work_item: WorkItem, now: datetime) -> None:
-    """Mark the queued instances as being upgraded. Those that were opted out meanwhile are skipped."""
-    with writing(now, work_item.scale_set_id) as writer:
-        rows = _QUEUED.rows(work_item.pk)
-        upgraded = [row.member.instance_id for row in rows if row.member and row.member.instance_id]
-        opted_out = set(_OPTED_OUT.rows(now, upgraded)) if upgraded else set()
-        skipped = [row for row in rows if row.member and row.member.instance_id in opted_out]
-        for row in skipped:
-            _finish_member(row, InstanceUpgradeState.SKIPPED, now)
-            _clear_operation(row)
-        _save(writer, skipped)
-        _mark_upgrading(writer, [row for row in rows if not row.member or row.member.instance_id not in opted_out])
-        writer.wake()
-
-
-def _mark_upgrading(writer: Writer, rows: Sequence[Instance]) -> None:
-    """Mark these instances as being upgraded, and save that."""
-    for row in rows:
-        _set_member_state(row, InstanceUpgradeState.UPGRADING)
-        _void_health(row, writer.now, HEALTH_DETAIL_OF.get(OperationKind(row.operation_kind), "it is being made"))
-    bulk.update([row.member for row in rows if row.member], "state")
-    bulk.update(rows, "health", "health_since", "health_detail")
-    writer.changed(*rows, *(other for row in rows for other in _other_of_pair(row)), counts=False)
-
-
-_QUEUED = Prepared(
-    lambda pk: (
-        Instance.objects.filter(
-            work_item=pk, member__state=InstanceUpgradeState.QUEUED, operation_kind__in=UPGRADING_KINDS
-        )
-        .select_related(*PAIR)
-        .order_by("number")
-    )
-)
-_OPTED_OUT = Prepared(lambda now, pks: in_force(now).filter(instance__in=pks).values_list("instance_id", flat=True))
-_KINDS_AND_STATES = Prepared(
-    lambda pk: Instance.objects.filter(work_item=pk).values_list("operation_kind", "member__state")
-)
-
-
-def _keep_replaced(work_item: WorkItem, now: datetime) -> None:
-    """Keep replaced instances that were opted out before their deletion began. Their surge instances are deleted instead."""
-    opted_out = in_force(now).values("instance")
-    deleted = Instance.objects.filter(
-        work_item=work_item, operation_kind=OperationKind.DELETE, scale_set__deleting=False
-    )
-    waiting = deleted.filter(is_replaced(), pk__in=opted_out)
-    if not waiting.exists():
-        return
-    with writing(now, work_item.scale_set_id) as writer:
-        if not _is_still_ours(work_item):
-            return
-        rows = list(waiting.select_related("member__upgrade", *PAIR).order_by("number"))
-        for row in rows:
-            _set_member_state(row, InstanceUpgradeState.SKIPPED)
-            _clear_operation(row)
-        _save(writer, rows)
-        upgrades = {row.member.upgrade for row in rows if row.member}  # these may have ended, and another one may run
-        writer.changed(*upgrades, note="Some that had been replaced were opted out, and stay.")
-        writer.wake()
-
-
-def _is_still_ours(work_item: WorkItem) -> bool:
-    """Does this worker still have the work item? Locks its row, so that no other worker can take it before this transaction ends."""
-    return WorkItem.objects.select_for_update().filter(pk=work_item.pk, claim_number=work_item.claim_number).exists()
-
-
-def _skip_rollbacks(work_item: WorkItem, now: datetime) -> None:
-    """Leave opted-out instances failed on their new OS disks, if their rollback has not begun."""
-    opted_out = in_force(now).values("instance")
-    waiting = Instance.objects.filter(work_item=work_item, operation_kind=OperationKind.RESTORE, pk__in=opted_out)
-    if not waiting.exists():
-        return
-    with writing(now, work_item.scale_set_id) as writer:
-        if not _is_still_ours(work_item):
-            return
-        rows = list(waiting.select_related("member").order_by("number"))
-        for row in rows:
-            _set_member_state(row, InstanceUpgradeState.FAILED)
-            _clear_operation(row)
-        _save(writer, rows)
-        writer.wake()
-
-
 def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: datetime) -> bool:
     """Write how operations ended. `outcomes`: {operation id: outcome}; ids that are no instance's current operation are ignored.
 
@@ -162,7 +62,7 @@ def record_outcomes(scale_set_id: int, outcomes: Mapping[str, Outcome], now: dat
             _measure(row, outcomes[str(row.operation_id)], writer)
             _note_failed_request(row, outcomes[str(row.operation_id)])
             _end_operation(row, outcomes[str(row.operation_id)], writer.scale_set.model_parts, now)
-        _save(writer, left)
+        save(writer, left)
         awaits_verdicts = not deleted and all(_awaits_a_verdict(row) for row in left)
         writer.wake(at=_reconcile_at_latest(writer) if awaits_verdicts else None)
     return awaits_verdicts
@@ -214,9 +114,9 @@ def _end_operation(row: Instance, outcome: Outcome, model_parts: Mapping[str, An
         row.take_view(outcome.view)
         if outcome.progress is Progress.SUCCEEDED:
             _note_model(row, before, model_parts)
-    _void_health(row, now, "")
+    void_health(row, now, "")
     _end_kind(row, outcome, now)
-    _clear_operation(row)
+    clear_operation(row)
 
 
 def _end_kind(row: Instance, outcome: Outcome, now: datetime) -> None:
@@ -263,10 +163,10 @@ def _note_gone(row: Instance, now: datetime) -> None:
     An instance whose old OS disk was being put back stays failed; it cannot be rolled back any more.
     """
     if row.operation_kind == OperationKind.RESTORE and row.member:
-        _set_member_state(row, InstanceUpgradeState.FAILED)
+        set_member_state(row, InstanceUpgradeState.FAILED)
         row.member.rollback_error = messages.GONE
     elif _belongs_to_upgrade(row):
-        _finish_member(row, InstanceUpgradeState.SKIPPED, now)
+        finish_member(row, InstanceUpgradeState.SKIPPED, now)
     row.note_gone(now)
 
 
@@ -291,14 +191,14 @@ def _end_creation(row: Instance, outcome: Outcome, now: datetime) -> None:
     if row.member is None or not _belongs_to_upgrade(row):
         return
     if outcome.progress is not Progress.FAILED:
-        _set_member_state(row, InstanceUpgradeState.VERIFYING)
+        set_member_state(row, InstanceUpgradeState.VERIFYING)
         row.member.swapped_at, row.member.new_os_disk = now, row.os_disk
         return
     old = row.member.instance
     if outcome.code in GONE_CODES or (old and in_force(now).filter(instance=old).exists()):
-        _finish_member(row, InstanceUpgradeState.SKIPPED, now)
+        finish_member(row, InstanceUpgradeState.SKIPPED, now)
         return
-    _finish_member(row, InstanceUpgradeState.FAILED, now)
+    finish_member(row, InstanceUpgradeState.FAILED, now)
     row.member.error_code, row.member.error_message = outcome.code[:100], outcome.message
     if old and outcome.code in NO_QUOTA_CODES:
         # The image was never tried, so this does not count towards a quarantine.
@@ -314,12 +214,12 @@ def _end_reimage_or_extensions(row: Instance, outcome: Outcome, now: datetime) -
         _end_requested_reimage(row, outcome)
         return
     if outcome.progress is Progress.FAILED:
-        _finish_member(row, InstanceUpgradeState.FAILED, now)
+        finish_member(row, InstanceUpgradeState.FAILED, now)
         row.member.error_code, row.member.error_message = outcome.code[:100], outcome.message
         if is_reimage:
             row.note_failure(row.operation_version)
         return
-    _set_member_state(row, InstanceUpgradeState.VERIFYING)
+    set_member_state(row, InstanceUpgradeState.VERIFYING)
     row.member.swapped_at, row.member.new_os_disk = now, row.os_disk if is_reimage else ""
 
 
@@ -334,47 +234,47 @@ def _end_restore(row: Instance, outcome: Outcome) -> None:
     if row.member is None:
         return
     if outcome.progress is Progress.FAILED:
-        _set_member_state(row, InstanceUpgradeState.FAILED)
+        set_member_state(row, InstanceUpgradeState.FAILED)
         row.member.rollback_error = f"{outcome.code}: {outcome.message}"
         return
-    _set_member_state(row, InstanceUpgradeState.ROLLED_BACK)
+    set_member_state(row, InstanceUpgradeState.ROLLED_BACK)
 
 
-def _finish_member(row: Instance, state: InstanceUpgradeState, now: datetime) -> None:
-    _set_member_state(row, state)
+def finish_member(row: Instance, state: InstanceUpgradeState, now: datetime) -> None:
+    set_member_state(row, state)
     if row.member:
         row.member.ended_at = now
 
 
-def _set_member_state(row: Instance, state: InstanceUpgradeState) -> None:
+def set_member_state(row: Instance, state: InstanceUpgradeState) -> None:
     if row.member:
         row.member.state = state
 
 
-def _void_health(row: Instance, now: datetime, detail: str) -> None:
+def void_health(row: Instance, now: datetime, detail: str) -> None:
     """Set the health to initializing: an operation has changed the machine, so what was known of it is void."""
     row.health, row.health_since, row.health_detail = Health.INITIALIZING, now, detail
 
 
-def _clear_operation(row: Instance) -> None:
+def clear_operation(row: Instance) -> None:
     row.operation_id, row.operation_kind, row.operation_version = None, "", ""
     row.operation_at, row.work_item, row.steady_parts = None, None, {}
 
 
-def _save(writer: Writer, rows: Iterable[Instance]) -> None:
+def save(writer: Writer, rows: Iterable[Instance]) -> None:
     """Save the instances with their instance upgrades, and quarantine those that have failed too often."""
     rows = list(rows)
     members = [row.member for row in rows if row.member]
     bulk.update(members, *INSTANCE_UPGRADE_FIELDS)
     bulk.update(rows, *VIEW_FIELDS, *MODEL_FIELDS, *HEALTH_FIELDS, *OPERATION_FIELDS)
     writer.changed(*rows, counts=not all(row.member and row.member.state in IN_PROGRESS for row in rows))
-    others = [other for row in rows for other in _other_of_pair(row)]
+    others = [other for row in rows for other in other_of_pair(row)]
     bulk.update(others, *FAILURE_FIELDS)
     writer.changed(*others)
     quarantine_failing(writer, [*rows, *others])
 
 
-def _other_of_pair(row: Instance) -> list[Instance]:
+def other_of_pair(row: Instance) -> list[Instance]:
     """The old instance of a surge instance, or the reverse: both show the state of their common instance upgrade. [] for none."""
     if row.member is None or row.member.replacement_number is None:
         return []

@@ -20,8 +20,9 @@ from upgrades import providers
 from upgrades.core.states import OperationKind
 from upgrades.models import WorkItem, clock
 from upgrades.models.prepared import Prepared, PreparedUpdate
+from upgrades.orchestrator.beginnings import mark_begun
 from upgrades.orchestrator.operations import operations_of
-from upgrades.orchestrator.outcomes import capacity_creations, mark_begun, record_outcomes
+from upgrades.orchestrator.outcomes import capacity_creations, record_outcomes
 from upgrades.provider_calls import measured
 from upgrades.providers.base import (
     BEGIN_SECONDS,
