@@ -3,7 +3,7 @@
 Each is 202 at once; the operation that its headers name is over when the machines are done, and Failed where one of them failed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from upgrades.arm import ids, instance_ids, operations
@@ -125,26 +125,9 @@ def delete_some(call: Call, group: str, name: str) -> Answer:
 
 SKIP_SHUTDOWN, HIBERNATE = "skipshutdown", "hibernate"
 SWITCHES = {"true": True, "false": False, "": False}
+NOT_HIBERNATED = "machines are not hibernated here: their memory is not kept; leave hibernate out"
 Switch = Callable[..., Requested]
-
-
-def _power_off(path: str, chosen: Sequence[str] | None, *, call: Call, **given: Any) -> Requested:
-    return power_off_machines(path, chosen, **given, skip_shutdown=_switch_of(call, SKIP_SHUTDOWN))
-
-
-def _deallocate(path: str, chosen: Sequence[str] | None, *, call: Call, **given: Any) -> Requested:
-    if _switch_of(call, HIBERNATE):
-        message = "machines are not hibernated here: their memory is not kept; leave hibernate out"
-        raise ArmError("InvalidParameter", message, target=HIBERNATE)
-    return deallocate_machines(path, chosen, **given)
-
-
-def _start(path: str, chosen: Sequence[str] | None, *, call: Call, **given: Any) -> Requested:
-    return start_machines(path, chosen, **given)
-
-
-def _restart(path: str, chosen: Sequence[str] | None, *, call: Call, **given: Any) -> Requested:
-    return restart_machines(path, chosen, **given)
+Options = Callable[[Call], dict[str, bool]]  # those of its command that a request may give; raises ArmError
 
 
 def _switch_of(call: Call, name: str) -> bool:
@@ -155,7 +138,21 @@ def _switch_of(call: Call, name: str) -> bool:
     return SWITCHES[given]
 
 
-def _of_some(switch: Switch) -> Callable[..., Answer]:
+def _no_options(call: Call) -> dict[str, bool]:
+    return {}
+
+
+def _skip_shutdown(call: Call) -> dict[str, bool]:
+    return {"skip_shutdown": _switch_of(call, SKIP_SHUTDOWN)}
+
+
+def _no_hibernation(call: Call) -> dict[str, bool]:
+    if _switch_of(call, HIBERNATE):
+        raise ArmError("InvalidParameter", NOT_HIBERNATED, target=HIBERNATE)
+    return {}
+
+
+def _of_some(switch: Switch, options: Options) -> Callable[..., Answer]:
     """The action on a scale set: on the `instanceIds` of the body, or on all."""
 
     @needs(OPERATOR)
@@ -164,12 +161,12 @@ def _of_some(switch: Switch) -> Callable[..., Answer]:
         body = instance_ids.body_of(call)
         row = find(group, name)
         chosen = instance_ids.chosen(row, body)
-        return _begun(call, row, switch(str(row), chosen, call=call, by=call.client.name, now=call.now))
+        return _begun(call, row, switch(str(row), chosen, by=call.client.name, now=call.now, **options(call)))
 
     return act
 
 
-def _of_one(switch: Switch) -> Callable[..., Answer]:
+def _of_one(switch: Switch, options: Options) -> Callable[..., Answer]:
     """The action on a single instance, which an opt-out does not prevent (Z-1.11)."""
 
     @needs(OPERATOR)
@@ -178,8 +175,8 @@ def _of_one(switch: Switch) -> Callable[..., Answer]:
         call.no_body()
         row = find(group, name)
         chosen = [str(find_instance(row, instance).number)]
-        given = {"by": call.client.name, "now": call.now, "opt_outs_hold": False}
-        return _begun(call, row, switch(str(row), chosen, call=call, **given))
+        given = {"by": call.client.name, "now": call.now, "opt_outs_hold": False, **options(call)}
+        return _begun(call, row, switch(str(row), chosen, **given))
 
     return act
 
@@ -195,11 +192,11 @@ REIMAGE_ALL_OF_ONE = resource(ids.COMPUTE, POST=reimage_all_of_one)
 MANUAL_UPGRADE = resource(ids.COMPUTE, POST=upgrade_some)
 DELETE = resource(ids.COMPUTE, POST=delete_some)
 POWER = {
-    name: (resource(ids.COMPUTE, POST=_of_some(switch)), resource(ids.COMPUTE, POST=_of_one(switch)))
-    for name, switch in {
-        "start": _start,
-        "restart": _restart,
-        "poweroff": _power_off,
-        "deallocate": _deallocate,
-    }.items()
+    name: (resource(ids.COMPUTE, POST=_of_some(switch, options)), resource(ids.COMPUTE, POST=_of_one(switch, options)))
+    for name, switch, options in (
+        ("start", start_machines, _no_options),
+        ("restart", restart_machines, _no_options),
+        ("poweroff", power_off_machines, _skip_shutdown),
+        ("deallocate", deallocate_machines, _no_hibernation),
+    )
 }

@@ -142,13 +142,7 @@ def start_machines(
     `opt_outs_hold`: opted-out instances are refused, as in all acts on a scale set; not where a single instance is meant (Z-1.11).
     Raises Refused; then nothing is begun. The same holds for the commands below.
     """
-    with lookup.writing_to(path, now) as writer:
-        rows = _to_switch(writer, ids, opt_outs_hold=opt_outs_hold)
-        request = Request(writer, OperationKind.START, rows)
-        _switch(request, "its machine is being started", f"It is being started: {by} asked for it.")
-        if rows:
-            note(f"Began to start instances {request.numbers}.", after={"instances": request.numbers})
-    return Requested(request.id, rows)
+    return _switch(path, ids, OperationKind.START, by, now, opt_outs_hold)
 
 
 @audited("InstancesRestarted", ObjectKind.SCALE_SET)
@@ -156,16 +150,7 @@ def restart_machines(
     path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime, opt_outs_hold: bool = True
 ) -> Requested:
     """Restart machines. Those that are off stay so: of all (`ids` is None) they are left out, and by their number refused."""
-    with lookup.writing_to(path, now) as writer:
-        rows = _to_switch(writer, ids, opt_outs_hold=opt_outs_hold)
-        if ids is None:
-            rows = [row for row in rows if row.power not in OFF]
-        _refuse(IS_OFF, writer.scale_set, [row for row in rows if row.power in OFF])
-        request = Request(writer, OperationKind.RESTART, rows)
-        _switch(request, "its machine is being restarted", f"It is being restarted: {by} asked for it.")
-        if rows:
-            note(f"Began to restart instances {request.numbers}.", after={"instances": request.numbers})
-    return Requested(request.id, rows)
+    return _switch(path, ids, OperationKind.RESTART, by, now, opt_outs_hold)
 
 
 @audited("InstancesPoweredOff", ObjectKind.SCALE_SET)
@@ -179,14 +164,7 @@ def power_off_machines(
     opt_outs_hold: bool = True,
 ) -> Requested:
     """Switch machines off, after their OS has shut down, or with `skip_shutdown` at once. No upgrade takes them until they are started."""
-    with lookup.writing_to(path, now) as writer:
-        rows = _to_switch(writer, ids, opt_outs_hold=opt_outs_hold)
-        request = Request(writer, OperationKind.POWER_OFF, rows, skip_shutdown)
-        _switch(request, "its machine is being switched off", f"It is being switched off: {by} asked for it.")
-        if rows:
-            after = {"instances": request.numbers, "without shutdown": skip_shutdown}
-            note(f"Began to switch off instances {request.numbers}.", after=after)
-    return Requested(request.id, rows)
+    return _switch(path, ids, OperationKind.POWER_OFF, by, now, opt_outs_hold, skip_shutdown=skip_shutdown)
 
 
 @audited("InstancesDeallocated", ObjectKind.SCALE_SET)
@@ -194,12 +172,38 @@ def deallocate_machines(
     path: str, ids: Sequence[str] | None = None, *, by: str, now: datetime, opt_outs_hold: bool = True
 ) -> Requested:
     """Switch machines off, and call them deallocated until they are started. A machine that is off uses nothing of its host anyway."""
+    return _switch(path, ids, OperationKind.DEALLOCATE, by, now, opt_outs_hold)
+
+
+# What is done, and what is being done: in the audit trail, of the machine's health, and in the instance's history.
+_WORDS = {
+    OperationKind.START: ("start", "its machine is being started", "started"),
+    OperationKind.RESTART: ("restart", "its machine is being restarted", "restarted"),
+    OperationKind.POWER_OFF: ("switch off", "its machine is being switched off", "switched off"),
+    OperationKind.DEALLOCATE: ("deallocate", "its machine is being switched off", "deallocated"),
+}
+
+
+def _switch(
+    path: str,
+    ids: Sequence[str] | None,
+    kind: OperationKind,
+    by: str,
+    now: datetime,
+    opt_outs_hold: bool,
+    *,
+    skip_shutdown: bool = False,
+) -> Requested:
+    verb, detail, done = _WORDS[kind]
     with lookup.writing_to(path, now) as writer:
-        rows = _to_switch(writer, ids, opt_outs_hold=opt_outs_hold)
-        request = Request(writer, OperationKind.DEALLOCATE, rows)
-        _switch(request, "its machine is being switched off", f"It is being deallocated: {by} asked for it.")
+        rows = _to_switch(writer, ids, kind, opt_outs_hold=opt_outs_hold)
+        request = Request(writer, kind, rows, skip_shutdown)
+        for row in rows:
+            row.operation_version = row.version
+        begin_operations(request, detail=detail, why=f"It is being {done}: {by} asked for it.")
         if rows:
-            note(f"Began to deallocate instances {request.numbers}.", after={"instances": request.numbers})
+            shutdown = {"without shutdown": skip_shutdown} if kind is OperationKind.POWER_OFF else {}
+            note(f"Began to {verb} instances {request.numbers}.", after={"instances": request.numbers, **shutdown})
     return Requested(request.id, rows)
 
 
@@ -226,13 +230,20 @@ def chosen_instances(writer: Writer, ids: Sequence[str] | None, *, opt_outs_hold
     return rows
 
 
-def _to_switch(writer: Writer, ids: Sequence[str] | None, *, opt_outs_hold: bool) -> list[Instance]:
+def _to_switch(
+    writer: Writer, ids: Sequence[str] | None, kind: OperationKind, *, opt_outs_hold: bool
+) -> list[Instance]:
     """The instances whose machines are switched on or off. Raises Refused, also where the provider does not do that."""
     location = writer.scale_set.location
     if not location.switches_machines:
         message = NO_POWER.format(location=location.name, provider=location.provider)
         raise Refused("OperationNotAllowed", message)
-    return chosen_instances(writer, ids, opt_outs_hold=opt_outs_hold)
+    rows = chosen_instances(writer, ids, opt_outs_hold=opt_outs_hold)
+    if kind is not OperationKind.RESTART:
+        return rows
+    if ids is not None:
+        _refuse(IS_OFF, writer.scale_set, [row for row in rows if row.power in OFF])
+    return [row for row in rows if row.power not in OFF]
 
 
 def _numbers(rows: Iterable[Instance]) -> str:
@@ -331,12 +342,6 @@ def _lower_capacity(writer: Writer, count: int) -> None:
     row.document = edited(row.document, ("sku", "capacity"), row.capacity)
     row.save(update_fields=["capacity", "document"])
     writer.changed(row)
-
-
-def _switch(request: Request, detail: str, why: str) -> None:
-    for row in request.rows:
-        row.operation_version = row.version
-    begin_operations(request, detail=detail, why=why)
 
 
 def begin_operations(request: Request, *, why: str, detail: str = "") -> None:
