@@ -65,6 +65,9 @@ NAMES = (
     "ROLLGRID_MQTT_CA",
     "ROLLGRID_MQTT_URL",
     "ROLLGRID_OPERATION_TIMEOUT_SECONDS",
+    "ROLLGRID_OUTGOING_CA",
+    "ROLLGRID_OUTGOING_HOSTS",
+    "ROLLGRID_OUTGOING_NETWORKS",
     "ROLLGRID_QUEUE",
     "ROLLGRID_RETRY_SECONDS",
     "ROLLGRID_SECRET_KEY",
@@ -188,6 +191,36 @@ def trusted_proxies() -> tuple[Network, ...]:
         raise BadEnvironment(
             f"ROLLGRID_TRUSTED_PROXIES lists addresses and networks, such as 10.0.0.7,192.168.0.0/16: {error}"
         ) from None
+
+
+@setting
+def outgoing_hosts() -> list[str]:
+    """The hosts that may be called when documents name them: names, `*.example.com`, with a port or without. [] for none."""
+    hosts = words("ROLLGRID_OUTGOING_HOSTS", "")
+    for host in hosts:
+        if "/" in host or "@" in host or not host.isprintable() or host.strip("*.") == "":
+            raise BadEnvironment(
+                "ROLLGRID_OUTGOING_HOSTS lists host names such as downloads.example.com, *.blob.core.windows.net or "
+                f"storage:10000, without scheme and path, got {host[:80]!r}"
+            )
+    return hosts
+
+
+@setting
+def outgoing_networks() -> tuple[Network, ...]:
+    """The networks that are not public and may be called nevertheless."""
+    try:
+        return tuple(ipaddress.ip_network(network) for network in words("ROLLGRID_OUTGOING_NETWORKS", ""))
+    except ValueError as error:
+        raise BadEnvironment(
+            f"ROLLGRID_OUTGOING_NETWORKS lists addresses and networks, such as 10.0.0.7,192.168.0.0/16: {error}"
+        ) from None
+
+
+@setting
+def outgoing_ca() -> str:
+    """The file of the authority that signs the certificates of such hosts; "" for those that this computer trusts."""
+    return text("ROLLGRID_OUTGOING_CA")
 
 
 @setting

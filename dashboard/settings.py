@@ -23,6 +23,9 @@ RETRY_SECONDS = environment.retry_seconds()
 KEEP_HISTORY_DAYS = environment.keep_history_days()
 CREATE_AGAIN_SECONDS = environment.create_again_seconds()
 METRICS_TOKEN = environment.metrics_token()
+OUTGOING_HOSTS = environment.outgoing_hosts()
+OUTGOING_NETWORKS = environment.outgoing_networks()
+OUTGOING_CA = environment.outgoing_ca()
 MQTT_URL = environment.mqtt_url()
 MQTT_CA = environment.mqtt_ca()
 
@@ -171,6 +174,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "tick": {"task": "upgrades.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
     "deployments": {"task": "upgrades.arm.deployments.advance", "schedule": 2.0, "options": {"expires": 2}},
     "image sources": {"task": "upgrades.tasks.check_image_sources", "schedule": 60.0, "options": {"expires": 50}},
+    "references": {"task": "upgrades.tasks.check_references", "schedule": 10.0, "options": {"expires": 9}},
     "purge": {"task": "upgrades.tasks.purge", "schedule": 3600.0, "options": {"expires": 600}},
 }
 

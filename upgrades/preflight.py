@@ -1,49 +1,27 @@
-"""Read only: the pre-flight, a list of all that a scale set refers to, each checked (S-26), and of fields that do nothing here.
+"""Read only: the pre-flight, a list of all that a scale set refers to, each checked (S-26), and of fields that do nothing here."""
 
-Addresses are not called: a server that calls whatever address its clients name is a security hole (SSRF).
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from upgrades.commands.references import rows_of
-from upgrades.core import secrets
+from upgrades.commands.model_warnings import model_warnings
+from upgrades.commands.reference_checks import Check, check_all, references_of
+from upgrades.commands.scale_sets import read_model
 from upgrades.core.catalogue import say
-from upgrades.core.references import Reference, references
-from upgrades.core.resource_kinds import Target, part_of, read_id
-from upgrades.core.sentences import in_utc
+from upgrades.core.references import Reference
 from upgrades.core.states import KeptOSDisk
 from upgrades.core.warnings import warnings_of
-from upgrades.models import ScaleSet, sealing
+from upgrades.models import ScaleSet
 from upgrades.orchestrator.observe import newest_image
 from upgrades.orchestrator.questions import refusal_of
 
-NOT_ASKED = "not checked: this server calls no address that a document names; check it from a machine of the scale set"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The check of one reference. `result`: "ok", "failed" or "not checked"; `says`: why."""
-
-    reference: Reference
-    result: str
-    says: str
-
 
 def checks(row: ScaleSet, now: datetime) -> list[Check]:
-    try:
-        document = secrets.join(row.document, sealing.unseal(row.sealed_secrets))
-    except sealing.Unreadable:
-        document = row.document
-    found = references(document)
-    documents = _documents(found)
+    """All checks of a scale set. Addresses on hosts that may be called are called, which takes up to some ten seconds."""
     return [
         *_rollback(row),
         *_image(row),
+        *_warnings(row),
         *_fields_without_effect(row),
-        *(_check(reference, documents, now) for reference in found),
+        *check_all(references_of(row), now),
     ]
 
 
@@ -71,6 +49,12 @@ def _image(row: ScaleSet) -> list[Check]:
     return [Check(reference, "failed", f"{refusal.message.rstrip('.')}: no upgrade begins before that is mended")]
 
 
+def _warnings(row: ScaleSet) -> list[Check]:
+    """A check for each thing in the model that is allowed, and not recommended."""
+    found = model_warnings(read_model(row.document), row)
+    return [Check(Reference("properties", "warning", row.name), "not checked", warning) for warning in found]
+
+
 def _fields_without_effect(row: ScaleSet) -> list[Check]:
     """A check for each field of the document that does nothing here."""
     return [
@@ -81,40 +65,3 @@ def _fields_without_effect(row: ScaleSet) -> list[Check]:
         )
         for warning in warnings_of(row.document)
     ]
-
-
-def _check(reference: Reference, documents: Mapping[Target, Mapping[str, Any]], now: datetime) -> Check:
-    if reference.kind == "resource":
-        return _check_resource(reference, documents)
-    if not reference.is_signed:
-        return Check(reference, "not checked", NOT_ASKED)
-    if reference.expires_at is None:
-        return Check(reference, "not checked", "its signature does not say until when it is valid")
-    days = (reference.expires_at - now).days
-    if reference.expires_at <= now:
-        return Check(
-            reference, "failed", f"expired at {in_utc(reference.expires_at)}: make a new one and update the model"
-        )
-    return Check(reference, "ok", f"valid for {days} more days, until {in_utc(reference.expires_at)}")
-
-
-def _documents(found: list[Reference]) -> dict[Target, Mapping[str, Any]]:
-    """The documents of all stored resources that these lead to, in a query for each kind."""
-    wanted = {target.whole for reference in found if (target := read_id(reference.shown))}
-    documents: dict[Target, Mapping[str, Any]] = {}
-    for kind in {target.kind for target in wanted}:
-        keys = [target.key for target in wanted if target.kind == kind]
-        documents |= {Target(kind, row.key): row.document for row in rows_of(kind).filter(key__in=keys)}
-    return documents
-
-
-def _check_resource(reference: Reference, documents: Mapping[Target, Mapping[str, Any]]) -> Check:
-    target = read_id(reference.shown)
-    if target is None:
-        return Check(reference, "not checked", "kept elsewhere: resources of this type are not known here")
-    document, shown = documents.get(target.whole), f"{target.kind.noun} {target.key}"
-    if document is None:
-        return Check(reference, "failed", f"there is no {shown}")
-    if target.part and part_of(document, target.part, target.part_name) is None:
-        return Check(reference, "failed", f"{shown} has no {target.part_name} among its {target.part}")
-    return Check(reference, "ok", "it is there")

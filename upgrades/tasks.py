@@ -14,6 +14,7 @@ from kombu.exceptions import KombuError
 from redis import RedisError
 
 from upgrades import heartbeats, image_checks, retention, sign_ins
+from upgrades.commands import model_references
 from upgrades.commands.image_sources import other_queues
 from upgrades.feed.wake_queue import WakeQueue
 from upgrades.heartbeats import Part
@@ -154,6 +155,22 @@ def check_image_sources() -> None:
             log.warning(
                 "the broker did not take check_image_sources for %s (%s); it is sent again in a minute", queue, error
             )
+
+
+@shared_task(name="upgrades.tasks.check_references")
+@log_database_errors
+def check_references() -> None:
+    """Check what scale sets refer to, where that is due. Beat sends this each ten seconds. One at a time, each with calls side by side."""
+    if not CHECKING_REFERENCES.acquire(blocking=False):
+        return
+    try:
+        for scale_set_id in model_references.due_for_a_check(timezone.now()):
+            model_references.check_references(scale_set_id, timezone.now)
+    finally:
+        CHECKING_REFERENCES.release()
+
+
+CHECKING_REFERENCES = threading.Lock()
 
 
 def send(task: "Task[Any, Any]", *args: int, after: float = 0) -> None:

@@ -6,11 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.deciding import MINUTE, NEW, NOW, OLD, fleet, upgrading, verifying, with_instance
 from tests.core.test_rules import STOP, USER, stopped
+from upgrades.core.credentials import Credential, FailedReference
 from upgrades.core.decide import decide
 from upgrades.core.facts import Attempt, Facts, Hold, InstanceUpgradeFacts
 from upgrades.core.policy import Policy
@@ -57,6 +59,42 @@ def test_an_os_that_is_another_version_than_its_disk_is_said() -> None:
     assert found.instances == (1, 3)
     assert "The OSs of 2 instances say that 0.9 runs" in found.text
     assert found.text_for_one and found.text_for_one.startswith("Its OS says that 0.9 runs")
+
+
+def credential(days: float) -> Credential:
+    return Credential("properties.x", "https://store/a.sh", NOW + timedelta(days=days))
+
+
+@pytest.mark.parametrize(
+    ("days", "says"),
+    [
+        (31, None),
+        (30, "within 30 days"),
+        (8, "within 30 days"),
+        (7, "within 7 days"),
+        (1, "within a day"),
+        (0, "has expired"),
+    ],
+)
+def test_credentials_that_end_are_said_a_month_a_week_and_a_day_before(days: float, says: str | None) -> None:
+    """S-42"""
+    found = reasons(fleet(3, version=NEW, credentials=(credential(days),)), NOW)
+    assert len(found) == (1 if says else 0) and all(str(says) in reason.text for reason in found)
+    assert all("https://store/a.sh (properties.x)" in reason.text for reason in found)
+
+
+def test_ended_credentials_are_told_from_ending_ones() -> None:
+    facts = fleet(3, version=NEW, credentials=(credential(-2), credential(-1), credential(3), credential(90)))
+    ended, soon = the(ReasonCode.CREDENTIALS_ENDED, facts), the(ReasonCode.CREDENTIALS_END, facts)
+    assert ended.text.startswith("2 credentials of the model have expired") and ended.since == NOW - timedelta(days=2)
+    assert soon.text.startswith("A credential of the model expires within 7 days")
+
+
+def test_references_that_failed_their_check_are_said() -> None:
+    """S-26"""
+    failed = FailedReference("properties.x", "https://store/a.sh", "its server answers 404: there is nothing")
+    found = the(ReasonCode.REFERENCES_FAILED, fleet(3, version=NEW, failed_references=(failed,)))
+    assert "https://store/a.sh (properties.x): its server answers 404: there is nothing." in found.text
 
 
 def test_an_up_to_date_set_has_no_reasons() -> None:

@@ -5,6 +5,7 @@ import tempfile
 import warnings
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -29,6 +30,7 @@ def pair(kind: str = "self signed") -> bytes:
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
         .not_valid_after(begin + timedelta(days=1 if kind == "expired" else 36_500))
+        .add_extension(_alternative_names(kind), critical=False)
         .sign(key, SHA256())
     )
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
@@ -54,3 +56,9 @@ def serving(kind: str = "self signed", *, most: ssl.TLSVersion | None = None) ->
 
 def _named(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _alternative_names(kind: str) -> x509.SubjectAlternativeName:
+    if kind == "for another name":
+        return x509.SubjectAlternativeName([x509.DNSName("elsewhere.example")])
+    return x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])

@@ -7,7 +7,7 @@ from upgrades.arm import ids
 from upgrades.arm.answers import Answer, everything, time
 from upgrades.arm.requests import Call, resource
 from upgrades.arm.scale_sets import find
-from upgrades.preflight import Check
+from upgrades.commands.reference_checks import Check
 
 
 def show(call: Call, group: str, name: str) -> Answer:

@@ -28,10 +28,14 @@ SERVES_TRAFFIC = (
 
 
 def warnings_of(model: Model, row: ScaleSet) -> tuple[str, ...]:
-    """Warnings about what is allowed but not recommended (S-25, S-34, S-38, A-6, A-18)."""
+    """All warnings: about fields of the document that do nothing here, and about the model."""
+    return (*(warning.text for warning in warnings.warnings_of(row.document)), *model_warnings(model, row))
+
+
+def model_warnings(model: Model, row: ScaleSet) -> tuple[str, ...]:
+    """Warnings about what is allowed but not recommended (S-25, S-34, S-36, S-38, A-6, A-18)."""
     loses_disks = model.policy_by_hand.max_surge and model.machine.data_disks
-    found = [warning.text for warning in warnings.warnings_of(row.document)]
-    found += [SURGE_LOSES_DISKS] if loses_disks else []
+    found = [SURGE_LOSES_DISKS] if loses_disks else []
     if withdrawal := row.sku.withdrawals().get(row.image_version):
         found.append(PINNED_TO_WITHDRAWN.format(version=row.image_version, by=withdrawal.by, reason=withdrawal.reason))
     if model.automatic_upgrade and not row.probe_protocol and not model.fabric:

@@ -17,12 +17,13 @@ from upgrades.commands.images import lock_sku
 from upgrades.commands.load_balancers import find_probe, set_probe
 from upgrades.commands.model_warnings import warnings_of
 from upgrades.commands.steering import end_creation_waits, end_retry_wait
-from upgrades.core import azure_types, documents, secrets, typed
+from upgrades.core import azure_types, credentials, documents, secrets, typed
 from upgrades.core.auditing import ObjectKind
 from upgrades.core.documents import Model, ProbeModel
 from upgrades.core.equality import same
 from upgrades.core.json_fields import get_field
 from upgrades.core.model_parts import parts_after, steady
+from upgrades.core.references import references as references_in
 from upgrades.core.resource_kinds import read_id
 from upgrades.core.states import OperationKind
 from upgrades.core.unchangeable import with_unchangeable_of
@@ -302,7 +303,13 @@ def _derive(row: ScaleSet, derived: _Derived, before: Mapping[str, object] | Non
     """Set the document and all columns that are derived from it. `before`: the present secrets; None where they stay sealed as they are."""
     model = derived.model
     if before is not None:
-        row.sealed_secrets = sealing.seal(derived.secrets_after(row.document, before))
+        after = derived.secrets_after(row.document, before)
+        if not row.document or _is_other_profile(row, derived, before):
+            row.failed_references, row.references_due_at = [], None
+        row.sealed_secrets = sealing.seal(after)
+        row.credentials = credentials.to_json(
+            credentials.credentials_of(references_in(secrets.join(derived.document, after)))
+        )
         row.model_parts = _parts(row, derived, before)
     row.document = dict(derived.document)
     row.location, row.sku = derived.location, derived.sku

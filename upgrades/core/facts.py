@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, TypeVar
 
+from upgrades.core.credentials import Credential, FailedReference
 from upgrades.core.machines import ELSEWHERE_CODE
 from upgrades.core.policy import Policy
 from upgrades.core.states import (
@@ -305,7 +306,8 @@ class Facts:
     there is none. `pinned_to`: the version that its model names, "" where it follows the latest. `withdrawn`: the withdrawn versions of
     its image. `newest_good`: the image for new instances where the latest version is suspected (core/suspicion.py), otherwise None.
     `target_results`: how the target version of the running upgrade, or else the latest version, did in this set so far.
-    `automatic`: automatic OS upgrades are on.
+    `automatic`: automatic OS upgrades are on. `credentials`: those in the model whose end is known, the first to end first.
+    `failed_references`: what of the model's references failed its last check.
 
     Policies: `policy` is that of the platform's upgrades, `policy_by_hand` that of a person's; None where both are the same.
 
@@ -352,6 +354,8 @@ class Facts:
     newest_good: ImageReference | None = None
     pinned_to: str = ""
     withdrawn: Mapping[str, Withdrawal] = field(default_factory=dict)
+    credentials: tuple[Credential, ...] = ()
+    failed_references: tuple[FailedReference, ...] = ()
     # What `instance` and `cached` below have computed already.
     _cache_by_id: dict[int, InstanceFacts] = field(default_factory=dict, init=False, repr=False, compare=False)
     _cache: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)

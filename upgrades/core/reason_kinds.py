@@ -29,6 +29,9 @@ class ReasonCode(StrEnum):
     FAILED_BEFORE = "FailedOnThisVersion"
     SUSPECTED = "VersionSuspected"
     WITHDRAWN = "VersionWithdrawn"
+    CREDENTIALS_ENDED = "CredentialsExpired"
+    CREDENTIALS_END = "CredentialsExpireSoon"
+    REFERENCES_FAILED = "ReferencesFailed"
     PINNED = "PinnedToAnotherVersion"
     PINNED_WITHDRAWN = "PinnedVersionWithdrawn"
     WAITS_FOR_TURN = "WaitsForItsTurn"
@@ -122,9 +125,13 @@ KINDS: Mapping[StrEnum, ReasonKind] = {
         "waiting", "held", "retry", _OPERATOR, "retry_now", holds_instances=True, tries_again=True
     ),
     Why.CANCELLED_BEFORE: ReasonKind("waiting", "held", "retry", _OPERATOR, "retry_now", holds_instances=True),
+    # No action: the model is changed, over the API, at the terminal or in the admin.
+    ReasonCode.CREDENTIALS_ENDED: ReasonKind("attention", "failed", "credentials", _OPERATOR, needs_person_after=0),
+    ReasonCode.REFERENCES_FAILED: ReasonKind("attention", "unknown", "references", _OPERATOR, needs_person_after=0),
     ReasonCode.SUSPECTED: ReasonKind("attention", "failed", "version", _PUBLISHER, "publish_image"),
     ReasonCode.PINNED_WITHDRAWN: ReasonKind("attention", "held", "version", _OPERATOR, needs_person_after=0),
     ReasonCode.WITHDRAWN: ReasonKind("attention", "held", "version", _OPERATOR, needs_person_after=0),
+    ReasonCode.CREDENTIALS_END: ReasonKind("attention", "held", "credentials", _OPERATOR, needs_person_after=0),
     ReasonCode.PINNED: ReasonKind("waiting", "pending", "version", _OPERATOR),
     ReasonCode.AUTOMATIC_OFF: ReasonKind("waiting", "pending", "automatic upgrades", _OPERATOR),
     ReasonCode.HALF_MADE: ReasonKind(

@@ -8,7 +8,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -35,7 +35,7 @@ class Reference:
     """One reference. `place`: where it is in the document. `shown`: the target, without query, password and signature.
 
     Of an address in a secret field, only the host is shown: its path can be a key. `expires_at`: when its shared access signature expires,
-    in UTC; None where that is not known.
+    in UTC; None where that is not known. `url`: the whole address, with its secrets, for calling it; "" where there is none.
     """
 
     place: str
@@ -43,6 +43,7 @@ class Reference:
     shown: str
     is_signed: bool = False
     expires_at: datetime | None = None
+    url: str = field(default="", repr=False)
 
 
 def references(document: Mapping[str, Any]) -> list[Reference]:
@@ -104,7 +105,8 @@ def _signed_reference(query: str, address: str, place: str, is_secret: bool) -> 
     expires_at = _expiry_time(unquote(expiry[1]).rstrip(_AFTER)) if expiry else None
     if not address:
         return Reference(place, "SAS token", "a SAS token", True, expires_at)
-    return Reference(place, "SAS URI", _address_reference(address, place, is_secret).shown, True, expires_at)
+    shown, url = _address_reference(address, place, is_secret).shown, f"{address}?{query.rstrip(_AFTER)}"
+    return Reference(place, "SAS URI", shown, True, expires_at, url)
 
 
 def _address_reference(address: str, place: str, is_secret: bool) -> Reference:
@@ -114,7 +116,8 @@ def _address_reference(address: str, place: str, is_secret: bool) -> Reference:
     except ValueError:
         return Reference(place, "address", "an address that cannot be read")
     path = "/..." if is_secret and parts.path.strip("/") else parts.path
-    return Reference(place, _address_kind(host), f"{parts.scheme}://{host}{f':{port}' if port else ''}{path}")
+    shown = f"{parts.scheme}://{host}{f':{port}' if port else ''}{path}"
+    return Reference(place, _address_kind(host), shown, url=address.rstrip(_AFTER))
 
 
 def _address_kind(host: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from upgrades.core import advice, backoff, batches, health, missing, reason_queries, suspicion, versions
+from upgrades.core import advice, backoff, batches, credentials, health, missing, reason_queries, suspicion, versions
 from upgrades.core.in_flight import members_in_flight
 from upgrades.core.reason_context import Reason, ReasonContext, make_reason, withdrawal_values
 from upgrades.core.reason_kinds import LiftedBy, ReasonCode
@@ -217,8 +217,30 @@ def _opt_outs_leave_nothing(context: ReasonContext) -> Iterator[Reason]:
         yield make_reason(ReasonCode.OPT_OUTS_LEAVE_NOTHING, values, lifted_by=lifted_by, action=action, instances=ids)
 
 
+def _credentials(context: ReasonContext) -> Iterator[Reason]:
+    """Credentials of the model that have ended, or end soon. Numbers: credentials."""
+    known, now = context.facts.credentials, context.now
+    if ended := credentials.ended(known, now):
+        first, numbers = ended[0], {"credentials": len(ended)}
+        values = {"shown": first.shown, "place": first.place, "ends_at": first.ends_at}
+        yield make_reason(ReasonCode.CREDENTIALS_ENDED, values, numbers=numbers, since=first.ends_at)
+    if ending := credentials.ending(known, now):
+        first, numbers = ending[0], {"credentials": len(ending)}
+        values = {"shown": first.shown, "place": first.place, "ends_at": first.ends_at}
+        within = credentials.warning_days(first.ends_at, now)
+        yield make_reason(ReasonCode.CREDENTIALS_END, {**values, "days": within}, numbers=numbers)
+
+
+def _failed_references(context: ReasonContext) -> Iterator[Reason]:
+    """References of the model that failed their last check, besides expired credentials. Numbers: references."""
+    if failed := context.facts.failed_references:
+        first, numbers = failed[0], {"references": len(failed)}
+        values = {"shown": first.shown, "place": first.place, "said": first.says}
+        yield make_reason(ReasonCode.REFERENCES_FAILED, values, numbers=numbers)
+
+
 FINDERS: tuple[Callable[[ReasonContext], Iterator[Reason]], ...] = (
     _no_image, _creation_failed, _elsewhere, _gone, _surplus, _gate, _provider_unavailable, _stale, _initializing, _fleet_stop, _paused,
     _pause_between_batches, _between_surge_batches, _retry, _suspected, _pinned_to_withdrawn, _pinned, _automatic_off,
-    _opt_outs_leave_nothing,
+    _opt_outs_leave_nothing, _credentials, _failed_references,
 )  # fmt: skip

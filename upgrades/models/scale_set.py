@@ -72,6 +72,11 @@ class ScaleSet(models.Model):
         help_text="Version 2 of the Application Health extension: the answer's body says how the application is.",
     )
     model_parts = models.JSONField(default=dict, editable=False)  # as core/model_parts.py writes them
+    credentials = models.JSONField(default=list, editable=False)  # as core/credentials.py writes them
+    failed_references = models.JSONField(
+        default=list, editable=False
+    )  # what the last check of the model's references found, likewise
+    references_due_at = models.DateTimeField(null=True, db_index=True, editable=False, help_text="Empty: now.")
     probe_grace_seconds = models.PositiveIntegerField(
         default=0, help_text="For how long an application may be starting, where the probe is rich."
     )

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from upgrades.core import documents
+from upgrades.core import credentials, documents
 from upgrades.core.actions import Action, actions_of
 from upgrades.core.extensions import key_of_model
 from upgrades.core.facts import (
@@ -104,6 +104,8 @@ def observe(scale_set_id: int, now: datetime, cache: RowCache | None = None) -> 
         newest_good=_newest_good(row, latest, catalogue, results_by_version),
         pinned_to="" if row.image_version == LATEST else row.image_version,
         withdrawn=catalogue.withdrawn,
+        credentials=credentials.from_json(row.credentials),
+        failed_references=credentials.failed_from_json(row.failed_references),
         provider_error=row.location.provider_error,
         provider_error_since=row.location.provider_error_since,
         kept_os_disk=KeptOSDisk(row.location.kept_os_disk),
