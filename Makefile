@@ -28,7 +28,9 @@ UV_LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--no-emit-find-links --no-header --no-annotate pyproject.toml
 
 TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-compute==37.2.0 azure-mgmt-compute==39.0.0 \
-	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0
+	azure-mgmt-network==10.2.0 azure-mgmt-network==33.1.0 azure-mgmt-resource==26.0.0 azure-mgmt-msi==7.1.0 \
+	azure-mgmt-storage==21.2.1 azure-mgmt-storage==25.3.0 azure-mgmt-keyvault==10.3.1 azure-mgmt-keyvault==14.1.0 \
+	azure-mgmt-servicefabric==2.1.0
 
 .PHONY: help run run-vms run-incus install install-clients install-libvirt test test-clients test-fast test-postgres test-uvicorn test-machines test-incus-pools test-fleet check lint soak fuzz bench vm-image screenshots texts lock azure-types
 .DEFAULT_GOAL := help

@@ -269,6 +269,36 @@ def test_acts_on_them_are_in_the_activity_log(api: Api) -> None:
 # --- by reference -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("type", "body", "place"),
+    [
+        ("applicationGateways", {"properties": {"probes": [{"name": "p", "properties": {"port": {}}}]}}, "probes[0]"),
+        ("applicationGateways", {"properties": {"sku": "Standard_v2"}}, "properties.sku"),
+        ("userAssignedIdentities", {"properties": []}, "properties"),
+        ("userAssignedIdentities", {"properties": {"isolationScope": {}}}, "properties.isolationScope"),
+        ("storageAccounts", {"sku": {"name": []}}, "sku.name"),
+        ("storageAccounts", {"kind": {}}, "kind"),
+        ("storageAccounts", {"properties": {"supportsHttpsTrafficOnly": "perhaps"}}, "supportsHttpsTrafficOnly"),
+        ("vaults", {"properties": {"sku": "standard"}}, "properties.sku"),
+        ("vaults", {"properties": {"accessPolicies": [{"permissions": {"keys": "get"}}]}}, "permissions.keys"),
+        ("clusters", {"properties": {"nodeTypes": {}}}, "properties.nodeTypes"),
+        ("clusters", {"properties": {"nodeTypes": [{"vmInstanceCount": "many"}]}}, "vmInstanceCount"),
+    ],
+)
+def test_values_of_another_shape_are_refused(api: Api, type: str, body: Json, place: str) -> None:
+    """A value that other documents or clients read must be of its type in Azure's models."""
+    with nothing_changes():
+        is_error(api.put(path(type), {**HERE, **body}), 400, "InvalidParameter", place)
+
+
+def test_values_are_given_back_in_the_types_of_the_models(api: Api) -> None:
+    """Templates send switches and numbers as text."""
+    given = {"enabledForDeployment": "true", "softDeleteRetentionInDays": "90", "SKU": {"Name": "standard"}}
+    shown = api.put(path("vaults"), {**HERE, "properties": given})["properties"]
+    assert shown["enabledForDeployment"] is True and shown["softDeleteRetentionInDays"] == 90
+    assert shown["sku"] == {"name": "standard"}
+
+
 def test_no_secret_is_inside_and_no_keys_are_listed(api: Api) -> None:
     certificate = {"name": "c", "properties": {"data": "hunter2", "password": "hunter2"}}
     api.put(path("applicationGateways"), {**HERE, "properties": {"sslCertificates": [certificate]}})

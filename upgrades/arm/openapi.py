@@ -18,7 +18,7 @@ Json = dict[str, Any]
 BODIES = {
     SCALE_SET: azure_types.SCALE_SET,
     f"{SCALE_SET}/virtualmachines/{{instance}}": azure_types.INSTANCE,
-    **{f"{GROUP}/providers/{kind.type.lower()}/{{name}}": kind.model for kind in KINDS if kind.has_known_fields},
+    **{f"{GROUP}/providers/{kind.type.lower()}/{{name}}": kind.model for kind in KINDS},
     GROUP: azure_types.RESOURCE_GROUP,
 }
 STATUSES = {

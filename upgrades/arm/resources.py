@@ -141,8 +141,6 @@ class Resources:
         document = merged(row.document, sent, shown, removes=removes)
         if removes or not is_whole_resource(given):
             return document
-        if not self.kind.has_known_fields:
-            return _as_given(document, sent)
         return without_left_out(document, sent, shown, self.kind.model, call.version)
 
     @needs(ADMIN)
@@ -161,14 +159,6 @@ def _headers(kind: ResourceKind, row: ResourceDocument) -> dict[str, str]:
     if says := [field.message for field in strange]:
         headers["Warning"] = warning(says)
     return headers
-
-
-def _as_given(document: Body, sent: Body) -> dict[str, Any]:
-    """Of a kind whose fields are not known: what a whole document leaves out goes, at the top of `properties` and of the tags."""
-    names = {name.lower() for name in get_field(sent, "properties")}
-    properties = {name: value for name, value in get_field(document, "properties").items() if name.lower() in names}
-    rest = {name: value for name, value in document.items() if name.lower() != "tags" or get_field(sent, "tags")}
-    return edited(rest, ("properties",), properties)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ BAD_NAME = (
     "the name {name} is invalid: it has at most 80 letters, digits, '_', '.' and '-', "
     "and begins and ends with a letter, a digit or '_'"
 )
-# Of kinds whose types are not known: secrets, and the certificates of a gateway. They are never stored.
+# Of kinds that may have secrets: these, and the certificates of a gateway. They are never stored.
 NEVER_STORED = SECRET_FIELDS | {"password", "data"}
 
 
@@ -67,12 +67,16 @@ def check_types(document: Document, kind: ResourceKind, before: Document | None)
 def to_store(document: Document, kind: ResourceKind, before: Document | None) -> dict[str, Any]:
     """What is stored of a document: nothing of a null, and no secret."""
     cleaned: dict[str, Any] = typed.cleaned(document, kind.model, before)
-    return cleaned if kind.has_known_fields else _without_secrets(cleaned)
+    return _without_secrets(cleaned) if kind.has_secrets else cleaned
 
 
 def _without_secrets(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _without_secrets(inner) for name, inner in value.items() if name.lower() not in NEVER_STORED}
+        return {
+            name: inner if name.lower() == "tags" else _without_secrets(inner)
+            for name, inner in value.items()
+            if name.lower() not in NEVER_STORED
+        }
     return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
 
 

@@ -15,23 +15,20 @@ from upgrades.core.json_fields import dotted_path, get_field, printable
 
 @dataclass(frozen=True, slots=True)
 class ResourceKind:
-    """One kind. `type`: Azure's; `noun`: what people call it; `model`: its type in azure_types, "any" where its fields are not known.
+    """One kind. `type`: Azure's; `noun`: what people call it; `model`: its type in azure_types.
 
     `parts`: lists under `properties` whose elements are resources of their own, with a name and an id; `put_alone`: those of them that
     clients also PUT and DELETE by themselves. `refers`: whether its documents are searched for ids; those of an application gateway mostly
-    name parts of itself.
+    name parts of itself. `has_secrets`: its documents may have some, which are not stored.
     """
 
     type: str
     noun: str
-    model: str = "any"
+    model: str
     parts: tuple[str, ...] = ()
     put_alone: tuple[str, ...] = ()
     refers: bool = True
-
-    @property
-    def has_known_fields(self) -> bool:
-        return self.model != "any"
+    has_secrets: bool = False
 
     @property
     def namespace(self) -> str:
@@ -64,8 +61,10 @@ KINDS = (
     ResourceKind(
         "Microsoft.Network/applicationGateways",
         "application gateway",
-        parts=("backendAddressPools", "probes"),
+        "ApplicationGateway",
+        ("backendAddressPools", "probes"),
         refers=False,
+        has_secrets=True,
     ),
     ResourceKind(
         "Microsoft.Network/virtualNetworks",
@@ -90,10 +89,14 @@ KINDS = (
     ResourceKind("Microsoft.Compute/availabilitySets", "availability set", "AvailabilitySet"),
     ResourceKind("Microsoft.Compute/proximityPlacementGroups", "proximity placement group", "ProximityPlacementGroup"),
     # Its node types name their durability, which that of scale sets must not differ from (A-34).
-    ResourceKind("Microsoft.ServiceFabric/clusters", "Service Fabric cluster", refers=False),
-    ResourceKind("Microsoft.ManagedIdentity/userAssignedIdentities", "identity"),
-    ResourceKind("Microsoft.Storage/storageAccounts", "storage account", refers=False),
-    ResourceKind("Microsoft.KeyVault/vaults", "key vault", refers=False),
+    ResourceKind(
+        "Microsoft.ServiceFabric/clusters", "Service Fabric cluster", "Cluster", refers=False, has_secrets=True
+    ),
+    ResourceKind("Microsoft.ManagedIdentity/userAssignedIdentities", "identity", "Identity"),
+    ResourceKind(
+        "Microsoft.Storage/storageAccounts", "storage account", "StorageAccount", refers=False, has_secrets=True
+    ),
+    ResourceKind("Microsoft.KeyVault/vaults", "key vault", "Vault", refers=False, has_secrets=True),
 )
 # A document's field, in lower case, that is an object with an `id`, or a list of such objects: the type of what it refers to.
 REFERRING_FIELDS = {

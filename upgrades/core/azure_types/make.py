@@ -14,29 +14,47 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-ROOTS = (
-    "VirtualMachineScaleSet",
-    "VirtualMachineScaleSetVM",
-    "VirtualMachineScaleSetInstanceView",
-    "VirtualMachineScaleSetVMInstanceView",
-    "RollingUpgradeStatusInfo",
-    "UpgradeOperationHistoricalStatusInfo",
-    "VirtualMachineImage",
-    "VirtualMachineImageResource",
-    "LoadBalancer",
-    "VirtualNetwork",
-    "PublicIPAddress",
-    "PublicIPPrefix",
-    "NatGateway",
-    "NetworkSecurityGroup",
-    "ApplicationSecurityGroup",
-    "AvailabilitySet",
-    "ProximityPlacementGroup",
-    "ResourceGroup",
-)
-# Resources that clients only refer to by id: their own fields are not part of these documents.
+# By the service whose package has them.
+ROOTS = {
+    "compute": (
+        "VirtualMachineScaleSet",
+        "VirtualMachineScaleSetVM",
+        "VirtualMachineScaleSetInstanceView",
+        "VirtualMachineScaleSetVMInstanceView",
+        "RollingUpgradeStatusInfo",
+        "UpgradeOperationHistoricalStatusInfo",
+        "VirtualMachineImage",
+        "VirtualMachineImageResource",
+        "AvailabilitySet",
+        "ProximityPlacementGroup",
+    ),
+    "network": (
+        "LoadBalancer",
+        "ApplicationGateway",
+        "VirtualNetwork",
+        "PublicIPAddress",
+        "PublicIPPrefix",
+        "NatGateway",
+        "NetworkSecurityGroup",
+        "ApplicationSecurityGroup",
+    ),
+    "resource": ("ResourceGroup",),
+    "msi": ("Identity",),
+    "storage": ("StorageAccount",),
+    "keyvault": ("Vault",),
+    "servicefabric": ("Cluster",),
+}
+# Where Azure has another type for what clients send: fields of that are no read-only ones.
+SENT_AS = {"StorageAccount": "StorageAccountCreateParameters"}
+# Resources that clients only refer to by id, and what only Azure says: their own fields are not part of these documents.
 SHALLOW = frozenset(
     {
+        "ApplicationGatewayPrivateEndpointConnection",
+        "ApplicationGatewayPrivateLinkConfiguration",
+        "BlobRestoreStatus",
+        "Endpoints",
+        "GeoReplicationStats",
+        "PrivateEndpointConnection",
         "DdosSettings",
         "FlowLog",
         "IPConfiguration",
@@ -74,7 +92,7 @@ PLAIN = {
 }
 PACKAGE = re.compile(r"azure_mgmt_(\w+)-([\d.]+)-")
 MODELS = re.compile(
-    r"azure/mgmt/(?:compute|network|resource/resources)/(?:v([\d_]+)(?:_preview)?/)?models/_models(_py3)?\.py"
+    r"azure/mgmt/(?:compute|network|resource/resources|msi|storage|keyvault|servicefabric)/(?:v([\d_]+)(?:_preview)?/)?models/_models(_py3)?\.py"
 )
 VERSION = re.compile(r"[\"'](20\d\d-\d\d-\d\d)[\"']")
 
@@ -265,8 +283,17 @@ def _version(archive: zipfile.ZipFile, folder: str) -> str:
     return dates.most_common(1)[0][0]
 
 
-def _reachable(collected: Collected) -> set[str]:
-    waiting, seen = list(ROOTS), set[str]()
+def _take_what_is_sent(collected: Collected) -> None:
+    for type, sent in SENT_AS.items():
+        for place in ("", ".properties"):
+            for key, field in collected.types.get(f"{sent}{place}", {}).items():
+                if key != "properties":
+                    known = collected.types[f"{type}{place}"].setdefault(key, field)
+                    known.read_only = False
+
+
+def _reachable(collected: Collected, service: str) -> set[str]:
+    waiting, seen = list(ROOTS[service]), set[str]()
     while waiting:
         name = waiting.pop()
         if name in seen or name not in collected.types or name in SHALLOW:
@@ -287,16 +314,17 @@ def types_of_wheels(wheels: list[str]) -> dict[str, Any]:
     packages = [_read(wheel, services.setdefault(_package(wheel)[0], Collected())) for wheel in sorted(wheels)]
     types: dict[str, Any] = {}
     enums: dict[str, Any] = {}
-    for service, collected in sorted(services.items()):  # compute comes first and keeps its names
-        its_types, its_enums = _of_service(collected)
+    for service in ROOTS:  # compute comes first and keeps its names
+        its_types, its_enums = _of_service(services[service], service)
         new_names = {name: f"{service}/{name}" for name in (*its_types, *its_enums) if name in types or name in enums}
         enums |= {new_names.get(name, name): words for name, words in its_enums.items()}
         types |= {new_names.get(name, name): _renamed(fields, new_names) for name, fields in its_types.items()}
     return {"made_from": packages, "types": dict(sorted(types.items())), "enums": dict(sorted(enums.items()))}
 
 
-def _of_service(collected: Collected) -> tuple[dict[str, Any], dict[str, Any]]:
-    names = _reachable(collected)
+def _of_service(collected: Collected, service: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    _take_what_is_sent(collected)
+    names = _reachable(collected, service)
     types = {name: _entries(collected.types[name], names, collected) for name in names}
     used = {_inner(entry[0]) for fields in types.values() for entry in fields.values()}
     return types, {name: words for name, words in collected.enums.items() if name in used}
