@@ -1,31 +1,25 @@
-"""A small cloud in memory, on a virtual clock, with every fault that a test may wish for. `CloudProvider` is its provider."""
+"""A small cloud in memory, on a virtual clock, with every fault that a test may wish for. Its provider is in cloud_provider.py."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
-from pathlib import Path
-from typing import ClassVar
 
 from tests.orchestrator.machines import Machine, extension_state, in_order, is_up_on, on_disk
 from tests.orchestrator.machines import Name as Name
 from tests.orchestrator.model.clocks import Clocks
 from upgrades.core.states import Power, Provisioning
 from upgrades.providers.base import (
-    Capabilities,
     DataDiskView,
     Extension,
     ExtensionView,
     InstanceView,
-    KeptOSDisk,
     Operation,
     OperationKind,
-    OperationMemory,
     Outcome,
     Progress,
     ProviderError,
     Run,
-    ScaleSetReference,
 )
 
 BOOT_SECONDS = 8.0
@@ -145,22 +139,25 @@ class Cloud:
         self.begun.append(job)
 
     def _go_down(self, job: Job, machine: Machine | None) -> None:
-        match job.operation.kind:
-            case OperationKind.CREATE if machine is not None and (machine.reported or machine.kept is not None):
-                raise ProviderError("InstanceExists", f"{job.name} exists already", permanent=True)
-            case OperationKind.CREATE if self.faults.is_full:
-                raise ProviderError("QuotaExceeded", f"there is no room for {job.name}", permanent=True)
-            case OperationKind.CREATE:
-                self.machines[job.name] = self._made(job)
-            case OperationKind.REIMAGE | OperationKind.RESTORE | OperationKind.EXTENSIONS if machine is None:
+        kind = job.operation.kind
+        if kind is OperationKind.CREATE:
+            self._check_place(job.name, machine)
+            self.machines[job.name] = self._made(job)
+        elif machine is None:
+            if kind is not OperationKind.DELETE:
                 raise ProviderError("InstanceNotFound", f"there is no {job.name}", permanent=True)
-            case OperationKind.RESTORE if machine is not None and is_up_on(machine, job.operation.os_disk):
-                job.outcome = Outcome(Progress.SUCCEEDED, self.view(machine))
-            case OperationKind.DELETE if machine is None:
-                job.outcome = Outcome(Progress.SUCCEEDED)
-            case _ if machine is not None:
-                _check_disk(machine, job.operation)
-                self.machines[job.name] = _down(machine, job.operation.kind)
+            job.outcome = Outcome(Progress.SUCCEEDED)
+        elif _is_done(machine, job.operation):
+            job.outcome = Outcome(Progress.SUCCEEDED, self.view(machine))
+        else:
+            _check_disk(machine, job.operation)
+            self.machines[job.name] = _down(machine, kind)
+
+    def _check_place(self, name: Name, machine: Machine | None) -> None:
+        if machine is not None and (machine.reported or machine.kept is not None):
+            raise ProviderError("InstanceExists", f"{name} exists already", permanent=True)
+        if self.faults.is_full:
+            raise ProviderError("QuotaExceeded", f"there is no room for {name}", permanent=True)
 
     def _made(self, job: Job) -> Machine:
         profile = job.operation.profile
@@ -199,6 +196,12 @@ class Cloud:
                 return self._restored(machine, job)
             case OperationKind.EXTENSIONS:
                 return self._brought_up_to_date(machine, job)
+            case OperationKind.POWER_OFF:
+                return replace(machine, power=Power.STOPPED, provisioning=_provisioned(machine))
+            case OperationKind.START | OperationKind.RESTART:
+                is_up = machine.reported or machine.version not in self.faults.dead
+                awake = replace(machine, power=Power.RUNNING, reported=is_up)
+                return replace(awake, provisioning=_provisioned(awake))
             case _:
                 return self._booted(self._swapped(machine, job), job)
 
@@ -313,62 +316,29 @@ class Cloud:
             job.outcome = _failure("InstanceNotFound")
 
 
-class CloudProvider:
-    """The provider of the cloud that the location's settings name."""
-
-    capabilities = Capabilities(
-        poll_seconds=0, memory=OperationMemory.REMEMBERS, kept_os_disk=KeptOSDisk.EXACT, keeps=frozenset()
-    )
-    clouds: ClassVar[dict[str, Cloud]] = {}
-
-    def __init__(self, home: Path, settings: Mapping[str, object]) -> None:
-        self._cloud = self.clouds[str(settings["cloud"])]
-
-    async def begin(self, operations: Sequence[Operation]) -> Mapping[str, ProviderError]:
-        self._answer()
-        refused = self._cloud.begin(operations)
-        if self._cloud.faults.away == "deaf":
-            self._hang()
-        return refused
-
-    async def poll(self, operation_ids: Sequence[str], *, wait_seconds: float = 0) -> Mapping[str, Outcome]:
-        self._answer()
-        return self._cloud.poll(operation_ids, wait_seconds)
-
-    async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
-        self._answer()
-        views = self._cloud.views(scale_set.key)
-        await self._cloud.see(scale_set.key, views)
-        return views
-
-    async def available_quota(self, scale_set: ScaleSetReference) -> int | None:
-        self._answer()
-        return self._cloud.faults.room
-
-    def endpoint(self, address: str, port: int) -> tuple[str, int]:
-        return address, port
-
-    async def close(self) -> None:
-        pass
-
-    def _answer(self) -> None:
-        if self._cloud.faults.away == "refuses":
-            raise ProviderError("ServiceUnavailable", "it is away", permanent=False)
-        if self._cloud.faults.away == "hangs":
-            self._hang()
-
-    def _hang(self) -> None:
-        """As the caller sees it: its patience is over, the time is gone."""
-        self._cloud.clocks.wait(HANGS_SECONDS)
-        raise TimeoutError
-
-
 async def _at_once(key: str, views: Mapping[str, InstanceView]) -> None:
     """What was seen of the machines of a scale set takes no time to arrive; a test may put something slower here."""
 
 
 def _version(job: Job) -> str:
     return job.operation.image.version if job.operation.image else ""
+
+
+def _is_done(machine: Machine, operation: Operation) -> bool:
+    """Is it already as the operation wants it? One that is off is not restarted."""
+    is_off = machine.power is Power.STOPPED
+    match operation.kind:
+        case OperationKind.RESTORE:
+            return is_up_on(machine, operation.os_disk)
+        case OperationKind.RESTART if is_off:
+            raise ProviderError("InstanceNotRunning", f"{machine.name} is off", permanent=True)
+        case OperationKind.POWER_OFF:
+            return is_off
+    return operation.kind is OperationKind.START and not is_off
+
+
+def _provisioned(machine: Machine) -> Provisioning:
+    return Provisioning.SUCCEEDED if machine.reported else Provisioning.CREATING
 
 
 def _down(machine: Machine, kind: OperationKind) -> Machine:

@@ -6,16 +6,18 @@ from uuid import uuid4
 
 import pytest
 
-from tests.orchestrator.cloud import BOOT_SECONDS, Cloud, CloudProvider
+from tests.orchestrator.cloud import BOOT_SECONDS, Cloud
+from tests.orchestrator.cloud_provider import CloudProvider
 from tests.orchestrator.model.clocks import Clocks
 from tests.providers.contract import NEW, OLD, ProviderContract, create, reimage, restore
 from tests.providers.extensions import ExtensionsContract
+from tests.providers.power import PowerContract
 from tests.providers.restores import RestoreContract
 from upgrades.core.states import Provisioning
 from upgrades.providers.base import Operation, Outcome, Progress, Provider, ScaleSetReference
 
 
-class TestCloud(ProviderContract, RestoreContract, ExtensionsContract):
+class TestCloud(ProviderContract, RestoreContract, ExtensionsContract, PowerContract):
     @pytest.fixture
     def cloud(self) -> Cloud:
         return Cloud(Clocks())

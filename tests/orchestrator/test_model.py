@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import engine as hypothesis_engine
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.orchestrator.cloud import Cloud, CloudProvider
-from tests.orchestrator.model import approvals, extensions, missing, replacing, rollbacks, steering, stories
+from tests.orchestrator.cloud import Cloud
+from tests.orchestrator.cloud_provider import CloudProvider
+from tests.orchestrator.model import approvals, extensions, handiwork, missing, replacing, rollbacks, steering, stories
 from tests.orchestrator.model import prober as doubles
 from tests.orchestrator.model.clocks import Clocks, DatabaseNow, Moment
 from tests.orchestrator.model.evidence import HEALTH_WAIT
@@ -38,7 +39,7 @@ from upgrades.probes import engine, reactor, schedule
 
 MINUTES = float(os.environ.get("ROLLGRID_SOAK", "0"))
 ONLY = os.environ.get("ROLLGRID_STORY", "")
-TOLD_IN = (stories, rollbacks, steering, extensions, approvals, replacing, missing)
+TOLD_IN = (stories, rollbacks, steering, extensions, approvals, replacing, missing, handiwork)
 TIMEOUT_SECONDS = 30
 RETRY_SECONDS = 120
 UPGRADE_TIMEOUT_SECONDS = 3 * 3600

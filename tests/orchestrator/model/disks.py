@@ -77,7 +77,8 @@ class Disks:
                 places[member["upgrade_id"], member["instance_number"]] += 1
                 was = rows.upgrades[member["upgrade_id"]]["kind"]
                 assert was == kind, f"{swap.name}: {kind} in an upgrade of {was}"
-            assert member or swap.name[0] not in rows.names(), f"{swap.name}: {kind}, and nobody wrote that down"
+            is_known = member or swap.operation in rows.requested or swap.name[0] not in rows.names()
+            assert is_known, f"{swap.name}: {kind}, and nobody wrote that down"
         assert not places or max(places.values()) == 1, f"{kind}: twice in one upgrade: {places.most_common(1)}"
 
     def _check_protected(self, swap: Swap, rows: Rows, before: Rows) -> None:
@@ -105,6 +106,9 @@ class Disks:
             for id, row in rows.members.items()
             if row["instance_id"] == instance["id"] and row["state"] == "upgrading"
         }
+        item = rows.work_items.get(instance["work_item_id"])
+        if item and item["attempts"] and str(instance["operation_id"]) in rows.requested:
+            recorded.add(str(instance["operation_id"]))  # somebody works on it, and may have begun it
         name = rows.name_of(instance)
         return recorded | {job.operation.id for job in self._cloud.begun if job.name == name}
 

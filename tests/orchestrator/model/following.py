@@ -64,7 +64,7 @@ def _check_progress(rows: Rows, shown: Json) -> None:
 def _waits(instance: Json, upgrade: Json, taken: set[int]) -> bool:
     target = upgrade["target"]["version"]
     is_in_quarantine = upgrade["started_by"] == "Platform" and instance["quarantined_at"] is not None
-    is_gone = instance["power"] == "stopped" or instance["operation"] == "delete"
+    is_gone = instance["power"] in ("stopped", "deallocated") or instance["operation"] == "delete"
     is_held = instance["opt_out"] is not None or is_gone or is_in_quarantine
     if is_held or int(instance["id"]) in taken or _is_spare(instance):
         return False

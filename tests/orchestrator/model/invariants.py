@@ -18,7 +18,7 @@ class Watch:
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
-        self._before = Rows({}, {}, {}, {}, {}, {}, 0)
+        self._before = Rows({}, {}, {}, {}, {}, {}, {})
         self._starts, self._ends = Starts(evidence), Ends(evidence)
         self._disks, self._follower = Disks(evidence), Follower()
         self.members, self.surges = InstanceUpgrades(evidence), Surges(evidence)

@@ -6,10 +6,11 @@ from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import precondition, rule
 
 from tests import stories
 from tests.orchestrator.cloud import Name
+from tests.orchestrator.model.by_hand import ByHand
 from tests.orchestrator.model.drawn import IMAGES, documents, jumps
 from tests.orchestrator.model.faults import Ambush
 from tests.orchestrator.model.world import LOCATIONS, Message, World
@@ -38,7 +39,7 @@ def _script(version: str) -> dict[str, Any]:
     return {"name": "script", "properties": {"publisher": "p", "type": "t", "typeHandlerVersion": version}}
 
 
-class Fleets(RuleBasedStateMachine):
+class Fleets(ByHand):
     """What anybody can do at any moment; stories (in stories.py) are how most histories begin.
 
     Made with a world; `world.settle()` in the end is the last invariant: everything comes to rest.
@@ -315,7 +316,7 @@ class Fleets(RuleBasedStateMachine):
                     "cancel",
                     "jump",
                 ),
-                *("hold", "stop the fleet", "hurry", "withdraw"),
+                *("hold", "stop the fleet", "hurry", "withdraw", "reimage", "power off"),
             ]
         ),
     )
@@ -339,6 +340,8 @@ class Fleets(RuleBasedStateMachine):
             "stop the fleet": self.stop_all,
             "hurry": lambda: self.steer_one(index, "next_batch_now"),
             "withdraw": lambda: self.approve_some(index, None, withdraw_approval),
+            "reimage": lambda: self.act_by_hand(index, "reimage", picks),
+            "power off": lambda: self.act_by_hand(index, "power off", picks),
         }
         acts[what]()
 

@@ -14,7 +14,7 @@ def check_rest(cloud: Cloud, rows: Rows) -> None:
         _check_wishes(row, rows)
     assert all(row["ended_at"] for row in rows.upgrades.values()), "an upgrade never ends"
     assert not any(row["status"].startswith("Rolling") for row in rows.upgrades.values())
-    assert rows.work_items == 0, "a work item is left over"
+    assert not rows.work_items, "a work item is left over"
     assert all(instance["ended_at"] for instance in rows.fleet_stops), "a stop of the fleet never ends"
     for instance in rows.instances.values():
         _check_machine(cloud, rows, instance)

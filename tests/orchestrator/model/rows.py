@@ -9,7 +9,17 @@ from typing import Any
 from django.db import connection
 
 from tests.compiled import Compiled, all_values
-from upgrades.models import Batch, FleetStop, Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet, WorkItem
+from upgrades.models import (
+    Batch,
+    FleetStop,
+    Instance,
+    InstanceUpgrade,
+    OptOut,
+    RequestedOperation,
+    RollingUpgrade,
+    ScaleSet,
+    WorkItem,
+)
 
 Row = dict[str, Any]
 IN_FLIGHT = ("queued", "upgrading", "verifying", "rolling_back")
@@ -25,7 +35,7 @@ INSTANCE = (
     *("id", "scale_set_id", "number", "name", "version", "os_disk", "data_disks", "provisioning"),
     *("health", "health_since", "operation_id", "operation_kind", "failed_version", "extensions_key"),
     "approved_version",
-    *("power", "failures", "quarantined_at", "member_id", "missing_since"),
+    *("power", "failures", "quarantined_at", "member_id", "missing_since", "work_item_id"),
 )
 
 
@@ -38,7 +48,8 @@ def _queries(vendor: str) -> dict[str, Compiled]:
         "batches": Compiled(all_values(Batch).order_by("pk")),
         "members": Compiled(all_values(InstanceUpgrade).order_by("instance_number")),
         "opt_outs": Compiled(all_values(OptOut).filter(ended_at=None).order_by("pk")),
-        "work_items": Compiled(WorkItem.objects.values("id")),
+        "work_items": Compiled(WorkItem.objects.values("id", "attempts")),
+        "requested": Compiled(RequestedOperation.objects.values("id")),
         "fleet_stops": Compiled(all_values(FleetStop)),
     }
 
@@ -51,8 +62,9 @@ class Rows:
     batches: dict[int, Row]
     members: dict[str, Row]
     opt_outs: dict[int, Row]
-    work_items: int
+    work_items: dict[int, Row]
     fleet_stops: list[Row] = field(default_factory=list)
+    requested: set[str] = field(default_factory=set)  # the operations that people asked for by hand
 
     @classmethod
     def read(cls) -> "Rows":
@@ -64,8 +76,9 @@ class Rows:
             batches=_by_pk(ask["batches"].rows()),
             members={str(row["id"]): row for row in ask["members"].rows()},
             opt_outs=_by_pk(ask["opt_outs"].rows()),
-            work_items=len(ask["work_items"].rows()),
+            work_items=_by_pk(ask["work_items"].rows()),
             fleet_stops=ask["fleet_stops"].rows(),
+            requested={str(row["id"]) for row in ask["requested"].rows()},
         )
 
     def of_set(self, pk: int) -> list[Row]:
@@ -182,8 +195,8 @@ def _is_wanted(instance: Row, upgrade: Row) -> bool:
 
 
 def is_off(instance: Row) -> bool:
-    """Switched off, and not by us."""
-    return instance["power"] == "stopped" and instance["operation_id"] is None
+    """Switched off, by whomever."""
+    return instance["power"] in ("stopped", "deallocated") and instance["operation_id"] is None
 
 
 def exists(instance: Row) -> bool:

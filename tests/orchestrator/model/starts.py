@@ -108,6 +108,8 @@ class Starts:
         )
         fresh = max(10.0, 2.0 * (row["probe_interval_seconds"] if row["probe_protocol"] else 2))
         assert row["probed_at"], "a batch starts and no health was ever known"
+        down = [each["number"] for each in rows.counted(row["id"]) if str(each["operation_id"]) in rows.requested]
+        assert not down, f"a batch starts, and something that people asked for is being done to {down}"
         age = abs((self._evidence.clocks.wall() - row["probed_at"]).total_seconds())
         assert age <= fresh + MAX_RECONCILE_SECONDS, f"a batch starts on health of {age:g} s ago"
         self._judge_truth(rows, row["id"], fresh)

@@ -70,7 +70,9 @@ class World:
         self._open = ExitStack()
 
     def open(self) -> None:
-        Location.objects.filter(name__in=LOCATIONS).update(provider=CLOUD, settings={"cloud": CLOUD})
+        Location.objects.filter(name__in=LOCATIONS).update(
+            provider=CLOUD, settings={"cloud": CLOUD}, switches_machines=True
+        )
         self._open.enter_context(self.statements.watching())
         self.start_prober()
 
