@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from dashboard import (
     actions,
     audit,
+    checks,
     consequences,
     feed,
     feed_embedding,
@@ -29,6 +30,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.fleet, name="fleet"),
     path("scale-sets/<str:group>/<str:name>/", views.scale_set, name="scale set"),
     path("scale-sets/<str:group>/<str:name>/instances/<int:number>/history/", views.instance_history, name="history"),
+    path("scale-sets/<str:group>/<str:name>/checks/", checks.page, name="checks"),
+    path("scale-sets/<str:group>/<str:name>/checks/references/", checks.references, name="checked references"),
+    path("scale-sets/<str:group>/<str:name>/checks/recovery/", checks.recovery, name="recovery"),
     path("scale-sets/<str:group>/<str:name>/opt-out/", actions.opt_out, name="opt out"),
     path("scale-sets/<str:group>/<str:name>/opt-in/", actions.opt_in, name="opt in"),
     path("scale-sets/<str:group>/<str:name>/start/", actions.start, name="start"),

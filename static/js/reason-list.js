@@ -31,7 +31,7 @@ export function reason(story, held = "") {
   const links = story.acts.filter(({ right }) => !right),
     buttons = story.acts.filter(({ right }) => right);
   const actions = buttons.length ? html`<div class="actions">${buttons.map(button)}</div>` : "";
-  return html`<li>${mark(story.fill, story.glyph)}<p>${story.text}${links.map((act) => html` ${link(act, held)}`)}</p>${terms(story)}${actions}</li>`;
+  return html`<li>${mark(story.fill, story.glyph)}<p>${story.text}${links.map((act) => html` ${link(act, held)}`)}${story.link ? html` <a href="${story.link.href}">${story.link.word}</a>` : ""}</p>${terms(story)}${actions}</li>`;
 }
 
 /**

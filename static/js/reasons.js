@@ -15,7 +15,7 @@ export { briefly } from "./reason-faces.js";
  *
  * A reason as the pages show it. `since` and `until`: ISO 8601, where it says for how long.
  * @typedef {{ code: string, fill: string, glyph: string, text: string, detail: string, acts: ReasonAct[], since?: string | null,
- *   until?: string | null, who?: string }} Story
+ *   until?: string | null, who?: string, link?: { href: string, word: string } }} Story
  *
  * What a page can do, see ACTS.
  * @typedef {{ word: string, right: string, path: string, ids?: (instance: Instance) => boolean, counts?: boolean,

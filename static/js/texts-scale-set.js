@@ -92,6 +92,7 @@ export const SCALE_SET = {
   "why.failed_extensions":
     "{count, plural, one {# instance} other {# instances}} failed in the upgrade of extensions: {names}.",
   "why.opted_out": "{count, plural, one {# instance} other {# instances}} opted out: {names}.",
+  "why.recovery": "Recover in four steps",
   "why.rolled_back":
     "{count, plural, one {# instance} other {# instances}} did not become healthy on the new image and {count, plural, one {runs on its old OS disk} other {run on their old OS disks}} again: {names}.",
   "why.stopped":

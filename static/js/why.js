@@ -96,6 +96,7 @@ function stoppedUpgrade(board) {
     text: whyStopped(upgrade),
     detail: code,
     acts: [],
+    link: { href: "checks/", word: t("why.recovery") },
   };
 }
 

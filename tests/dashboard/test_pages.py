@@ -20,7 +20,7 @@ from upgrades.core.states import Health, InstanceUpgradeState
 from upgrades.feed.writing import writing
 from upgrades.models import ImageSku, ImageVersion, ScaleSet, Transition
 
-PAGES = ["/", "/images/", "/wallboards/", "/images/skus/", HERE, f"{HERE}instances/0/history/"]
+PAGES = ["/", "/images/", "/wallboards/", "/images/skus/", HERE, f"{HERE}instances/0/history/", f"{HERE}checks/"]
 INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=\"|javascript:|<script(?![^>]*\ssrc=)[^>]*>(?!\s*</script>)")
 
 pytestmark = pytest.mark.django_db

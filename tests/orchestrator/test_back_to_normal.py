@@ -5,6 +5,10 @@ import pytest
 from tests.orchestrator.conftest import MakeFleet
 from tests.orchestrator.fleet import Fleet
 from tests.orchestrator.test_lasting_requests import NEW, NEWER, failing
+from upgrades.commands.model_references import check_references
+from upgrades.core.credentials import Credential, to_json
+from upgrades.models import ScaleSet
+from upgrades.recovery import recovery_of
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 EXTENSIONS = "properties.virtualMachineProfile.extensionProfile.extensions"
@@ -18,6 +22,26 @@ def extension(token: str) -> list[dict[str, object]]:
 
 def versions(fleet: Fleet) -> list[str]:
     return [row.version for row in fleet.instances]
+
+
+def test_the_four_steps_of_recovery_are_followed(make_fleet: MakeFleet) -> None:
+    """S-44, S-45, S-46, S-47"""
+    fleet = failing(make_fleet)
+    ScaleSet.objects.update(credentials=to_json([Credential("properties.x", "https://store/a.sh", fleet.now)]))
+    found = recovery_of(fleet.row, fleet.now)
+    assert found
+    assert [each.shown for each in found.ended] == ["https://store/a.sh"]
+    assert found.failures and all(member.error_message for member in found.failures)
+    assert (found.has_new_model, found.is_running, found.is_done, found.left) == (False, False, False, 10)
+    fleet.edit({EXTENSIONS: extension("2030-01-01")})
+    found = recovery_of(fleet.row, fleet.now)
+    assert found and (found.ended, found.is_checked, found.has_new_model, found.is_done) == ([], False, True, False)
+    check_references(fleet.row.pk, lambda: fleet.now)
+    fleet.later(hours=2)
+    fleet.probe()
+    fleet.go_on(60)
+    found = recovery_of(fleet.row, fleet.now)
+    assert found and (found.is_checked, found.is_running, found.is_done, found.left) == (True, False, True, 0)
 
 
 def test_a_corrected_model_is_rolled_out_by_itself_after_a_failed_upgrade(make_fleet: MakeFleet) -> None:

@@ -132,7 +132,7 @@ def _start_upgrade(step: StartUpgrade, writer: Writer) -> None:
         lasts_at_most=timedelta(seconds=settings.UPGRADE_TIMEOUT_SECONDS),
         takes_failed=step.takes_failed,
     )
-    row.references_due_at = None
+    row.references_due_at = writer.now
     row.save(update_fields=["references_due_at"])
     writer.changed(upgrade)
     writer.changed(*retarget_opt_outs(row, step.target.version, writer.now), note=NOTE_OF_ANOTHER_VERSION)
