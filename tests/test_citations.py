@@ -61,3 +61,17 @@ def test_every_point_says_whether_it_is_built() -> None:
     assert [
         name for name, text in points if not re.search(r"(Built|\*\*Not built|\*\*Built in part)\.(\*\*)?$", text)
     ] == []
+
+
+def test_every_point_of_the_document_that_is_built_names_a_test_that_exists() -> None:
+    points = re.findall(r"^### (S-\d+) .*\n\n((?:(?!#).*\n)*)", AZURE, re.MULTILINE)
+    assert len(points) == 61
+    tests = {
+        name
+        for path in Path(ROOT, "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)\(", path.read_text())
+    }
+    for number, text in points:
+        named = re.findall(r"`(test_\w+)`", text)
+        assert named or "Built." not in text, number
+        assert set(named) <= tests, number

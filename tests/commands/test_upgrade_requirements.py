@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.stories import NOW, WINDOWS, a_scale_set, document, edited, health_extension, refused
+from tests.stories import NOW, UBUNTU, WINDOWS, a_scale_set, document, edited, health_extension, publish, refused
 from upgrades.commands.load_balancers import put_load_balancer
 from upgrades.commands.resources import change_resource
 from upgrades.commands.scale_sets import set_model
 from upgrades.core import service_fabric
+from upgrades.core.decide import decide
 from upgrades.core.filling import filled
+from upgrades.core.steps import StartUpgrade
 from upgrades.models import Location, ScaleSet
+from upgrades.orchestrator.observe import observe
 
 LATER = NOW + timedelta(minutes=1)
 BALANCER = "/subscriptions/s/resourceGroups/fleet/providers/Microsoft.Network/loadBalancers/lb"
@@ -97,6 +100,21 @@ def test_a_node_type_from_before_these_rules_goes_on_and_can_be_opted_out() -> N
     set_model("fleet/web", node_type("Bronze", automatic=False), LATER)
     row.refresh_from_db()
     assert not row.automatic_upgrade
+
+
+# --- sizes and systems -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("image", [UBUNTU, WINDOWS])
+@pytest.mark.parametrize(
+    "size", ["Standard_B1s", "Standard_D2s_v3", "Basic_A0", "Standard_M416ms_v2", "standard_nc6", "Our_Own_7"]
+)
+def test_machines_of_any_size_and_system_follow_the_newest_image(size: str, image: tuple[str, str, str]) -> None:
+    """S-4"""
+    row = a_scale_set(model=edited(document(image=image), "sku.name", size), instances=3)
+    publish("9.9.9", image=image)
+    step = decide(observe(row.pk, NOW).facts, NOW)
+    assert isinstance(step, StartUpgrade) and step.target.version == "9.9.9"
 
 
 # --- placement groups -------------------------------------------------------------------------------------------------

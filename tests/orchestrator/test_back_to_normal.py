@@ -45,6 +45,7 @@ def test_the_four_steps_of_recovery_are_followed(make_fleet: MakeFleet) -> None:
 
 
 def test_a_corrected_model_is_rolled_out_by_itself_after_a_failed_upgrade(make_fleet: MakeFleet) -> None:
+    """S-43, S-46, S-47, S-61"""
     fleet = failing(make_fleet)
     touched = fleet.row.upgrades.get().members.count()
     assert touched < len(fleet.instances), "nothing beyond the first batch"
