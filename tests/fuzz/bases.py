@@ -1,6 +1,7 @@
 """Valid bodies for each address of the OpenAPI document. The fuzz changes one or two places, to get past the first check."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -17,11 +18,11 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Names:
-    """What addresses and bodies name, and nobody can guess. `operation`: one that a client polls; `form`: for a token."""
+    """What addresses and bodies name, and nobody can guess. `operations`: their ids, by what stands before them; `form`: for a token."""
 
     subscription: str
     tenant: str
-    operation: str
+    operations: Mapping[str, str]
     form: Json
 
 
@@ -40,6 +41,7 @@ IDS: tuple[Json, ...] = ({}, {"instanceIds": ["0"]}, {"instanceIds": ["0", "1"]}
 ACTS: dict[str, tuple[Json, ...]] = {
     "reimage": (*IDS, {"instanceIds": ["0"], "exactVersion": NEW}, {"tempDisk": False}),
     "approveRollingUpgrade": IDS[1:],
+    **dict.fromkeys(("osRollingUpgrade", "extensionRollingUpgrade", "cancel"), ({},)),
     "register": ({},),
     "calculatetemplatehash": (template(), template(balancer())),
     "exporttemplate": ({}, {"resources": ["*"]}, {"resources": ["*"], "options": "IncludeParameterDefaultValue"}),
@@ -186,7 +188,7 @@ def _can_be_sent(value: Any) -> bool:
 
 
 def store_all_kinds() -> None:
-    """One resource of each stored kind, all with the same name, and with a part of each sort, which have the same name too."""
+    """Two resources of each stored kind, of the same names, and with a part of each sort, which have the same name too."""
     probe = {"protocol": "Tcp", "port": 22}
     peer = {"allowVirtualNetworkAccess": True}
     own: dict[str, Json] = {
@@ -197,4 +199,5 @@ def store_all_kinds() -> None:
     own["securityRules"] = RULE["properties"]
     for kind in KINDS:
         parts = {part: [{"name": "part", "properties": own.get(part, {})}] for part in kind.parts}
-        store(f"fleet/{kind.type}/mine", {**PROPERTIES[kind.type.rpartition("/")[2]], **parts})
+        for name in ("mine", "spare"):
+            store(f"fleet/{kind.type}/{name}", {**PROPERTIES[kind.type.rpartition("/")[2]], **parts})

@@ -45,7 +45,7 @@ NAMES = {
 }
 # What an address names last, by the list before it.
 NAMED = {"deployments": ["first"], "virtualMachineScaleSets": ["web", "api"], "{type}": ["web"]}
-OTHERS = ["mine"]
+OTHERS = ["mine", "spare"]
 NEW = {"name": "new", "part": "new", "extension": "new", "group": "other"}  # of these, PUT makes others too
 FILTERS = [
     "resourceType eq 'Microsoft.Compute/virtualMachineScaleSets'",
@@ -66,7 +66,7 @@ def known(names: Names) -> dict[str, Any]:
             **NAMES,
             "subscription": [names.subscription],
             "tenant": [names.tenant, "common"],
-            "operation": [names.operation],
+            "operation": [id for before, id in names.operations.items() if before in address][-1:],
             "name": next((NAMED[part] for part in address.split("/") if part in NAMED), OTHERS),
         }
         shared, last = path.pop("parameters"), address.rpartition("/")[2].strip("{}")

@@ -19,7 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from jsonschema import Draft202012Validator
 
 from tests.arm.client import Api, scale_set
-from tests.arm.deployments.templates import balancer, deployment, template
+from tests.arm.deployments.templates import DEPLOYMENT_TYPE, balancer, deployment, template
 from tests.fuzz.asking import connection_stays_open
 from tests.fuzz.bases import Names, scale_sets, store_all_kinds
 from tests.fuzz.making import Guest
@@ -108,18 +108,30 @@ def an_equipped_guest() -> tuple[Guest, Names]:
     for name in ("web", "api"):
         assert api.put(scale_set(name), scale_sets(api.subscription)[-1]).status < 300
         assert api.put(f"{scale_set(name)}/extensions/script", SCRIPT).status < 300
-    assert api.put(deployment(), {"properties": {"mode": "Incremental", "template": template(balancer())}}).status < 300
-    assert api.get(deployment()).status == 200, "asked for once, it is over"
+    deployed = {"properties": {"mode": "Incremental", "template": template(balancer())}}
+    polled = api.put(deployment(), deployed).headers["Azure-AsyncOperation"]
+    of_all = {"location": "westeurope", "properties": {"mode": "Incremental", "template": template()}}
+    for place in (deployment(), f"/providers/{DEPLOYMENT_TYPE}/first"):
+        assert place == deployment() or api.put(place, of_all).status < 300
+        assert api.get(place).status == 200, "asked for once, it is over"
     begun = api.post(f"{scale_set()}/virtualMachines/2/restart").headers["Azure-AsyncOperation"]
     start("fleet/api", "ada", LONG_AGO)
+    operations = {
+        "/operations/": id_in(begun),
+        "deployments/{name}/operations/": api.get(f"{deployment()}/operations")["value"][0]["operationId"],
+        "operationstatuses/": id_in(polled),
+    }
     form = {
         "grant_type": "client_credentials",
         "client_id": str(api.client.pk),
         "client_secret": api.secret,
         "scope": SCOPE,
     }
-    operation = begun.partition("?")[0].rpartition("/")[2]
-    return guest, Names(api.subscription, api.tenant, operation, form)
+    return guest, Names(api.subscription, api.tenant, operations, form)
+
+
+def id_in(address: str) -> str:
+    return address.partition("?")[0].rpartition("/")[2]
 
 
 def test_no_request_of_the_document_makes_the_server_fail(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from tests.orchestrator.model.by_hand import names_of_acts, some
 from tests.orchestrator.model.machine import Fleets
-from tests.orchestrator.model.telling import fleets, found, small_fleets, story, to_the_end
+from tests.orchestrator.model.telling import fleets, found, small_fleets, statuses, story, to_the_end
+from upgrades.core.states import InstanceUpgradeState, UpgradeStatus
 from upgrades.models import Instance, InstanceUpgrade, OptOut
 
 deeds = st.lists(st.tuples(names_of_acts, some, st.sampled_from([3, 1, 12, 25])), min_size=2, max_size=5)
@@ -27,6 +28,18 @@ def people_lend_a_hand(m: Fleets, fleet: dict[str, Any], deeds: list[Any], is_am
         lambda: list(Instance.objects.exclude(operation_kind="").values_list("number", "operation_kind"))
     )
     assert not busy, f"never ends: {busy}"
+
+
+@story(fleet=small_fleets, act=names_of_acts)
+def a_batch_is_left_alone(m: Fleets, fleet: dict[str, Any], act: str) -> None:
+    """Also when its machines are up and wait for their verdicts; and a person who was refused has changed nothing."""
+    found(m, fleet)
+    m.publish_one()
+    verifying = InstanceUpgrade.objects.filter(state=InstanceUpgradeState.VERIFYING)
+    m.world.run_until(verifying.exists)
+    m.act_by_hand(0, act, m.world.ask(lambda: list(verifying.values_list("instance__number", flat=True))))
+    to_the_end(m)
+    assert statuses(m) == {UpgradeStatus.COMPLETED}
 
 
 @story(
