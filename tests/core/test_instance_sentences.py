@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 
 from tests.core.deciding import NEW, NOW, OLD, fleet, upgrading, with_instance
@@ -14,8 +15,9 @@ from upgrades.core.catalogue import messages_in
 from upgrades.core.facts import Facts, InstanceFacts, InstanceUpgradeFacts
 from upgrades.core.instance_sentences import instance_messages
 from upgrades.core.instance_states import InstanceState, states_of
+from upgrades.core.message_format import chosen, read
 from upgrades.core.ranges import numbers_in
-from upgrades.core.states import Health, InstanceUpgradeState
+from upgrades.core.states import Health, InstanceUpgradeState, OperationKind
 
 
 def said(facts: Facts) -> Mapping[int, str]:
@@ -43,6 +45,24 @@ def test_waiting_is_for_an_upgrade_to_begin_or_for_the_next_batch() -> None:
     assert said(upgrading(fleet(10)))[9] == "pending"
     assert said(extending(fleet(10)))[9] == "pending.extensions"
     assert said(extending(fleet(10), InstanceUpgradeFacts(0, InstanceUpgradeState.QUEUED)))[0] == "queued.extensions"
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        (OperationKind.REIMAGE, "The OS disk is being replaced; data disks stay as they are."),
+        (OperationKind.EXTENSIONS, "Its extensions are being run; its disks stay as they are."),
+        (OperationKind.START, "The machine is being started."),
+        (OperationKind.RESTART, "The machine is being restarted."),
+        (OperationKind.POWER_OFF, "The machine is being switched off."),
+        (OperationKind.DEALLOCATE, "The machine is being switched off."),
+    ],
+)
+def test_an_operation_by_hand_is_said_from_its_request_on(operation: OperationKind, words: str) -> None:
+    """Pages give the sentence the instance's `operation` of the feed."""
+    facts = with_instance(fleet(3), 1, is_busy=True, health=Health.INITIALIZING)
+    assert said(facts)[1] == "upgrading"
+    assert list(chosen(read(messages_in("en")["instance.upgrading"]), {"operation": operation.value})) == [words]
 
 
 def test_a_rolled_back_instance_that_is_unhealthy_says_both() -> None:
