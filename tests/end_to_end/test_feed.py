@@ -3,8 +3,6 @@
 import gzip
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from http.client import HTTPConnection
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -12,6 +10,7 @@ import pytest
 
 from tests.crash import judging
 from tests.crash.fleets import have_ended, publish, put_fleets
+from tests.end_to_end.event_streams import events
 from tests.end_to_end.installation import LIVE, Installation
 from tests.feed_client import Conversation, FeedClient, Message, Session, converse, validator
 from tests.waiting import wait_until
@@ -202,36 +201,6 @@ def test_a_revoked_link_ends_and_its_token_is_in_no_log(fleet: Installation, nob
 
 
 # --- server-sent events -----------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Events:
-    """What came of one GET /feed/events: status, headers, (id, message) of each event, and whether the server ended it."""
-
-    status: int
-    headers: dict[str, str]
-    said: list[tuple[str, Message]]
-    has_ended: bool = False
-
-
-def events(site: Session, path: str, enough: Callable[[list[Message]], bool], **headers: str) -> Events:
-    connection = HTTPConnection(site.site.removeprefix("http://"), timeout=30)
-    connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
-    answer = connection.getresponse()
-    heard = Events(answer.status, {name.lower(): value for name, value in answer.getheaders()}, [])
-    last = ""
-    try:
-        while answer.status == 200 and not enough([message for _, message in heard.said]):
-            line = answer.readline().decode()
-            if not line:
-                heard.has_ended = True
-                break
-            last = line[4:].strip() if line.startswith("id: ") else last
-            if line.startswith("data: "):
-                heard.said.append((last, json.loads(line[6:])))
-    finally:
-        connection.close()
-    return heard
 
 
 def test_events_are_the_messages_of_the_socket(nobody: Session, link: dict[str, str]) -> None:

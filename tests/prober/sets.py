@@ -1,12 +1,15 @@
 """Probed scale sets, and what is found of their instances."""
 
 from tests.stories import a_scale_set
-from upgrades.core.states import Health
+from upgrades.core.machines import InstanceView
+from upgrades.core.states import Health, Power, Provisioning
 from upgrades.models import ScaleSet
 from upgrades.prober import probe_targets
 from upgrades.prober.counts import ProbeCounts
 from upgrades.prober.probe_targets import ProbedSet
 from upgrades.probes.targets import Result, Target
+
+UP = InstanceView("0", "web_0_OsDisk_1", "0.0.1", Power.RUNNING, Provisioning.SUCCEEDED, "127.0.0.1:20000")
 
 
 def probed(row: ScaleSet) -> ProbedSet:

@@ -97,19 +97,24 @@ def test_the_prober_follows_changes_of_an_instance(fleet: Fleet) -> None:
 
 def test_the_prober_reads_rich_health_answers(fleet: Fleet) -> None:
     """A-8, on real sockets: 200 and "Unhealthy" is unhealthy, 503 is unknown whatever it says."""
-    ScaleSet.objects.filter(pk=fleet.id).update(probe_is_rich=True, probe_grace_seconds=60)
+    ScaleSet.objects.filter(pk=fleet.id).update(probe_is_rich=True, probe_grace_seconds=600)
+    # Before the first probe: an instance that has answered well and then says 503 is unknown, not initializing.
+    asyncio.run(_act(fleet, {"unhealthy": ["1"], "sick": ["2"]}))
 
     async def story(until: Callable[..., Any]) -> None:
-        control = SimulatorControl(fleet.home)
-        await control.act(fleet.path, {"unhealthy": ["1"], "sick": ["2"]})
         await until(lambda: _healths(fleet) == [Health.HEALTHY, Health.UNHEALTHY, Health.INITIALIZING])
-        await control.act(fleet.path, {"sick": ["0"]})
+        await _act(fleet, {"sick": ["0"]})
         await until(lambda: _healths(fleet) == [Health.UNKNOWN, Health.UNHEALTHY, Health.INITIALIZING])
-        await control.act(fleet.path, {"heal": ["0", "1", "2"]})
+        await _act(fleet, {"heal": ["0", "1", "2"]})
         await until(lambda: _healths(fleet) == [Health.HEALTHY] * 3)
-        await control.close()
 
     probe(fleet, story)
+
+
+async def _act(fleet: Fleet, actions: dict[str, list[str]]) -> None:
+    control = SimulatorControl(fleet.home)
+    await control.act(fleet.path, actions)
+    await control.close()
 
 
 def test_https_probes_use_tls(fleet: Fleet) -> None:
