@@ -195,9 +195,9 @@ def test_enter_in_a_field_of_a_new_form_sends_it(sign_in: SignIn) -> None:
     name = page.get_by_label("Name")
     send = page.get_by_role("button", name="Make the link")
     send.evaluate("button => void button.animate([{ pointerEvents: 'none' }, { pointerEvents: 'none' }], 600_000)")
-    name.fill("lobby")
+    name.fill("canteen")
     name.press("Enter")
-    expect(page.get_by_text("The link of lobby")).to_be_visible()
+    expect(page.get_by_text("The link of canteen")).to_be_visible()
 
 
 def test_a_selection_that_ends_gives_the_focus_back(sign_in: SignIn) -> None:
@@ -210,7 +210,9 @@ def test_a_selection_that_ends_gives_the_focus_back(sign_in: SignIn) -> None:
 
 
 def test_a_batch_in_the_rail_leads_to_its_group(up: Installation, sign_in: SignIn) -> None:
-    publish(up, next_version())
+    version = next_version()
+    publish(up, version)
+    up.wait_ended(SETS[0], version)
     page = ready(sign_in(address(SETS[0])))
     expect(page.locator("#status")).to_have_text("Completed")
     page.locator(".segments label", has_text="Version").click()

@@ -103,11 +103,12 @@ class Installation(Up):
         wait_until(self._is_without_scale_sets, seconds=120, what="no scale set left")
 
     def _is_without_scale_sets(self) -> bool:
-        """Asks to delete those that nobody has asked to delete; in vain while one is being upgraded."""
+        """Asks to delete those that nobody has asked to delete; that is refused while one is being upgraded."""
         assert self.terminal, "it is not running yet"
         rows = list(ScaleSet.objects.using(LIVE).all())
+        upgraded = set(RollingUpgrade.objects.using(LIVE).filter(ended_at=None).values_list("scale_set_id", flat=True))
         for row in rows:
-            if not row.deleting:
+            if not row.deleting and row.pk not in upgraded:
                 self.terminal.run(["delete_scale_set", str(row)])
         return not rows
 
