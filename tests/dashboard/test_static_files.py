@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin
@@ -10,13 +11,14 @@ import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
-from django.test import Client, override_settings
+from django.test import Client
 from django.urls import reverse
 
 from dashboard import asgi, static_files
 from dashboard.handlers import Pages
 from tests.fuzz.asking import Ask, Said, ask
 from tests.stories import a_scale_set
+from tests.supervisor import starting
 
 HASHED = re.compile(r"\.[0-9a-f]{12}\.\w+$")
 NAMED_BY_A_PAGE = re.compile(r'"(/static/[^"#]+)')
@@ -27,18 +29,10 @@ FOR_EVER = "max-age=315360000, public, immutable"
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As a start of the server leaves it."""
-    made = tmp_path_factory.mktemp("state") / "static"
-    with override_settings(STATIC_ROOT=made):
-        static_files.collect()
-    return made
-
-
 @pytest.fixture
-def collected(folder: Path, settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Path:
-    settings.STATIC_ROOT = folder
+def collected(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """As a start of the server leaves it."""
+    folder = settings.STATIC_ROOT = starting.collected()
     monkeypatch.setattr(asgi, "application", static_files.StaticFiles(Pages()))
     return folder
 
@@ -115,8 +109,7 @@ def test_files_are_sent_compressed_to_clients_that_accept_it() -> None:
 
 
 def test_incomplete_static_files_are_collected_anew(tmp_path: Path, settings: LazySettings) -> None:
-    settings.STATIC_ROOT = tmp_path / "static"
-    static_files.collect()
+    settings.STATIC_ROOT = shutil.copytree(starting.collected(), tmp_path / "static")
     module = tmp_path / "static" / "js" / "dom.js"
     written_at = module.stat().st_mtime_ns
     static_files.collect()
