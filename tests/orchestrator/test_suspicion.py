@@ -1,57 +1,20 @@
 """Is it the version, or the machine? Failures count against the pair of both (core/suspicion.py)."""
 
 from datetime import timedelta
-from importlib import import_module
 from typing import Any
 
 import pytest
-from django.apps import apps
 
 from tests.orchestrator.conftest import MakeFleet
 from tests.orchestrator.fleet import Fleet
 from tests.orchestrator.surging import surging
+from tests.orchestrator.suspecting import BAD, MENDED, OLD, attempts, bad_for_all, quarantined, to_its_end, versions
 from upgrades.commands.steering import release, retry_now
 from upgrades.core.facts import VersionResults
 from upgrades.core.states import UpgradeStatus
 from upgrades.models.version_results import version_results_of
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-OLD, BAD, MENDED = "0.0.1", "16.04.1", "16.04.2"
-
-
-def to_its_end(fleet: Fleet) -> None:
-    """The attempt that is due, with the five minutes of each batch that does not get well."""
-    fleet.go_on()
-    for _ in range(20):
-        if fleet.upgrade.ended_at:
-            return
-        fleet.later(minutes=5)
-        fleet.go_on()
-    raise AssertionError(f"it does not end: {fleet.row.decision}")
-
-
-def attempts(fleet: Fleet, count: int) -> None:
-    """So many attempts at the newest version, the first of which is due; a person has each next one come at once."""
-    for number in range(count):
-        if number:
-            retry_now(fleet.path, "ada", fleet.now)
-        to_its_end(fleet)
-
-
-def bad_for_all(make_fleet: MakeFleet, instances: int, tried: int = 3) -> Fleet:
-    fleet = make_fleet(instances, **{"bad-versions": BAD})
-    fleet.go_on()
-    fleet.publish(BAD)
-    attempts(fleet, tried)
-    return fleet
-
-
-def quarantined(fleet: Fleet) -> list[int]:
-    return [row.number for row in fleet.instances if row.quarantined_at]
-
-
-def versions(fleet: Fleet) -> set[str]:
-    return {row.version for row in fleet.instances}
 
 
 def reasons(fleet: Fleet) -> dict[str, dict[str, Any]]:
@@ -143,39 +106,6 @@ def test_a_set_of_one_has_no_peers_but_other_sets_that_follow_the_image(make_fle
     alone.publish(MENDED)
     to_its_end(alone)
     assert versions(alone) == {MENDED}
-
-
-def test_the_next_version_reaches_even_a_quarantined_machine(make_fleet: MakeFleet) -> None:
-    """Whatever put it there: the next version is another thing."""
-    fleet = make_fleet(3)
-    fleet.go_on()
-    fleet.publish(BAD)
-    to_its_end(fleet)
-    fleet.change(failed_version=BAD, failures=3, quarantined_at=fleet.now)
-    fleet.publish(MENDED)
-    to_its_end(fleet)
-    assert versions(fleet) == {MENDED}
-    assert quarantined(fleet) == []
-
-
-def test_a_quarantine_ends_when_its_version_is_suspected(make_fleet: MakeFleet) -> None:
-    """Under the old rule three failures sufficed, whoever else failed too."""
-    fleet = bad_for_all(make_fleet, 3, tried=1)
-    fleet.change(failed_version=BAD, failed_on={}, failures=3, quarantined_at=fleet.now)
-    import_module("upgrades.migrations.0017_failures_of_pairs").judge_again(apps, None)
-    assert quarantined(fleet) == []
-    assert [row.failed_on for row in fleet.instances] == [{BAD: 3}] * 3
-    fleet.change(quarantined_at=fleet.now)
-    fleet.change(0, version=BAD, failed_version="", failures=0)
-    import_module("upgrades.migrations.0017_failures_of_pairs").judge_again(apps, None)
-    assert quarantined(fleet) == [0, 1, 2]  # somebody is well on it
-
-
-def test_a_quarantine_ends_when_others_fail_on_that_version_too(make_fleet: MakeFleet) -> None:
-    fleet = bad_for_all(make_fleet, 10, tried=1)
-    fleet.change(0, quarantined_at=fleet.now)
-    fleet.go_on()
-    assert quarantined(fleet) == []
 
 
 # --- new instances ----------------------------------------------------------------------------------------------------
