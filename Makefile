@@ -32,7 +32,7 @@ TYPES_OF := azure-mgmt-compute==30.6.0 azure-mgmt-compute==34.1.0 azure-mgmt-com
 	azure-mgmt-storage==21.2.1 azure-mgmt-storage==25.3.0 azure-mgmt-keyvault==10.3.1 azure-mgmt-keyvault==14.1.0 \
 	azure-mgmt-servicefabric==2.1.0
 
-.PHONY: help run run-vms run-incus install install-clients install-libvirt test test-clients test-fast test-postgres test-uvicorn test-machines test-incus-pools test-fleet check lint soak fuzz bench vm-image screenshots texts lock azure-types
+.PHONY: help run azure-emulator run-vms run-incus install install-clients install-libvirt test test-clients test-fast test-postgres test-uvicorn test-machines test-incus-pools test-fleet check lint soak fuzz bench vm-image screenshots texts lock azure-types
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -40,6 +40,9 @@ help: ## list these targets
 
 run: $(VENV)/runtime.stamp ## start Rollgrid with the demonstration fleet; UP="--http-port 8001" adds options
 	@exec $(BIN)/python manage.py up --demo $(UP)
+
+azure-emulator: $(VENV)/runtime.stamp ## the API with an empty fleet, for Azure's clients; its settings are in azure.env. EMULATOR="--state FOLDER" adds options
+	@exec $(BIN)/python manage.py azure-emulator --env-file azure.env $(EMULATOR)
 
 run-vms: $(VENV)/runtime.stamp ## the same with real virtual machines on this host (docs/providers.md says what they need)
 	@$(BIN)/python -m upgrades.providers.hosts.guest_image --lacking 1.0.0 1.1.0 1.2.0:sick 1.3.0:dead

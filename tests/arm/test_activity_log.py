@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.arm.client import Api
+from tests.arm.client import Api, scale_set
 from tests.stories import NOW, a_scale_set, document, publish
 from upgrades.commands import audit
 from upgrades.commands.audit import write_entry
@@ -100,6 +100,7 @@ def some(log: Api) -> None:
             ["ScaleSetCreated"],
         ),
         ("resourceUri eq '/subscriptions/x/resourceGroups/fleet'", []),
+        ("resourceId eq '/subscriptions/x/resourceGroups/fleet'", []),
         ("resourceUri eq 'web'", []),
         ("eventChannels eq 'Admin, Operation' and resourceGroupName eq 'other'", ["ScaleSetCreated"]),
         ("status eq 'Succeeded' and status eq 'Failed'", []),
@@ -107,6 +108,16 @@ def some(log: Api) -> None:
 )
 def test_filters(condition: str, expected: list[str], log: Api, some: None) -> None:
     assert codes(log, condition) == expected
+
+
+def test_the_command_lines_words_for_a_resource_and_a_caller(log: Api, some: None) -> None:
+    web = "/subscriptions/x/resourceGroups/fleet/providers/Microsoft.Compute/virtualMachineScaleSets/web"
+    assert codes(log, f"resourceId eq '{web}'") == ["ScaleSetCreated"]
+    log.version = "2018-10-01"
+    log.patch(scale_set(), {"tags": {"a": "b"}})
+    log.version = "2015-04-01"
+    by_name, by_id = codes(log, f"caller eq '{log.name}'"), codes(log, f"caller eq '{str(log.client.pk).upper()}'")
+    assert by_name == by_id and len(by_name) == 1
 
 
 @pytest.mark.parametrize(

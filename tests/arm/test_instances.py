@@ -163,6 +163,34 @@ def test_a_get_and_a_put_of_an_instance_change_nothing(api: Api) -> None:
         assert everything_stored() == before
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("tags", {"a": "other"}),
+        ("identity", {"type": "SystemAssigned"}),
+        ("properties.licenseType", "RHEL_BYOS"),
+        ("properties.userData", "c2VjcmV0"),
+        ("properties.osProfile.adminPassword", "Hunter2-hunter2"),
+        ("properties.storageProfile.dataDisks", []),
+        ("properties.storageProfile.dataDisks", [{"lun": 1, "createOption": "Attach", "managedDisk": {"id": "/x"}}]),
+        ("properties.networkProfileConfiguration.networkInterfaceConfigurations", [{"name": "second"}]),
+    ],
+)
+def test_a_change_of_an_instance_that_is_not_done_is_not_passed_over(path: str, value: object, api: Api) -> None:
+    """`az vmss disk attach --instance-id` ended well, and attached nothing."""
+    a_scale_set(tags={"a": "b"})
+    shown = {**api.get(ONE).body, **protection(True, True)["properties"]}
+    with nothing_changes():
+        is_error(api.put(ONE, edited(shown, path, value)), 400, "PropertyChangeNotAllowed", path, "protectionPolicy")
+
+
+def test_what_has_changed_since_a_client_looked_is_no_change_of_its_own(api: Api) -> None:
+    a_scale_set()
+    shown = api.get(f"{ONE}?$expand=instanceView").body
+    Instance.objects.filter(number=1).update(version="16.04.201809250", os_disk="another")
+    assert api.put(ONE, {**shown, "tags": None}).status == 200
+
+
 def test_a_persons_opt_out_shows_as_protection_and_can_be_ended(api: Api) -> None:
     a_scale_set()
     opt_out("fleet/web", ["1"], reason="busy", owner="ada", now=NOW)

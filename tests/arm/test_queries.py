@@ -99,6 +99,7 @@ OTHERS = [
     "",
     "/providers/Microsoft.Compute",
     "/providers/Microsoft.Compute/register",
+    *(f"/providers/{namespace}/checkNameAvailability" for namespace in ("Microsoft.Storage", "Microsoft.KeyVault")),
     group(),
     f"{SKUS}/16.04-LTS/versions/{FIRST_VERSION}",
     f"{L}/operations/x",

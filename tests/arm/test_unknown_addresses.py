@@ -79,6 +79,25 @@ def test_an_action_of_a_group_that_we_do_not_have(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        (f"{scale_set()}/virtualMachines/0/runCommands/x", "customData"),
+        (f"{scale_set()}/lifecycleHookEvents/x", "osRollingUpgradeDeferral"),
+        (f"{COMPUTE}/locations/westeurope/publishers/p/artifacttypes/vmextension/types", "vmimage"),
+    ],
+)
+def test_a_kind_of_child_is_refused_with_what_works_instead(api: Api, path: str, why: str) -> None:
+    is_error(api.get(path), 400, "ResourceTypeNotSupported", why, "nothing was done")
+
+
+def test_an_address_is_refused_before_its_body_is_read(api: Api) -> None:
+    """The command line sends templates that are no JSON."""
+    address = "http://testserver/providers/Microsoft.Management/managementGroups/m/providers/Microsoft.Resources/deployments/d"
+    said = api.raw("PUT", address, '{"properties": {template: {}}}')
+    is_error(said, 400, "ResourceTypeNotSupported", "Microsoft.Resources/deployments is not there in this place")
+
+
+@pytest.mark.parametrize(
     ("method", "path"),
     [
         ("PATCH", f"{scale_set()}/virtualMachines/0"),

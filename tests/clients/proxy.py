@@ -5,8 +5,8 @@ For a client that has the address of Azure itself in its code.
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 
 @contextmanager
@@ -28,10 +28,12 @@ def to(port: int) -> Iterator[str]:
 async def _serve(port: int) -> asyncio.Server:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
-            await reader.readuntil(b"\r\n\r\n")
-            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            await asyncio.gather(_pump(reader, there_writer), _pump(there_reader, writer))
+            async with _closed(writer):
+                await reader.readuntil(b"\r\n\r\n")
+                there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port)
+                async with _closed(there_writer):
+                    writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                    await asyncio.gather(_pump(reader, there_writer), _pump(there_reader, writer))
 
     return await asyncio.start_server(answer, "127.0.0.1", 0)
 
@@ -44,7 +46,20 @@ async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
     target.close()
 
 
+@asynccontextmanager
+async def _closed(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """At the end, also of a connection that its client has left open."""
+    try:
+        yield
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
 async def _end(server: asyncio.Server) -> None:
     server.close()
-    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+    open_connections = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in open_connections:
         task.cancel()
+    await asyncio.gather(*open_connections, return_exceptions=True)

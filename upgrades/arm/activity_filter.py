@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Q
 
 from upgrades.arm.errors import ArmError
-from upgrades.core.auditing import AuditOutcome, ObjectKind
+from upgrades.core.auditing import AuditOutcome, ObjectKind, Who
 
 MAX_LENGTH = 2_000
 _CONDITION = re.compile(
@@ -28,6 +28,7 @@ FIELDS = (
     "eventTimestamp",
     "resourceGroupName",
     "resourceUri",
+    "resourceId",
     "resourceProvider",
     "correlationId",
     "caller",
@@ -128,9 +129,10 @@ def _of_channels(value: str) -> Q:
 _FIELDS: dict[str, Callable[[str], Q]] = {
     "resourcegroupname": of_group,
     "resourceuri": _of_resource,
+    "resourceid": _of_resource,  # so the command line calls it
     "resourceprovider": _of_provider,
     "correlationid": lambda value: Q(request_id=value),
-    "caller": lambda value: Q(name=value),
+    "caller": lambda value: Q(name=value) | Q(who_id=value.lower(), who=Who.API_CLIENT),
     "status": _of_status,
     "eventchannels": _of_channels,
 }

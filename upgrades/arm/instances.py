@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from upgrades.arm import filters, ids, instance_views, operations
+from upgrades.arm import filters, ids, instance_changes, instance_views, operations
 from upgrades.arm.answers import Answer, page
 from upgrades.arm.conditions import check_conditions
 from upgrades.arm.errors import ArmError, not_found
@@ -83,13 +83,15 @@ def find_instance(scale_set: ScaleSet, instance: str) -> Instance:
 
 @needs(OPERATOR)
 def put(call: Call, group: str, name: str, instance: str) -> Answer:
-    """Protection is all that a client decides of a single instance; what else the body says is passed over."""
+    """Protection is all that a client decides of a single instance; what else the body says must be as it is."""
     body, scale_set = call.object_body(), find(group, name)
     unknown_fields.check(body, azure_types.INSTANCE)
     row = find_instance(scale_set, instance)
     check_conditions(call, etag(row, _opt_outs(call, [row]).get(row.pk)))
     if scale_set.deleting:
         raise ArmError("Conflict", f"{scale_set} is being deleted")
+    (shown,) = _bodies(call, scale_set, [row], {"userdata"})
+    instance_changes.check(body, shown)
     wanted = {}
     for key, name_of_it in (("from_actions", "protectFromScaleSetActions"), ("from_scale_in", "protectFromScaleIn")):
         is_given = get_field(read_object(body, *POLICY), name_of_it) is not None
@@ -120,11 +122,15 @@ def _opt_outs(call: Call, rows: Sequence[Instance]) -> dict[int, OptOut]:
 
 
 def _render_all(call: Call, scale_set: ScaleSet, rows: Sequence[Instance]) -> list[dict[str, Any]]:
-    opt_outs = _opt_outs(call, rows)
     asked = words(call.query, EXPAND, EXPANDED)
+    return _bodies(call, scale_set, rows, asked | ({"instanceview"} if words(call.query, SELECT, SELECTED) else set()))
+
+
+def _bodies(call: Call, scale_set: ScaleSet, rows: Sequence[Instance], asked: set[str]) -> list[dict[str, Any]]:
+    """`asked`: what is shown on demand only, in lower case."""
+    opt_outs = _opt_outs(call, rows)
     model = ShownModel.of(scale_set, with_user_data="userdata" in asked)
-    with_view = "instanceview" in asked or bool(words(call.query, SELECT, SELECTED))
-    bodies = InstanceBodies(call, scale_set, model, with_view=with_view)
+    bodies = InstanceBodies(call, scale_set, model, with_view="instanceview" in asked)
     return [bodies.of(row, opt_outs.get(row.pk)) for row in rows]
 
 

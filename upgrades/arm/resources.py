@@ -128,7 +128,8 @@ class Resources:
 
     def _change(self, call: Call, path: str, given: Body, *, removes: bool) -> Answer:
         row, is_new = change_resource(path, partial(self._edited, call, given, removes), call.now)
-        return Answer(render(call, self.kind, row), 201 if is_new else 200, _headers(self.kind, row))
+        status = 201 if is_new and self.kind.says_created else 200
+        return Answer(render(call, self.kind, row), status, _headers(self.kind, row))
 
     def _edited(self, call: Call, given: Body, removes: bool, row: ResourceDocument | None) -> Body:
         """The document that the request makes of what is there."""

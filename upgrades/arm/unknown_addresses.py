@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from upgrades.arm.answers import Answer
 from upgrades.arm.errors import ArmError
 from upgrades.arm.options import ANY, takes
-from upgrades.arm.requests import Call, resource
+from upgrades.arm.requests import Call, reads, resource
 from upgrades.arm.subscriptions import TYPES
 
 # What Azure does and this does not, by its name in lower case, and why.
@@ -32,10 +32,18 @@ KNOWN_ACTIONS: Mapping[str, str] = {
     "validatemoveresources": "a resource keeps its group, which is part of its name",
     "listkeys": "a storage account is a document, and has no keys",
 }
+# The same of types of resources below one that there is.
+KNOWN_TYPES: Mapping[str, str] = {
+    "runcommands": KNOWN_ACTIONS["runcommand"],
+    "lifecyclehookevents": "there are no lifecycle hooks; upgradePolicy.automaticOSUpgradePolicy.osRollingUpgradeDeferral makes upgrades "
+    "wait for approveRollingUpgrade",
+    "artifacttypes": "only versions of images are listed (vmimage); an extension of any publisher, type and version can be in a model",
+}
 DOCS = "docs/arm-api.md lists what is served"
 
 
 @takes(ANY)
+@reads(lambda request: None)  # what is wrong is the address, whatever the body is; a template's is not always JSON
 def refuse(call: Call) -> Answer:
     """Raises ArmError."""
     parts = [part for part in call.path.split("/") if part]
@@ -64,9 +72,15 @@ def _of_provider(call: Call, parts: Sequence[str]) -> ArmError:
     whole = f"{known}/{'/'.join(types[:depth])}"[:200]
     if call.method == "POST" and depth == len(types) - 1 and len(rest) % 2:
         return _no_action(types[-1], whole)
-    child = types[depth] if depth < len(types) else "resources in this place"
-    message = f"'{child[:80]}' of {whole} is not there in this API, and nothing was done; {DOCS}."
-    return ArmError("ResourceTypeNotSupported", message)
+    return ArmError("ResourceTypeNotSupported", _no_type(whole, types[depth] if depth < len(types) else None))
+
+
+def _no_type(whole: str, child: str | None) -> str:
+    if child is None:
+        return f"{whole} is not there in this place, and nothing was done; {DOCS}."
+    if why := KNOWN_TYPES.get(child.lower()):
+        return f"'{child}' of {whole} is not there, and nothing was done: {why}."
+    return f"'{child[:80]}' of {whole} is not there in this API, and nothing was done; {DOCS}."
 
 
 def _depth(types: Sequence[str], known: Mapping[str, object]) -> int:

@@ -18,6 +18,7 @@ from upgrades.arm import (
     instance_operations,
     instance_views,
     instances,
+    name_availability,
     network_interfaces,
     not_kept,
     operations,
@@ -191,6 +192,10 @@ urlpatterns = [
     route(f"{SCALE_SET}/virtualmachines/{{instance}}/extensions/{{extension}}", instance_extensions.ONE),
     *(route(f"{SCALE_SET}/{path}", view) for path, view in network_interfaces.ROUTES),
     # networks and what belongs to them
+    *(
+        route(f"{SUBSCRIPTION}/providers/{namespace}/checknameavailability", name_availability.view_of(namespace))
+        for namespace in name_availability.KINDS
+    ),
     *(route(f"{SUBSCRIPTION}/providers/{kind.type.lower()}", resources.of_subscription(kind)) for kind in KINDS),
     *(route(f"{GROUP}/providers/{path}", view) for kind in KINDS for path, view in resources.routes(kind)),
     # deployments

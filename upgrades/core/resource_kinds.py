@@ -19,7 +19,8 @@ class ResourceKind:
 
     `parts`: lists under `properties` whose elements are resources of their own, with a name and an id; `put_alone`: those of them that
     clients also PUT and DELETE by themselves. `refers`: whether its documents are searched for ids; those of an application gateway mostly
-    name parts of itself. `has_secrets`: its documents may have some, which are not stored.
+    name parts of itself. `has_secrets`: its documents may have some, which are not stored. `says_created`: whether Azure answers the PUT
+    that makes one with 201; clients take nothing but 200 for the others.
     """
 
     type: str
@@ -29,6 +30,7 @@ class ResourceKind:
     put_alone: tuple[str, ...] = ()
     refers: bool = True
     has_secrets: bool = False
+    says_created: bool = True
 
     @property
     def namespace(self) -> str:
@@ -86,15 +88,25 @@ KINDS = (
     ResourceKind(
         "Microsoft.Network/applicationSecurityGroups", "application security group", "ApplicationSecurityGroup"
     ),
-    ResourceKind("Microsoft.Compute/availabilitySets", "availability set", "AvailabilitySet"),
+    ResourceKind("Microsoft.Compute/availabilitySets", "availability set", "AvailabilitySet", says_created=False),
     ResourceKind("Microsoft.Compute/proximityPlacementGroups", "proximity placement group", "ProximityPlacementGroup"),
     # Its node types name their durability, which that of scale sets must not differ from (A-34).
     ResourceKind(
-        "Microsoft.ServiceFabric/clusters", "Service Fabric cluster", "Cluster", refers=False, has_secrets=True
+        "Microsoft.ServiceFabric/clusters",
+        "Service Fabric cluster",
+        "Cluster",
+        refers=False,
+        has_secrets=True,
+        says_created=False,
     ),
     ResourceKind("Microsoft.ManagedIdentity/userAssignedIdentities", "identity", "Identity"),
     ResourceKind(
-        "Microsoft.Storage/storageAccounts", "storage account", "StorageAccount", refers=False, has_secrets=True
+        "Microsoft.Storage/storageAccounts",
+        "storage account",
+        "StorageAccount",
+        refers=False,
+        has_secrets=True,
+        says_created=False,
     ),
     ResourceKind("Microsoft.KeyVault/vaults", "key vault", "Vault", refers=False, has_secrets=True),
 )
