@@ -280,6 +280,14 @@ def test_an_option_that_comes_twice_is_refused(api: Api, query: str) -> None:
     is_error(said, 400, "InvalidParameter", "more than once")
 
 
+def test_the_same_words_may_come_twice_in_any_case(api: Api) -> None:
+    """`virtualMachineImages.listWithProperties` of the SDK for JavaScript."""
+    a_scale_set()
+    instances = f"{scale_set()}/virtualMachines"
+    assert api.get(f"{instances}?$expand=InstanceView&$expand=instanceview").status == 200
+    is_error(api.get(f"{instances}?$expand=instanceView&$expand=userData"), 400, "InvalidParameter", "more than once")
+
+
 @pytest.mark.parametrize(("method", "body"), [("PUT", {}), ("PATCH", {}), ("DELETE", None)])
 def test_bad_parameters_of_writes_are_refused_before_anything_happens(api: Api, method: str, body: Any) -> None:
     a_scale_set()

@@ -66,6 +66,8 @@ def test_a_kind_of_child_that_we_do_not_have(api: Api, path: str, word: str, met
         (f"{group()}/deployments", "InvalidResourceType"),
         ("/tagNames/a", "InvalidResourceType"),
         ("/nowhere", "InvalidResourceType"),
+        ("http://testserver/providers", "InvalidResourceType"),
+        ("http://testserver/providers/Microsoft.Compute", "InvalidResourceType"),
     ],
 )
 def test_a_kind_of_resource_that_we_do_not_have(api: Api, path: str, code: str, method: str) -> None:
@@ -73,8 +75,11 @@ def test_a_kind_of_resource_that_we_do_not_have(api: Api, path: str, code: str, 
     assert said.status == 400 and (method == "HEAD" or said.code == code), said
 
 
-@pytest.mark.parametrize("path", [f"{group()}/moveResources", f"{group()}/nowhere", "/nowhere"])
-def test_an_action_of_a_group_that_we_do_not_have(api: Api, path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [f"{group()}/moveResources", f"{group()}/nowhere", "/nowhere", "/providers/Microsoft.Compute/unregister"],
+)
+def test_an_action_of_a_group_or_a_provider_that_we_do_not_have(api: Api, path: str) -> None:
     is_error(api.post(path), 400, "ActionNotSupported", path.rpartition("/")[2])
 
 

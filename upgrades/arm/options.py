@@ -17,6 +17,8 @@ FILTER, TOP, SELECT, EXPAND, ORDER_BY, SKIP_TOKEN = "$filter", "$top", "$select"
 SLIPS = frozenset({"filter", "top", "skip", "select", "expand", "orderby", "skiptoken", "count", "tagname", "tagvalue"})
 # Of calls that change something: Azure's, which we do not need. Whoever sends another one (dryRun, whatIf) may expect that nothing happens.
 OF_CHANGES = frozenset({"api-version", "monitor", "forcedeletion", "forcedeletiontypes", "skipshutdown", "hibernate"})
+# Lists of words, in any case. The SDK for JavaScript sends $expand=Properties and its caller's $expand beside it.
+OF_WORDS = frozenset({EXPAND, SELECT, ORDER_BY})
 MAX_TOP = 100_000
 V = TypeVar("V", bound=Callable[..., object])
 
@@ -39,7 +41,8 @@ def check(given: QueryDict, view: Callable[..., object], *, changes: bool = Fals
     known: Sequence[str] = getattr(view, TAKES, ())
     values: dict[str, set[str]] = {}
     for name, found in given.lists():
-        values.setdefault(name.lower(), set()).update(map(str, found))
+        said = (str(value).lower() if name.lower() in OF_WORDS else str(value) for value in found)
+        values.setdefault(name.lower(), set()).update(said)
     for name, found_values in values.items():
         is_strange = changes and name not in OF_CHANGES and not name.startswith("x-ms-")
         is_option = name.startswith("$") or name in SLIPS or is_strange

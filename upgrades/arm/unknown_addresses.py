@@ -30,6 +30,7 @@ KNOWN_ACTIONS: Mapping[str, str] = {
     "attachdetachdatadisks": "data disks are those of the model",
     "moveresources": "a resource keeps its group, which is part of its name; put it into the other group, and delete it here",
     "validatemoveresources": "a resource keeps its group, which is part of its name",
+    "unregister": "there is always everything that there is",
     "listkeys": "a storage account is a document, and has no keys",
 }
 # The same of types of resources below one that there is.
@@ -48,7 +49,8 @@ def refuse(call: Call) -> Answer:
     """Raises ArmError."""
     parts = [part for part in call.path.split("/") if part]
     below = [at for at, part in enumerate(parts) if part.lower() == "providers"]
-    raise _of_provider(call, parts[below[-1] + 1 :]) if below else _without_provider(call, parts)
+    is_named = below and below[-1] + 1 < len(parts)
+    raise _of_provider(call, parts[below[-1] + 1 :]) if is_named else _without_provider(call, parts)
 
 
 def _without_provider(call: Call, parts: Sequence[str]) -> ArmError:
@@ -64,6 +66,10 @@ def _of_provider(call: Call, parts: Sequence[str]) -> ArmError:
     if known is None:
         message = f"No registered resource provider found for the namespace '{namespace[:80]}'; there are: {', '.join(TYPES)}."
         return ArmError("NoRegisteredProviderFound", message)
+    if call.method == "POST" and len(rest) == 1:
+        return _no_action(rest[0], known)
+    if not rest:
+        return _without_provider(call, parts)
     types = rest[::2]
     depth = _depth(types, TYPES[known])
     if depth == 0:
