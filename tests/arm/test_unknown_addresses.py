@@ -66,8 +66,8 @@ def test_a_kind_of_child_that_we_do_not_have(api: Api, path: str, word: str, met
         (f"{group()}/deployments", "InvalidResourceType"),
         ("/tagNames/a", "InvalidResourceType"),
         ("/nowhere", "InvalidResourceType"),
-        ("http://testserver/providers", "InvalidResourceType"),
-        ("http://testserver/providers/Microsoft.Compute", "InvalidResourceType"),
+        ("http://testserver/providers?api-version=2022-12-01", "InvalidResourceType"),
+        ("http://testserver/providers/Microsoft.Compute?api-version=2022-12-01", "InvalidResourceType"),
     ],
 )
 def test_a_kind_of_resource_that_we_do_not_have(api: Api, path: str, code: str, method: str) -> None:
@@ -97,8 +97,8 @@ def test_a_kind_of_child_is_refused_with_what_works_instead(api: Api, path: str,
 
 def test_an_address_is_refused_before_its_body_is_read(api: Api) -> None:
     """The command line sends templates that are no JSON."""
-    address = "http://testserver/providers/Microsoft.Management/managementGroups/m/providers/Microsoft.Resources/deployments/d"
-    said = api.raw("PUT", address, '{"properties": {template: {}}}')
+    address = "http://testserver/providers/Microsoft.Management/managementGroups/m/providers/Microsoft.Resources/deployments/d?api-version=2024-11-01"
+    said = api.raw("PUT", address, b'{"properties": {template: {}}}')
     is_error(said, 400, "ResourceTypeNotSupported", "Microsoft.Resources/deployments is not there in this place")
 
 
