@@ -91,7 +91,7 @@ def test_an_action_of_a_group_or_a_provider_that_we_do_not_have(api: Api, path: 
         (f"{COMPUTE}/locations/westeurope/publishers/p/artifacttypes/vmextension/types", "vmimage"),
     ],
 )
-def test_a_kind_of_child_is_refused_with_what_works_instead(api: Api, path: str, why: str) -> None:
+def test_an_unknown_kind_of_child_is_refused_with_a_reason(api: Api, path: str, why: str) -> None:
     is_error(api.get(path), 400, "ResourceTypeNotSupported", why, "nothing was done")
 
 

@@ -58,6 +58,7 @@ def _changed(given: Any, shown: Any, path: str) -> str | None:
     if isinstance(given, Sequence) and not isinstance(given, str):
         if not isinstance(shown, Sequence) or len(given) != len(shown):
             return path
-        pairs = enumerate(zip(given, shown, strict=True))
-        return next(filter(None, (_changed(one, other, f"{path}[{at}]") for at, (one, other) in pairs)), None)
+        places = enumerate(zip(given, shown, strict=True))
+        elements = (_changed(wanted, there, f"{path}[{at}]") for at, (wanted, there) in places)
+        return next(filter(None, elements), None)
     return None if str(given).lower() == str(shown).lower() else path
