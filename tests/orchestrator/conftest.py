@@ -1,5 +1,6 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -7,13 +8,14 @@ from pytest_django import Settings
 from tests.orchestrator.fleet import Fleet
 from tests.providers.conftest import shared_simulator as shared_simulator
 from tests.providers.simulator import Simulator
-from upgrades.core.steps import Settle
-from upgrades.core.what_if import with_results
-from upgrades.models import ScaleSet
+from upgrades.core.facts import Facts
+from upgrades.core.steps import RecordedStep, Step
+from upgrades.core.what_if import with_step
 from upgrades.orchestrator import reconcile
 from upgrades.orchestrator.leases import Lease
-from upgrades.orchestrator.observe import Observation, observe
+from upgrades.orchestrator.observe import observe
 from upgrades.orchestrator.reconcile import WorkClaim
+from upgrades.orchestrator.record import record
 
 MakeFleet = Callable[..., Fleet]
 
@@ -37,17 +39,29 @@ def upgrading(make_fleet: MakeFleet) -> tuple[Fleet, list[WorkClaim]]:
 
 
 @pytest.fixture(autouse=True)
-def results_lead_where_was_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever results and what is waited for after them are written at once, reading all rows says what was decided on."""
-    really = reconcile._settle_and_wait
+def steps_lead_where_was_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever a step and what follows it are written at once, reading all rows after the step alone says what was decided on."""
+    really = record
 
-    def checked(lease: Lease, observation: Observation, step: Settle, now: datetime) -> bool:
-        is_done = really(lease, observation, step, now)
-        foreseen = with_results(observation.facts, step)
-        if is_done and foreseen and ScaleSet.objects.filter(pk=lease.scale_set_id, seq=observation.seq + 1).exists():
-            found = observe(lease.scale_set_id, now).facts
-            assert (found.instances, found.upgrade) == (foreseen.instances, foreseen.upgrade)
-            assert (found.target_results, found.newest_good) == (foreseen.target_results, foreseen.newest_good)
-        return is_done
+    def checked(lease: Lease, seq: int, steps: Sequence[RecordedStep], now: datetime, *more: Any) -> None:
+        foreseen = observe(lease.scale_set_id, now).facts
+        for step in steps[:-1]:
+            foreseen = _after(foreseen, step, now)
+        last = with_step(foreseen, steps[-1], now)
+        really(lease, seq, steps, now, *more)
+        found = observe(lease.scale_set_id, now)
+        if last and found.seq == seq + 1:
+            _assert_same(found.facts, last)
 
-    monkeypatch.setattr(reconcile, "_settle_and_wait", checked)
+    monkeypatch.setattr(reconcile, record.__name__, checked)
+
+
+def _after(facts: Facts, step: Step, now: datetime) -> Facts:
+    found = with_step(facts, step, now)
+    assert found
+    return found
+
+
+def _assert_same(found: Facts, foreseen: Facts) -> None:
+    assert (found.instances, found.upgrade) == (foreseen.instances, foreseen.upgrade)
+    assert (found.target_results, found.newest_good) == (foreseen.target_results, foreseen.newest_good)

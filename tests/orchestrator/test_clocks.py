@@ -229,7 +229,7 @@ def test_a_reconcile_that_was_held_up_records_nothing(make_fleet: MakeFleet) -> 
     assert lease
     ScaleSet.objects.filter(pk=fleet.id).update(lease_until=clock.in_time(PAST))
     with pytest.raises(LeaseLost):
-        record(lease, fleet.row.seq, _any_step(fleet), fleet.now)
+        record(lease, fleet.row.seq, [_any_step(fleet)], fleet.now)
 
 
 def test_a_reconcile_that_waited_for_its_lease_acts_on_the_time_after_it(

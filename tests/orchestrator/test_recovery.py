@@ -75,7 +75,7 @@ def test_a_lease_of_the_dead_is_taken_over(make_fleet: MakeFleet, by: timedelta)
     heir = leases.take(fleet.id)
     assert heir
     with pytest.raises(LeaseLost):
-        record(dead, fleet.row.seq, _any_step(fleet), fleet.now)
+        record(dead, fleet.row.seq, [_any_step(fleet)], fleet.now)
     assert not fleet.row.upgrades.exists()
 
 
@@ -84,7 +84,7 @@ def test_a_decision_on_old_facts_is_not_recorded(make_fleet: MakeFleet) -> None:
     lease = leases.take(fleet.id)
     assert lease
     with pytest.raises(StaleFacts):
-        record(lease, fleet.row.seq - 1, _any_step(fleet), fleet.now)
+        record(lease, fleet.row.seq - 1, [_any_step(fleet)], fleet.now)
     assert not fleet.row.upgrades.exists()
 
 

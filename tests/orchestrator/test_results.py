@@ -1,5 +1,6 @@
 """Results of instances and what is waited for after them are one transaction and one event, wherever nothing else follows from them."""
 
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tests.orchestrator.fleet import Fleet
 from upgrades import measures, measuring
 from upgrades.core.steps import Why
 from upgrades.measuring import Measure, Page
-from upgrades.models import Event, InstanceUpgrade
+from upgrades.models import Event, InstanceUpgrade, Transition
 from upgrades.orchestrator import reconcile
 
 NEW = "16.04.2"
@@ -45,6 +46,35 @@ def test_a_result_and_the_following_wait_are_one_event(verified: Fleet) -> None:
     assert event.body["board"]["batch"]["healthy"] == 1
     assert verified.row.decision["code"] == Why.VERIFYING and "1 " in verified.row.decision["text"]
     assert verified.row.lease_until is None and verified.row.reconciled_at == verified.now
+
+
+def test_the_last_results_of_a_batch_its_end_and_the_next_batch_are_one_event(verified: Fleet) -> None:
+    verified.sick.clear()
+    verified.probe()
+    seq, ended = verified.row.seq, verified.upgrade.batches.get()
+    verified.reconcile()
+    event = Event.objects.filter(scale_set=verified.id, seq=seq + 1).get()
+    before, after = (batch["finished_at"] for batch in event.body["upgrade"]["batches"])
+    assert before and after is None
+    states = {instance["id"]: instance["member"]["state"] for instance in event.body["instances"]}
+    assert sorted(states.values()) == ["queued", "queued", "succeeded", "succeeded"]
+    notes = Transition.objects.filter(scale_set=verified.id, seq=seq + 1, instance_number=None)
+    assert list(notes.order_by("pk").values_list("note", flat=True)) == ["Batch 1 finished.", "Batch 2 began."]
+    ended.refresh_from_db()
+    assert ended.finished_at == verified.now
+
+
+def test_the_board_of_a_new_batch_comes_when_its_operations_are_begun(verified: Fleet) -> None:
+    """A worker need not say what it waits for a moment before, if the time at which it does so anyway is near."""
+    verified.sick.clear()
+    verified.probe()
+    woken = list[int]()
+    claims = reconcile.reconcile(verified.id, lambda: verified.now, woken.append)
+    assert claims and verified.upgrade.batches.count() == 2
+    assert verified.row.lease_until is None and not woken
+    assert verified.now < verified.row.reconcile_at <= verified.now + timedelta(seconds=1)
+    verified.work(claims)
+    assert verified.row.reconcile_at == verified.now
 
 
 def test_a_result_is_recorded_even_where_the_reasons_cannot_be_said(

@@ -30,11 +30,11 @@ def test_outcomes_that_come_one_after_the_other_are_written_together(
         return {id: outcome for id, outcome in found.items() if id not in ended[1:]}
 
     monkeypatch.setattr(SimulatedProvider, "poll", one_at_a_time)
-    written = list[int]()
+    written = list[bool]()
     (claim,) = handed
-    work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda *_: written.append(1))
+    work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda _, awaits: written.append(awaits))
     assert not Instance.objects.exclude(operation_id=None)
-    assert len(written) == 1
+    assert written == [False, True]  # that they are begun, and how they ended
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ Each function returns changed facts. Where there is nothing to change, it return
 
 from collections.abc import Container, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from upgrades.core import backoff
 from upgrades.core.facts import Batch, Facts, ImageReference, InstanceFacts, InstanceUpgradeFacts, Upgrade
 from upgrades.core.states import UNHEALTHY_STATES, InstanceUpgradeState, StartedBy, UpgradeKind
-from upgrades.core.steps import Settle
+from upgrades.core.steps import FinishBatch, Settle, Step
 
 
 def with_upgrade_started(facts: Facts, *, only_failed: bool = False, unhealthy_first: bool = False) -> Facts:
@@ -91,6 +92,22 @@ def _changed(facts: Facts, ids: Container[int], **changes: object) -> Facts:
     """The facts with these changes of the instances with these ids."""
     instances = (replace(instance, **changes) if instance.id in ids else instance for instance in facts.instances)  # type: ignore[arg-type]
     return replace(facts, instances=tuple(instances))
+
+
+def with_step(facts: Facts, step: Step, now: datetime) -> Facts | None:
+    """The facts after this step was recorded; None where what it changes cannot be told from the facts alone."""
+    if isinstance(step, Settle):
+        return with_results(facts, step)
+    return _with_batch_finished(facts, now) if isinstance(step, FinishBatch) else None
+
+
+def _with_batch_finished(facts: Facts, now: datetime) -> Facts | None:
+    """The facts after the running batch, which is the last one, was finished. For all batches pauses count from the same time."""
+    upgrade = facts.upgrade
+    if upgrade is None:
+        return None
+    *before, last = (replace(batch, finished_at=now) for batch in upgrade.batches)
+    return replace(facts, upgrade=replace(upgrade, batches=(*before, replace(last, ended_at=now))))
 
 
 def with_results(facts: Facts, step: Settle) -> Facts | None:

@@ -35,7 +35,7 @@ class Changes:
         self.instances: dict[int, str] = {}
         self.counts = False
         self.removed: list[int] = []
-        self.upgrades: dict[Any, str] = {}
+        self.upgrades: dict[Any, list[str]] = {}
         self.wake_at: datetime | None = None
 
     def __bool__(self) -> bool:
@@ -72,7 +72,7 @@ class Writer:
                 self.changes[row.scale_set_id].instances[row.pk] = note
                 self.changes[row.scale_set_id].counts |= counts
             else:
-                self.changes[row.scale_set_id].upgrades[row.pk] = note
+                self.changes[row.scale_set_id].upgrades.setdefault(row.pk, []).append(note)
 
     def board_changed(self) -> None:
         """Note that the board of this transaction's only scale set, which must be saved already, has changed."""
@@ -217,8 +217,8 @@ def _transitions(
         for instance in instances
     ]
     if upgrade and upgrade.pk in changes.upgrades:
-        note = changes.upgrades[upgrade.pk][:500]
-        rows.append(Transition(**common, upgrade_id=upgrade.pk, state=upgrade.status, note=note))
+        notes = [note[:500] for note in changes.upgrades[upgrade.pk] if note] or [""]
+        rows += [Transition(**common, upgrade_id=upgrade.pk, state=upgrade.status, note=note) for note in notes]
     return rows
 
 

@@ -31,8 +31,8 @@ WITHDRAWN = {
 }
 
 
-def mark_begun(work_item: WorkItem, now: datetime) -> None:
-    """Obey the opt-outs since the work item was created, and mark its queued instances as being upgraded.
+def mark_begun(work_item: WorkItem, now: datetime) -> bool:
+    """Obey the opt-outs since the work item was created, and mark its queued instances as being upgraded. False where none is queued.
 
     At the first attempt no operation can have begun, so an opt-out also prevents that an old OS disk is put back, that a replaced
     instance is deleted, and what a person asked for (HELD_REQUESTS).
@@ -43,8 +43,12 @@ def mark_begun(work_item: WorkItem, now: datetime) -> None:
         for kinds, obey in _OBEY.items():
             if of_no_batch.intersection(kinds):
                 obey(work_item, now)
-    if any(kind in UPGRADING_KINDS and state == InstanceUpgradeState.QUEUED for kind, state in kinds_and_states):
+    is_any_queued = any(
+        kind in UPGRADING_KINDS and state == InstanceUpgradeState.QUEUED for kind, state in kinds_and_states
+    )
+    if is_any_queued:
         _begin_queued(work_item, now)
+    return is_any_queued
 
 
 def _begin_queued(work_item: WorkItem, now: datetime) -> None:

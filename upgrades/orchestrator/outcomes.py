@@ -28,7 +28,7 @@ HEALTH_DETAIL_OF = {
 IN_PROGRESS = (InstanceUpgradeState.UPGRADING, InstanceUpgradeState.VERIFYING)
 # After this time, outcomes are reconciled even if verdicts that the next step needs are still missing, so that people see them. Mostly
 # the verdicts come sooner, and cause a reconcile: good news waits for others up to half a second (prober/counts.py).
-VERDICT_SECONDS = 0.7
+VERDICT_SECONDS = 1.0
 MAX_CODE_LENGTH = 100
 INSTANCE_UPGRADE_FIELDS = (
     "state",

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
@@ -27,13 +27,15 @@ from upgrades.core.steps import (
     Cancel,
     Complete,
     Fault,
+    FinishBatch,
+    RecordedStep,
     Settle,
     StartBatch,
     StartUpgrade,
     Step,
     Wait,
 )
-from upgrades.core.what_if import with_results
+from upgrades.core.what_if import with_step
 from upgrades.feed import reason_shapes
 from upgrades.feed.writing import Writer, writing
 from upgrades.models import ScaleSet, WorkItem, bulk, clock
@@ -51,6 +53,9 @@ from upgrades.orchestrator.row_cache import RowCache
 from upgrades.orchestrator.work import WORK_LEASE
 
 log = logging.getLogger(__name__)
+BEGINNING = timedelta(
+    seconds=1
+)  # from the beginning of a batch until its work items are taken up at the latest, mostly
 MAX_STEPS = 50  # in one call of `reconcile`; the scale set stays due, so the next call follows at once
 
 
@@ -72,7 +77,8 @@ def reconcile(
 
     `now`: the clock. It is read only when the lease is taken, because taking it may have to wait for a lock of the database.
     `wake_again(scale set id)`: called where something changed just as this call came to its end; it must wake the scale set. Without it,
-    this call makes another pass itself, mostly in vain, because the change has caused a wake of its own.
+    this call makes another pass itself, mostly in vain, because the change has caused a wake of its own. The same holds where a batch
+    began: its work items wake the scale set when they are taken up.
     `cache`: what this process has read before, so that it need not read everything again.
     """
     lease, began = leases.take(scale_set_id), time.monotonic()
@@ -84,6 +90,10 @@ def reconcile(
             if end is _PassEnd.FACTS_CHANGED and wake_again is not None:
                 leases.give_back_and_make_due(lease, now())
                 wake_again(scale_set_id)
+                return claim_work(scale_set_id)
+            if end is _PassEnd.BATCH_BEGAN and wake_again is not None:
+                # The claims below are taken up in a moment, which changes its instances again, and wakes the scale set.
+                leases.give_back_and_make_due(lease, now() + BEGINNING)
                 return claim_work(scale_set_id)
             if end is _PassEnd.WAITING:
                 return claim_work(scale_set_id)
@@ -110,6 +120,7 @@ class _PassEnd(Enum):
     """How one pass ended."""
 
     STEP_TAKEN = auto()  # a step was recorded: another pass follows
+    BATCH_BEGAN = auto()  # the same, and the step was the beginning of a batch
     FACTS_CHANGED = auto()  # nothing was left to do, but the facts have changed meanwhile; the lease is still held
     WAITING = auto()  # nothing is left to do, and the lease was given back
 
@@ -122,18 +133,62 @@ def _reconcile_once(lease: Lease, now: datetime, cache: RowCache | None) -> _Pas
     if _is_fully_deleted(observation):
         _delete(lease, observation, now)
         return _PassEnd.WAITING
+    step, observation = _next_step(observation, now)
+    if isinstance(step, Wait):
+        return _PassEnd.WAITING if _store_wait(lease, observation, step, now) else _PassEnd.FACTS_CHANGED
+    with suppress(StaleFacts):  # the facts have changed meanwhile, so the next pass observes again
+        return _record_all(lease, observation, step, now)
+    return _PassEnd.STEP_TAKEN
+
+
+def _next_step(observation: Observation, now: datetime) -> tuple[Step, Observation]:
+    """The next step, and the observation with what the provider was asked for it."""
     step = _decide(observation.facts, now)
     if isinstance(step, StartUpgrade | StartBatch):
         observation = _after_questions(observation, step)
         step = _decide(observation.facts, now)
-    if isinstance(step, Wait):
-        return _PassEnd.WAITING if _store_wait(lease, observation, step, now) else _PassEnd.FACTS_CHANGED
-    with suppress(StaleFacts):  # the facts have changed meanwhile, so the next pass observes again
-        if isinstance(step, Settle) and _settle_and_wait(lease, observation, step, now):
-            return _PassEnd.WAITING
-        ended = upgrade_record(observation.facts, now) if isinstance(step, Fault | Cancel | Complete) else None
-        record(lease, observation.seq, step, now, ended)
-    return _PassEnd.STEP_TAKEN
+    return step, observation
+
+
+def _record_all(lease: Lease, observation: Observation, step: RecordedStep, now: datetime) -> _PassEnd:
+    """Record the step, and in the same transaction what follows it as far as that is known beforehand."""
+    row, ended = observation.scale_set, None
+    if isinstance(step, Fault | Cancel | Complete):
+        ended = upgrade_record(observation.facts, now)
+    steps, wait_to_store = _with_what_follows(observation, step, now)
+
+    def store_wait(writer: Writer) -> None:
+        if wait_to_store is not None:
+            _store_decision(writer, wait_to_store.decision, wait_to_store.update)
+            _GIVE_BACK_IF_UNCHANGED(row.pk, lease.number, row.seq, wait_to_store.reconcile_at, now)
+
+    record(lease, observation.seq, steps, now, ended, store_wait)
+    if wait_to_store is not None:
+        return _PassEnd.WAITING
+    return _PassEnd.BATCH_BEGAN if isinstance(steps[-1], StartBatch) else _PassEnd.STEP_TAKEN
+
+
+def _with_what_follows(
+    observation: Observation, step: RecordedStep, now: datetime
+) -> "tuple[list[RecordedStep], _StoredWait | None]":
+    """(the step and those that follow it, the wait after them): results, the end of their batch, and the next batch, or the wait.
+
+    They end where the facts after a step cannot be told without reading them (`with_step`). An error here must not prevent recording what
+    is decided already: the next pass meets it.
+    """
+    steps = [step]
+    try:
+        while (facts := with_step(observation.facts, steps[-1], now)) is not None:
+            following, observation = _next_step(replace(observation, facts=facts), now)
+            # How long batches take, on which the plan depends, is read from rows: after a batch's end another pass makes it.
+            if isinstance(following, Wait) and isinstance(steps[-1], Settle):
+                return steps, _wait_to_store(observation.scale_set, observation.facts, following, now)
+            if not isinstance(following, FinishBatch | StartBatch):
+                break
+            steps.append(following)
+    except Exception:
+        log.exception("%s: cannot tell what follows a step; the next pass will", observation.scale_set)
+    return steps, None
 
 
 def _after_questions(observation: Observation, step: StartUpgrade | StartBatch) -> Observation:
@@ -205,29 +260,6 @@ def _store_wait(lease: Lease, observation: Observation, step: Wait, now: datetim
         if not _GIVE_BACK_IF_UNCHANGED(row.pk, lease.number, row.seq, wait_to_store.reconcile_at, now):
             return False
         _store_decision(writer, wait_to_store.decision, wait_to_store.update)
-    return True
-
-
-def _settle_and_wait(lease: Lease, observation: Observation, step: Settle, now: datetime) -> bool:
-    """Record results and the wait that follows them in one transaction. False, with nothing written, where no wait follows.
-
-    An error in the decision or the board must not prevent recording: the caller then records the results alone, and the next pass meets
-    the error.
-    """
-    row, facts = observation.scale_set, with_results(observation.facts, step)
-    try:
-        wait = decide(facts, now) if facts else None
-        wait_to_store = _wait_to_store(row, facts, wait, now) if facts and isinstance(wait, Wait) else None
-    except Exception:
-        return False
-    if wait_to_store is None:
-        return False
-
-    def store_wait(writer: Writer) -> None:
-        _store_decision(writer, wait_to_store.decision, wait_to_store.update)
-        _GIVE_BACK_IF_UNCHANGED(row.pk, lease.number, row.seq, wait_to_store.reconcile_at, now)
-
-    record(lease, observation.seq, step, now, write_more=store_wait)
     return True
 
 

@@ -58,14 +58,15 @@ OPERATION_OF = {UpgradeKind.IMAGE: OperationKind.REIMAGE, UpgradeKind.EXTENSIONS
 def record(
     lease: Lease,
     seq: int,
-    step: RecordedStep,
+    steps: Sequence[RecordedStep],
     now: datetime,
     ended: UpgradeRecord | None = None,
     write_more: Callable[[Writer], None] = lambda _: None,
 ) -> None:
-    """Write the step. `ended`: the record of the upgrade, where the step ends it. `write_more`: called in the same transaction.
+    """Write these steps, one after the other, in one transaction. `ended`: the record of the upgrade, where the last one ends it.
 
-    Raises LeaseLost or StaleFacts, with nothing written, where the facts that the step was decided on have changed.
+    `write_more`: called in the same transaction. Raises LeaseLost or StaleFacts, with nothing written, where the facts that the steps were
+    decided on have changed.
     """
     with writing(now, lease.scale_set_id) as writer:
         leases.check(lease)
@@ -73,7 +74,8 @@ def record(
             raise StaleFacts
         if ended is not None:  # written first: once the step has ended the upgrade, this filter no longer finds it
             writer.scale_set.upgrades.filter(ended_at=None).update(record=ended)
-        _write(step, writer)
+        for step in steps:
+            _write(step, writer)
         write_more(writer)
 
 

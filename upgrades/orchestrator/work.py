@@ -45,7 +45,7 @@ ROUND_SECONDS = 0.8  # of one poll; below a second, since the lease is renewed b
 GATHER_SECONDS = 0.09
 # The same of new OS disks and extensions that succeeded. No step is late by it: a batch goes on when the last of its operations has ended,
 # and with that, or with a failure, all that waits is written.
-GOOD_NEWS_SECONDS = 0.5
+GOOD_NEWS_SECONDS = 1.0
 IN_BATCHES = (OperationKind.REIMAGE, OperationKind.EXTENSIONS)
 RENEW_SECONDS = 0.4  # between renewals of the lease; plus ANSWER_TIMEOUT_SECONDS it is below the length of the lease
 ANSWER_TIMEOUT_SECONDS = 2.5  # for an answer of the provider; below the length of the lease
@@ -89,7 +89,8 @@ def work(
         log.warning("%s: location %s: %s", work_item.scale_set, location.name, error.message)
         _TAKE_BACK_ATTEMPT(work_item.pk, work_item.claim_number)
         return WorkResult(work_item.scale_set_id, None)
-    mark_begun(work_item, now())
+    if mark_begun(work_item, now()):
+        on_change(work_item.scale_set_id, False)
     with asyncio.Runner() as runner:
         attempt = _Attempt(work_item, runner, provider, now, on_change, may_go_on)
         try:
