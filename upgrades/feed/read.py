@@ -40,7 +40,9 @@ def _read(scale_set_id: int) -> dict[str, Any]:
 _SEQ = Prepared(lambda pk: ScaleSet.objects.filter(pk=pk).values_list("seq", flat=True))
 _ROW = Prepared(lambda pk: ScaleSet.objects.filter(pk=pk).select_related("location", "sku", "board_row"))
 _INSTANCES = Prepared(
-    lambda pk: Instance.objects.filter(scale_set=pk).select_related("member__batch").order_by("number")
+    lambda pk: (
+        Instance.objects.filter(scale_set=pk).select_related("member__batch").defer(*shapes.UNSHOWN).order_by("number")
+    )
 )
 
 

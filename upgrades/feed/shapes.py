@@ -12,6 +12,7 @@ from upgrades.feed.reason_shapes import BreachShape, breach_of
 from upgrades.models import Instance, InstanceUpgrade, OptOut, RollingUpgrade, ScaleSet
 from upgrades.models.fleet_stop import open_fleet_stop
 from upgrades.models.image import Catalogue
+from upgrades.models.instance import MODEL_FIELDS
 from upgrades.models.prepared import Prepared
 from upgrades.models.records import record_of
 
@@ -209,6 +210,10 @@ def _probe(row: ScaleSet) -> dict[str, Any] | None:
         "rich": row.probe_is_rich,
         "grace_seconds": row.probe_grace_seconds,
     }
+
+
+# What no shape has of an instance and of what is joined to it: JSON, whose reading takes longer than all the rest of a row.
+UNSHOWN = ("runs", "failed_on", *MODEL_FIELDS, "member__from_parts", "member__batch__message")
 
 
 def instances(scale_set: ScaleSet, rows: Iterable[Instance]) -> list[InstanceShape]:

@@ -170,7 +170,9 @@ def _changed_instances(changes: Changes) -> list[Instance]:
 
 
 _INSTANCES = Prepared(
-    lambda pks: Instance.objects.filter(pk__in=pks).select_related("member__batch").order_by("number")
+    lambda pks: (
+        Instance.objects.filter(pk__in=pks).select_related("member__batch").defer(*shapes.UNSHOWN).order_by("number")
+    )
 )
 
 
