@@ -29,7 +29,8 @@ def test_outcomes_that_come_one_after_the_other_are_written_together(
         ended = [id for id, outcome in found.items() if outcome.progress is Progress.SUCCEEDED]
         return {id: outcome for id, outcome in found.items() if id not in ended[1:]}
 
-    monkeypatch.setattr(SimulatedProvider, "poll", one_at_a_time)
+    for question in ("poll", "gather"):
+        monkeypatch.setattr(SimulatedProvider, question, one_at_a_time)
     written = list[bool]()
     (claim,) = handed
     work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda _, awaits: written.append(awaits))
@@ -58,7 +59,8 @@ def test_good_news_of_a_batch_waits_longer_for_more_than_a_failure(
             id: replace(outcome, progress=first if id == told else Progress.RUNNING) for id, outcome in found.items()
         }
 
-    monkeypatch.setattr(SimulatedProvider, "poll", first_alone)
+    for question in ("poll", "gather"):
+        monkeypatch.setattr(SimulatedProvider, question, first_alone)
     work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda *_: None)
     assert waits / 2 < asked[1] <= waits
 
@@ -77,7 +79,8 @@ def test_outcomes_are_written_although_the_provider_says_no_more(
         ended = [id for id, outcome in found.items() if outcome.progress is Progress.SUCCEEDED]
         return {id: outcome for id, outcome in found.items() if id not in ended[1:]}
 
-    monkeypatch.setattr(SimulatedProvider, "poll", only_once)
+    for question in ("poll", "gather"):
+        monkeypatch.setattr(SimulatedProvider, question, only_once)
     work(claim.work_item_id, claim.claim_number, lambda: fleet.now, lambda *_: None)
     assert Instance.objects.exclude(operation_id=None).count() == there - 1
 

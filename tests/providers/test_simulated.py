@@ -20,7 +20,15 @@ from tests.providers.simulator import Simulator, http_status, is_taken, takes_tc
 from tests.waiting import wait_until
 from upgrades.core.states import Power, Provisioning
 from upgrades.providers import load
-from upgrades.providers.base import MachineProfile, Operation, Progress, Provider, ProviderError, ScaleSetReference
+from upgrades.providers.base import (
+    GathersOutcomes,
+    MachineProfile,
+    Operation,
+    Progress,
+    Provider,
+    ProviderError,
+    ScaleSetReference,
+)
 from upgrades.providers.simulated.control import read_control
 
 
@@ -221,6 +229,28 @@ def test_operations_that_finish_together_are_reported_together(
         await provider.begin(births)
         answer = await provider.poll([birth.id for birth in births], wait_seconds=10)
         assert {outcome.progress for outcome in answer.values()} == {Progress.SUCCEEDED}
+
+    shared_simulator.play(story)
+
+
+def test_operations_that_end_one_after_the_other_are_gathered_until_one_fails(
+    shared_simulator: Simulator, scale_set: ScaleSetReference
+) -> None:
+    def booting_in(seconds: str, **tags: str) -> ScaleSetReference:
+        return ScaleSetReference(f"{scale_set.key}-{seconds}", {"rollgrid-sim-boot-seconds": seconds, **tags})
+
+    async def gathered(provider: Provider, *births: Operation) -> list[Progress]:
+        assert isinstance(provider, GathersOutcomes) and await provider.begin(births) == {}
+        answer = await provider.gather([birth.id for birth in births], wait_seconds=10)
+        return [answer[birth.id].progress for birth in births]
+
+    async def story(provider: Provider) -> None:
+        at_once, soon, late = booting_in("0"), booting_in("0.2"), booting_in("60")
+        good = await gathered(provider, create(at_once, "0"), create(soon, "0"))
+        assert good == [Progress.SUCCEEDED, Progress.SUCCEEDED]
+        failing = booting_in("0.1", **{"rollgrid-sim-create-fail-percent": "100"})
+        mixed = await gathered(provider, create(late, "0"), create(failing, "0"))
+        assert mixed == [Progress.RUNNING, Progress.FAILED]
 
     shared_simulator.play(story)
 

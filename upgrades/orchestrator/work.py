@@ -27,6 +27,7 @@ from upgrades.provider_calls import measured
 from upgrades.providers.base import (
     BEGIN_SECONDS,
     FENCE_SECONDS,
+    GathersOutcomes,
     Operation,
     OperationMemory,
     Outcome,
@@ -282,7 +283,7 @@ class _Attempt:
                 seconds = until - time.monotonic()
                 if seconds <= 0:
                     break
-                more = self._ended(left, min(seconds, ROUND_SECONDS))
+                more = self._ended(left, min(seconds, ROUND_SECONDS), is_gathering=True)
                 found |= more
                 until = min(until, time.monotonic() + self._patience(operations, more)) if more else until
         except Unanswered:
@@ -296,9 +297,16 @@ class _Attempt:
         are_of_batches = all(operations[id].kind in IN_BATCHES for id in ended)
         return GOOD_NEWS_SECONDS if are_good and are_of_batches else GATHER_SECONDS
 
-    def _ended(self, operations: dict[str, Operation], wait_seconds: float) -> dict[str, Outcome]:
-        """Poll the operations: the outcomes of those that have ended. Raises Unanswered."""
-        outcomes = self._ask("poll", self.provider.poll(list(operations), wait_seconds=wait_seconds))
+    def _ended(
+        self, operations: dict[str, Operation], wait_seconds: float, *, is_gathering: bool = False
+    ) -> dict[str, Outcome]:
+        """Poll the operations: the outcomes of those that have ended. Raises Unanswered.
+
+        `is_gathering`: the first outcome need not be told at once, but a failure, and the last.
+        """
+        provider = self.provider
+        poll = provider.gather if is_gathering and isinstance(provider, GathersOutcomes) else provider.poll
+        outcomes = self._ask("poll", poll(list(operations), wait_seconds=wait_seconds))
         if any(outcome.progress is Progress.UNKNOWN for outcome in outcomes.values()):
             raise Unanswered("it does not know an operation yet")
         return {

@@ -232,6 +232,14 @@ class ChecksImages(Protocol):
         """
 
 
+@runtime_checkable
+class GathersOutcomes(Protocol):
+    """A provider that can wait for more than the first outcome: operations that end one after the other need fewer polls then."""
+
+    async def gather(self, operation_ids: Sequence[str], *, wait_seconds: float) -> Mapping[str, Outcome]:
+        """As `poll`, but may wait until none of them runs any more, or one has failed."""
+
+
 class Provider(Protocol):
     """Made by `providers.load(name, home, settings)`: `home` is the state folder, `settings` the location's own."""
 

@@ -66,11 +66,17 @@ class RemoteProvider:
 
     async def poll(self, operation_ids: Sequence[str], *, wait_seconds: float = 0) -> Mapping[str, Outcome]:
         """May wait a minute at most."""
-        if not operation_ids:
+        return await self._poll({"ids": list(operation_ids), "waitSeconds": wait_seconds}, wait_seconds)
+
+    async def gather(self, operation_ids: Sequence[str], *, wait_seconds: float) -> Mapping[str, Outcome]:
+        """A server that does not know the wish answers sooner, as to `poll`."""
+        return await self._poll({"ids": list(operation_ids), "waitSeconds": wait_seconds, "gather": True}, wait_seconds)
+
+    async def _poll(self, body: Mapping[str, Any], wait_seconds: float) -> Mapping[str, Outcome]:
+        if not body["ids"]:
             return {}
-        body = {"ids": list(operation_ids), "waitSeconds": wait_seconds}
         answer = await self._ask("v1/poll", body, seconds=wait_seconds + ANSWER_SECONDS)
-        return self._read(answer, lambda body: {id: outcome_from_json(body["outcomes"][id]) for id in operation_ids})
+        return self._read(answer, lambda found: {id: outcome_from_json(found["outcomes"][id]) for id in body["ids"]})
 
     async def views(self, scale_set: ScaleSetReference) -> Mapping[str, InstanceView]:
         await self._learn()

@@ -6,6 +6,7 @@
 The token is that of control.json.
 """
 
+import asyncio
 import hmac
 import json
 import logging
@@ -15,7 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
-from upgrades.providers.base import ProviderError
+from upgrades.providers.base import Progress, ProviderError
 from upgrades.providers.remote.provider import capabilities_to_json
 from upgrades.providers.remote.wire import batch_from_json, image_from_json, scale_set_from_json
 from upgrades.providers.simulated import control_actions
@@ -75,9 +76,21 @@ class Api:
     async def _poll(self, body: Any) -> Any:
         ids = [str(id) for id in body["ids"]]
         wait = min(float(body.get("waitSeconds", 0)), MAX_WAIT_SECONDS)
-        if wait > 0 and self._cloud.are_all_running(ids):
+        if wait > 0 and body.get("gather"):
+            await self._gather(ids, asyncio.get_running_loop().time() + wait)
+        elif wait > 0 and self._cloud.are_all_running(ids):
             await self._waits.wait_for_any(ids, wait)
         return {"outcomes": {id: _outcome(*found) for id, found in self._cloud.outcomes(ids).items()}}
+
+    async def _gather(self, ids: list[str], until: float) -> None:
+        """Wait until none of the operations runs any more, or one has failed, or until that time of the loop."""
+        loop, running = asyncio.get_running_loop(), ids
+        while (seconds := until - loop.time()) > 0:
+            ends = self._cloud.outcomes(running)
+            running = [id for id, (progress, *_) in ends.items() if progress == Progress.RUNNING]
+            if not running or any(progress in (Progress.FAILED, Progress.UNKNOWN) for progress, *_ in ends.values()):
+                return
+            await self._waits.wait_for_any(running, seconds)
 
     async def _views(self, body: Any) -> Any:
         scale_set = scale_set_from_json(body["scaleSet"])
