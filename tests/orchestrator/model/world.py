@@ -139,7 +139,7 @@ class World:
             self.do(lambda: self._work(*message.args), ambush)
 
     def _look(self, pk: int) -> None:
-        for handed in reconcile(pk, self.clocks.wall, cache=self.row_cache):
+        for handed in reconcile(pk, self.clocks.wall, self.send_looks, self.row_cache):
             self.send("work", handed.work_item_id, handed.claim_number)
 
     def _work(self, work_item_id: int, number: int) -> None:
