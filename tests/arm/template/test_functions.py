@@ -1,12 +1,15 @@
 """Functions of the template language, by the examples of Azure's documentation where it has some."""
 
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.arm.template.deployments import value
+from tests.arm.template.deployments import NOW, PLACE, value
 from upgrades.arm.template.errors import TemplateError
+from upgrades.arm.template.functions import FUNCTIONS
+from upgrades.arm.template.scope import Scope
 
 GOOD: list[tuple[str, Any]] = [
     # strings
@@ -27,7 +30,12 @@ GOOD: list[tuple[str, Any]] = [
         "format('{0}, {1}. Formatted number: {2:N0}', 'Hello', 'User', 8175133)",
         "Hello, User. Formatted number: 8,175,133",
     ),
-    ("format('{{{0,4}|{0,-4}|{1:D3}|{2:X4}|{3:F1}}}', 'ab', -7, 255, float('2.25'))", "{  ab|ab  |-007|00FF|2.2}"),
+    ("format('{{{0,4}|{0,-4}|{1:D3}|{2:X4}|{3:F1}}}', 'ab', -7, 255, float('2.25'))", "{  ab|ab  |-007|00FF|2.3}"),
+    (
+        "format('{0:C2}|{1:P1}|{2:E2}|{3:x}|{4:#,##0.00}|{5:000}', 5, float('0.125'), 12345, 255, 1234567, 7)",
+        "\N{CURRENCY SIGN}5.00|12.5 %|1.23e+004|ff|1,234,567.00|007",
+    ),
+    ("format('{0:N0} {1:yyyy}', true(), 'text')", "True text"),
     ("guid('a', 'b')", str(uuid.uuid5(uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830"), "a-b"))),
     ("indexOf('abcdef', 'CD')", 2),
     ("lastIndexOf('abcdef', 'AB')", 0),
@@ -49,8 +57,15 @@ GOOD: list[tuple[str, Any]] = [
     ("uri('http://contoso.org/firstpath/', 'my.txt')", "http://contoso.org/firstpath/my.txt"),
     ("uriComponent('http://contoso.com/resources/a b')", "http%3A%2F%2Fcontoso.com%2Fresources%2Fa%20b"),
     ("uriComponentToString('a%2Fb')", "a/b"),
-    ("length(uniqueString('a', 'b'))", 13),
-    ("equals(uniqueString('a'), uniqueString('b'))", False),
+    # values that Azure makes, as people have published them
+    ("uniqueString('tyeth')", "zcztcwvu6iyg6"),
+    ("uniqueString('hello', 'world')", "a7wkljktk6wne"),
+    (
+        "uniqueString('/subscriptions/3c7f956b-55ee-4686-9d30-da1eb631dc59/resourceGroups/rg-devopsshieldek010dev')",
+        "fd63l2gacbtca",
+    ),
+    ("uniqueString('')", "aaaaaaaaaaaaa"),
+    ("toLower('ONE')", "one"),
     # arrays and objects
     ("array('a')", ["a"]),
     ("empty(createArray())", True),
@@ -66,7 +81,12 @@ GOOD: list[tuple[str, Any]] = [
     ("length(createObject('a', 1, 'b', 2))", 2),
     ("max(createArray(0, 3, 2))", 3),
     ("min(0, -3)", -3),
-    ("objectKeys(createObject('b', 1, 'a', 2))", ["a", "b"]),
+    ("objectKeys(createObject('b', 1, 'A', 2, 'a2', 3))", ["A", "a2", "b"]),
+    ("createObject('a', createObject('b', 1)).?a.b", 1),
+    ("createObject('a', 1).?b.c[0]", None),
+    ("createArray(1)[?1]", None),
+    ("createArray(1)[?0]", 1),
+    ("intersection(createArray(createObject('A', 1), true()), createArray(createObject('a', 1), 1))", [{"A": 1}]),
     ("range(5, 3)", [5, 6, 7]),
     ("shallowMerge(createArray(createObject('a', createObject('x', 1)), createObject('A', 2)))", {"a": 2}),
     ("skip(createArray(1, 2, 3), 2)", [3]),
@@ -108,6 +128,9 @@ GOOD: list[tuple[str, Any]] = [
     ("dateTimeAdd('2020-04-07 14:53:14Z', 'P3Y')", "2023-04-07 14:53:14Z"),
     ("dateTimeAdd('2020-04-07 14:53:14Z', '-P9D', 'yyyy-MM-dd')", "2020-03-29"),
     ("dateTimeAdd('2020-01-31T14:53:14+02:00', 'P1M')", "2020-02-29 12:53:14Z"),
+    ("dateTimeAdd('2020-04-07 14:53:14Z', 'PT1.5S', 'o')", "2020-04-07T14:53:15.5000000Z"),
+    ("dateTimeAdd('2020-04-07 14:53:14Z', 'PT1H', 'dddd d MMMM yy h:m tt zzz')", "Tuesday 7 April 20 3:53 PM +00:00"),
+    ("dateTimeAdd('2020-04-07 14:53:14Z', 'P1W', 'D')", "Tuesday, 14 April 2020"),
     ("dateTimeFromEpoch(1683040573)", "2023-05-02T15:16:13Z"),
     ("dateTimeToEpoch('2023-05-02T15:16:13Z')", 1683040573),
     # loops
@@ -161,6 +184,13 @@ def test_a_function_answers_as_documented(expression: str, expected: Any) -> Non
         ("lambdaVariables('x')", "no lambda around it has a variable 'x'"),
         ("cidrSubnet('10.0.0.0/24', 24, 1)", "10.0.0.0/24 has no range 1 of /24"),
         ("dateTimeAdd('2020-01-01', 'later')", "'later' is no duration"),
+        ("fail('pick another size')", "the template's author says: pick another size"),
+        ("listKeys('a', '2020-01-01')", "the function listKeys is not offered here: nothing here has keys"),
+        ("listAnything('a')", "the function listAnything is not offered here"),
+        ("json('[NaN]')", "this is not JSON"),
+        ("json('1e999')", "this is not JSON"),
+        ("format('{0:Q}', 1)", "format: 'Q' is not known"),
+        ("dateTimeAdd('2020-01-01', 'PT1H', 'Q')", "'Q' stands for no format of a date"),
         ("dateTimeAdd('9999-01-01', 'P1Y')", "not within the years 1 to 9999"),
     ],
 )
@@ -168,3 +198,32 @@ def test_a_wrong_call_says_the_mistake(expression: str, said: str) -> None:
     with pytest.raises(TemplateError) as caught:
         value(f"[{expression}]")
     assert said in str(caught.value)
+
+
+def test_each_function_has_a_test() -> None:
+    """What a function answers is tested here, or in the tests of what is around an expression."""
+    files = [Path(__file__), Path(__file__).with_name("test_templates.py"), Path(__file__).with_name("test_places.py")]
+    written = "".join(each.read_text() for each in files).lower()
+    here = set(FUNCTIONS) | set(Scope(PLACE, NOW, {}, {}, {}).functions)
+    assert sorted(name for name in here if f"{name}(" not in written) == []
+
+
+# Microsoft's pages "ARM template functions", by their groups.
+DOCUMENTED = """
+    array concat contains createArray empty first flatten indexFromEnd indexOf intersection last lastIndexOf length max
+    min range skip take tryIndexFromEnd union objectKeys parseCidr cidrSubnet cidrHost coalesce equals less lessOrEquals
+    greater greaterOrEquals dateTimeAdd dateTimeFromEpoch dateTimeToEpoch utcNow deployer deployment environment
+    parameters variables filter groupBy map mapValues reduce sort toObject lambda and bool false if not or true add
+    copyIndex div float int mod mul sub createObject items json null shallowMerge tryGet extensionResourceId
+    managementGroupResourceId pickZones providers reference references resourceId subscriptionResourceId
+    tenantResourceId managementGroup resourceGroup subscription tenant base64 base64ToJson base64ToString dataUri
+    dataUriToString endsWith format guid join newGuid padLeft replace split startsWith string substring toLower toUpper
+    trim uniqueString uri uriComponent uriComponentToString toLogicalZone toLogicalZones toPhysicalZone toPhysicalZones
+    fail
+"""
+
+
+def test_each_function_of_azures_is_known() -> None:
+    """It has a meaning, or is refused by name."""
+    here = Scope(PLACE, NOW, {}, {}, {}).functions
+    assert [name for name in DOCUMENTED.split() if name.lower() not in here] == []

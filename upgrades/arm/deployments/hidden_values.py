@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from upgrades.arm.template.expressions import is_expression
+from upgrades.arm.template.types import secrets
 from upgrades.arm.template.values import compact, spelled
 from upgrades.core.masking import HIDDEN, SECRET_FIELDS, masked
 
@@ -38,20 +39,34 @@ class HiddenValues:
 
 
 def _texts_of_secure_parameters(template: Any, values: Mapping[str, Any]) -> Iterator[str]:
-    for name, declared in _secure_parameters(template):
+    """Also of properties and elements that are secret by a type of the template's own."""
+    definitions = _member(template, "definitions")
+    for name, declared in _parameters(template):
         default = declared.get(spelled(declared, "defaultValue") or "")
-        yield from _texts(values.get(spelled(values, name) or ""))
+        given = [values.get(spelled(values, name) or "")]
         if not (isinstance(default, str) and is_expression(default)):
-            yield from _texts(default)
+            given.append(default)
+        for value in given:
+            for secret in secrets(value, declared, definitions):
+                yield from _texts(secret)
+
+
+def _parameters(template: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, declared in _member(template, "parameters").items():
+        if isinstance(declared, dict):
+            yield name, declared
 
 
 def _secure_parameters(template: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    parameters = template.get(spelled(template, "parameters") or "") if isinstance(template, dict) else None
-    for name, declared in parameters.items() if isinstance(parameters, dict) else ():
-        if isinstance(declared, dict) and str(declared.get(spelled(declared, "type") or "")).lower().startswith(
-            "secure"
-        ):
+    definitions = _member(template, "definitions")
+    for name, declared in _parameters(template):
+        if any(True for _ in secrets("", declared, definitions)):
             yield name, declared
+
+
+def _member(template: Any, name: str) -> Mapping[str, Any]:
+    found = template.get(spelled(template, name) or "") if isinstance(template, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _texts(value: Any) -> Iterator[str]:

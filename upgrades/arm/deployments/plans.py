@@ -131,6 +131,9 @@ def _place(
         {"tenantId": subscription["tenantId"], "countryCode": ""},
         {"name": "Rollgrid", "resourceManager": f"{caller.base}/", "suffixes": discovery.SUFFIXES},
         str((found or subscription)["id"]),
+        "" if group else location,
+        {},
+        {"objectId": str(caller.client.pk), "tenantId": subscription["tenantId"], "userPrincipalName": ""},
         _types(),
     )
     return place, found.get("name", ""), found.get("location", location)

@@ -33,6 +33,7 @@ def computed(scope: Looping, value: Value, place: str = "") -> Value:
 
 
 def _computed(scope: Looping, evaluation: Evaluation, value: Value, place: str, depth: int) -> Value:
+    evaluation.budget.part()
     if depth > MAX_DEPTH:
         raise TemplateError(f"the template is nested more than {MAX_DEPTH} deep", place)
     if isinstance(value, str):

@@ -1,9 +1,10 @@
 """Reads an expression: the text between the brackets of "[concat(parameters('name'), '-vm')]".
 
-    expression = primary { "." name | "[" expression "]" }
+    expression = primary { "." name | ".?" name | "[" expression "]" | "[?" expression "]" }
     primary    = 'text' | integer | [ namespace "." ] name "(" [ expression { "," expression } ] ")"
 
-Reading takes time in proportion to the length.
+With a question mark, what is not there is null, and so is what follows it: the same as the function tryGet. Reading takes time in
+proportion to the length.
 """
 
 import re
@@ -16,7 +17,7 @@ MAX_LENGTH = 24_576  # Azure's limit
 MAX_DEPTH = 64
 INTEGERS = range(-(2**63), 2**63)
 _TOKEN = re.compile(
-    r"\s+|(?P<mark>[()\[\],.])|'(?P<text>(?:[^']|'')*)'|(?P<integer>-?[0-9]+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+    r"\s+|(?P<mark>\.\?|\[\?|[()\[\],.])|'(?P<text>(?:[^']|'')*)'|(?P<integer>-?[0-9]+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
 )
 _END = ("end", "")
 
@@ -97,15 +98,27 @@ class _Parser:
         if self.depth > MAX_DEPTH:
             raise TemplateError(f"expressions are nested at most {MAX_DEPTH} deep")
         node = self._primary()
-        while True:
-            if self._takes("."):
-                node = Element(node, Literal(self._name()))
-            elif self._takes("["):
-                node = Element(node, self._expression())
-                self._expect("]")
+        tried: tuple[Node, ...] = ()
+        while (key := self._key()) is not None:
+            is_tried, found = key
+            if is_tried or tried:
+                tried = (*tried, found)
             else:
-                self.depth -= 1
-                return node
+                node = Element(node, found)
+        self.depth -= 1
+        return Call("tryGet", (node, *tried)) if tried else node
+
+    def _key(self) -> tuple[bool, Node] | None:
+        """The key of an element that follows, and whether it may be missing; None where the expression ends."""
+        for dot, is_tried in ((".", False), (".?", True)):
+            if self._takes(dot):
+                return is_tried, Literal(self._name())
+        for bracket, is_tried in (("[", False), ("[?", True)):
+            if self._takes(bracket):
+                key = self._expression()
+                self._expect("]")
+                return is_tried, key
+        return None
 
     def _primary(self) -> Node:
         kind, text = self.tokens[self.next]

@@ -5,19 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from upgrades.arm.template.errors import TemplateError
-from upgrades.arm.template.values import Value, compact, equal, spelled, type_name
-
-# By the name in lower case: the type of its values, and whether they are secrets.
-TYPES = {
-    "string": ("string", False),
-    "securestring": ("string", True),
-    "int": ("int", False),
-    "bool": ("bool", False),
-    "object": ("object", False),
-    "secureobject": ("object", True),
-    "array": ("array", False),
-}
-LENGTHS = {"string", "array"}
+from upgrades.arm.template.types import (
+    LENGTHS,
+    Definitions,
+    Written,
+    check_inside,
+    definitions_of,
+    followed,
+    is_allowed,
+    kind_of,
+    limit,
+)
+from upgrades.arm.template.values import Value, compact, spelled, type_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,8 @@ class Parameter:
     allowed: Sequence[Value] | None
     minimum: int | None
     maximum: int | None
+    written: Written
+    definitions: Definitions
 
     @property
     def place(self) -> str:
@@ -49,7 +50,7 @@ class Parameter:
             return value
         if type_name(value) != self.type:
             self._fail(f"must be {self.type}, not {type_name(value)}")
-        if self.allowed is not None and not self._is_allowed(value):
+        if self.allowed is not None and not is_allowed(value, list(self.allowed)):
             shown = "" if self.is_secure else f"The value {compact(value)} is not among them. "
             self._fail(f"has allowed values. {shown}They are: {', '.join(map(compact, self.allowed))}")
         size = len(value) if self.type in LENGTHS else value
@@ -58,14 +59,8 @@ class Parameter:
             self._fail(f"is too small: {name} must be at least {self.minimum}")
         if self.maximum is not None and size > self.maximum:
             self._fail(f"is too large: {name} must be at most {self.maximum}")
+        check_inside(value, self.written, self.definitions, self.place)
         return value
-
-    def _is_allowed(self, value: Value) -> bool:
-        """Of an array either the whole is allowed, or each element."""
-        allowed = self.allowed or ()
-        if any(equal(value, each) for each in allowed):
-            return True
-        return isinstance(value, list) and all(any(equal(one_of_it, each) for each in allowed) for one_of_it in value)
 
     def _fail(self, why: str) -> None:
         raise TemplateError(f"the parameter {self.name!r} {why}", self.place)
@@ -74,26 +69,26 @@ class Parameter:
 def declared(template: Mapping[str, Any]) -> dict[str, Parameter]:
     """The parameters of a template by their names. Raises TemplateError."""
     found = template.get(spelled(template, "parameters") or "", {})
-    definitions = template.get(spelled(template, "definitions") or "", {})
-    if not isinstance(found, dict) or not isinstance(definitions, dict):
+    definitions = definitions_of(template)
+    if not isinstance(found, dict):
         raise TemplateError("must be an object", "parameters")
     return {name: _declared(name, each, definitions) for name, each in found.items()}
 
 
-def _declared(name: str, written: Value, definitions: Mapping[str, Any]) -> Parameter:
+def declared_as(written: Mapping[str, Any], definitions: Definitions) -> Parameter:
+    """The parameter of a function of the template. Raises TemplateError."""
+    return _declared(str(written.get("name", "")), written, definitions)
+
+
+def _declared(name: str, written: Value, definitions: Definitions) -> Parameter:
     place = f"parameters.{name}"
-    if not isinstance(written, dict):
-        raise TemplateError("must be an object with a type", place)
-    fields = {key.lower(): value for key, value in _followed(written, definitions, place).items()}
-    kind = fields.get("type")
-    if not isinstance(kind, str) or kind.lower() not in TYPES:
-        raise TemplateError(f"the type must be one of {', '.join(TYPES)}, not {compact(kind)[:60]}", place)
-    type_, is_secure = TYPES[kind.lower()]
+    fields = followed(written, definitions, place)
+    type_, is_secure = kind_of(fields, place)
     allowed = fields.get("allowedvalues")
     if allowed is not None and not isinstance(allowed, list):
         raise TemplateError("allowedValues must be an array", place)
     word = "length" if type_ in LENGTHS else "value"
-    limits = [_limit(fields, f"{end}{word}", place) for end in ("min", "max")]
+    minimum, maximum = (limit(fields, f"{end}{word}", place) for end in ("min", "max"))
     return Parameter(
         name,
         type_,
@@ -102,28 +97,11 @@ def _declared(name: str, written: Value, definitions: Mapping[str, Any]) -> Para
         "defaultvalue" in fields,
         fields.get("defaultvalue"),
         allowed,
-        *limits,
+        minimum,
+        maximum,
+        fields,
+        definitions,
     )
-
-
-def _followed(written: Mapping[str, Any], definitions: Mapping[str, Any], place: str) -> Mapping[str, Any]:
-    """What is written, and what the type of the template's own that it refers to says beside that."""
-    for _ in range(20):
-        reference = written.get("$ref")
-        if reference is None:
-            return written
-        target = definitions.get(str(reference).removeprefix("#/definitions/"))
-        if not isinstance(target, dict):
-            raise TemplateError(f"there is no definition {reference!r}", place)
-        written = {**target, **{name: value for name, value in written.items() if name != "$ref"}}
-    raise TemplateError("its definitions refer to each other", place)
-
-
-def _limit(fields: Mapping[str, Any], name: str, place: str) -> int | None:
-    limit = fields.get(name)
-    if limit is not None and type_name(limit) != "int":
-        raise TemplateError(f"{name} must be int, not {type_name(limit)}", place)
-    return limit
 
 
 def given_values(parameters: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Value]:

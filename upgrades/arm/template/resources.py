@@ -66,6 +66,10 @@ class Resource:
         return {**found, "name": self.name, "type": self.type}
 
     @property
+    def info(self) -> dict[str, str]:
+        return {"id": self.id, "name": self.name, "type": self.type, "apiVersion": self.api_version}
+
+    @property
     def is_deployment(self) -> bool:
         return self.type.lower() == DEPLOYMENT
 
@@ -117,6 +121,7 @@ def unfolded(scope: Scope, written: Value) -> list[Resource]:
             found.append(resource)
             if len(found) > MAX_RESOURCES:
                 raise TemplateError(f"a template has at most {MAX_RESOURCES} resources", "resources")
+            scope.infos |= {name.lower(): resource.info for name in resource.names}
     _check_once(found)
     by_name: dict[str, list[Resource]] = {}
     for resource in found:
@@ -145,11 +150,43 @@ def _unfolded(scope: Scope, written: Value, place: str, symbol: str, parent: Res
         return
     if not isinstance(loop, dict) or not {name.lower() for name in loop} <= FIELDS_OF_RESOURCE_LOOPS:
         raise TemplateError("must be an object with name and count", f"{place}.copy")
-    name = loop.get("name") or symbol
+    name, batches = loop.get("name") or symbol, _Batches(_batch_size(scope, loop, f"{place}.copy"))
     for index in indices(scope.evaluation(), loop, f"{place}.copy"):
         with scope.at(str(name), index):
             names = {str(name), *([symbol, f"{symbol}[{index}]"] if symbol else [])}
-            yield from _single(scope, written, place, names, parent)
+            made = list(_single(scope, written, place, names, parent))
+        batches.add(made[0])
+        scope.collections.setdefault(symbol.lower(), []).append(made[0].id)
+        yield from made
+
+
+@dataclass(slots=True)
+class _Batches:
+    """The resources of a loop that are deployed so many at a time; `size` None: all at once."""
+
+    size: int | None
+    before: list[str] = field(default_factory=list)
+    present: list[str] = field(default_factory=list)
+
+    def add(self, resource: Resource) -> None:
+        """It waits for those of the batch before."""
+        if self.size is None or not resource.is_wanted:
+            return
+        if len(self.present) == self.size:
+            self.before, self.present = self.present, []
+        resource.depends_on += self.before
+        self.present.append(resource.id)
+
+
+def _batch_size(scope: Scope, loop: Mapping[str, Any], place: str) -> int | None:
+    """Raises TemplateError."""
+    mode = str(_field(dict(loop), "mode") or "parallel").lower()
+    if mode not in ("serial", "parallel"):
+        raise TemplateError(f"must be serial or parallel, not {mode[:40]!r}", f"{place}.mode")
+    size = computed(scope, _field(dict(loop), "batchSize"), f"{place}.batchSize")
+    if size is not None and (type_name(size) != "int" or size < 1):
+        raise TemplateError("must be an int of 1 or more", f"{place}.batchSize")
+    return (size or 1) if mode == "serial" else None
 
 
 def _single(
@@ -182,10 +219,10 @@ def _single(
 
 
 def _id(scope: Scope, written: Mapping[str, Any], kind: str, name: str, path: str, place: str) -> str:
-    """A resource group is in the subscription, and a nested deployment where it says."""
+    """A resource group is in the subscription; a nested deployment, and what is there already, where it says."""
     if kind.lower() == RESOURCE_GROUP:
         return f"{scope.place.subscription_id}/resourceGroups/{name}"
-    if kind.lower() != DEPLOYMENT:
+    if kind.lower() != DEPLOYMENT and _field(dict(written), "existing") is not True:
         return f"{scope.place.target_id}/{path}"
     subscription, group = scope.place.subscription_id, _field(dict(written), "resourceGroup")
     if _field(dict(written), "subscriptionId") is not None:
@@ -224,11 +261,14 @@ def _is_wanted(scope: Scope, written: Mapping[str, Any], place: str) -> bool:
 
 def _check_once(found: Sequence[Resource]) -> None:
     places: dict[str, str] = {}
+    count = 0
     for resource in found:
-        if resource.is_wanted and resource.id.lower() in places:
-            first = places[resource.id.lower()]
+        if not resource.is_wanted:
+            continue
+        first = places.setdefault(resource.id.lower(), resource.place)
+        if len(places) == count:
             raise TemplateError(f"{resource.type} {resource.name!r} is there already, as {first}", resource.place)
-        places[resource.id.lower()] = resource.place
+        count += 1
 
 
 def _dependencies(scope: Scope, resource: Resource, by_name: Mapping[str, Sequence[Resource]]) -> Iterator[str]:
@@ -288,13 +328,25 @@ def _nodes(node: Node) -> Iterator[Node]:
 
 def _in_order(found: Sequence[Resource]) -> list[Resource]:
     """Each after those that it depends on, otherwise as in the template. Raises TemplateError where there is a circle."""
-    done: dict[str, Resource] = {}
-    left = list(found)
-    while left:
-        ready = [each for each in left if all(before in done for before in each.depends_on)]
-        if not ready:
-            names = ", ".join(each.name for each in left[:10])
-            raise TemplateError(f"these resources depend on each other: {names}", left[0].place)
-        done.update((each.id, each) for each in ready)
-        left = [each for each in left if each.id not in done]
-    return list(done.values())
+    waits, waiting = {}, dict[str, list[int]]()
+    for index, resource in enumerate(found):
+        others = set(resource.depends_on) - {resource.id}
+        waits[index] = len(others)
+        for other in others:
+            waiting.setdefault(other, []).append(index)
+    order: list[int] = []
+    ready = [index for index, count in waits.items() if not count]
+    gone: set[str] = set()
+    while ready:
+        order += ready
+        ids = {found[index].id for index in ready} - gone
+        gone |= ids
+        freed = [index for id in ids for index in waiting.get(id, ())]
+        for index in freed:
+            waits[index] -= 1
+        ready = sorted({index for index in freed if not waits[index]})
+    if len(order) < len(found):
+        left = sorted(set(waits) - set(order))
+        names = ", ".join(found[index].name for index in left[:10])
+        raise TemplateError(f"these resources depend on each other: {names}", found[left[0]].place)
+    return [found[index] for index in order]

@@ -16,19 +16,14 @@ from upgrades.arm.template.functions.ids import provider_path
 from upgrades.arm.template.functions.table import Table
 from upgrades.arm.template.values import Value, spelled
 
-# Functions of Azure's that cannot have a meaning here.
-WITHOUT_MEANING = (
-    *("list", "listKeys", "listSecrets", "listAccountSas", "listServiceSas", "listCallbackUrl", "listCredentials"),
-    *(
-        "toLogicalZone",
-        "toLogicalZones",
-        "toPhysicalZone",
-        "toPhysicalZones",
-        "externalInput",
-        "references",
-        "deployer",
-    ),
-)
+# Functions of Azure's that cannot have a meaning here, and why not; beside these all whose names begin with "list".
+NO_PHYSICAL_ZONES = "locations have no physical zones here; zones 1, 2 and 3 are the same for all"
+WITHOUT_MEANING = {
+    **dict.fromkeys(("toLogicalZone", "toLogicalZones", "toPhysicalZone", "toPhysicalZones"), NO_PHYSICAL_ZONES),
+    "externalInput": "it stands in files of parameters only, which are computed before they are sent",
+    "managementGroup": "there are no management groups here",
+    "getSecret": "secrets of key vaults cannot be read here: give the value as a parameter",
+}
 Reference = Callable[[str, bool], Value]  # of the id or name of a resource, and whether all of it is wanted
 
 
@@ -37,7 +32,9 @@ class Place:
     """Where a template is deployed. `group` and `subscription` are the answers of the functions resourceGroup and subscription.
 
     `group` is empty in a deployment of the subscription. `target`: the id of what the resources are put into, where that is not the group:
-    a nested template whose expressions are computed in the outer one's place. `types`: by namespace, what the function providers says.
+    a nested template whose expressions are computed in the outer one's place. `location`: of a deployment of the subscription. `link`:
+    where the template was fetched, {} where it came with the request. `deployer`: who deploys. `types`: by namespace, what the function
+    providers says.
     """
 
     deployment: str
@@ -46,6 +43,9 @@ class Place:
     tenant: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     target: str = ""
+    location: str = ""
+    link: Mapping[str, Any] = field(default_factory=dict)
+    deployer: Mapping[str, Any] = field(default_factory=dict)
     types: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
@@ -68,7 +68,9 @@ class Scope:
 
     `variables` and `defaults`: as the template says them; they are computed when they are first asked for. `loop_variables`: names of
     those variables that are arrays made by a loop; what is written of one is the loop, {"copy": [...]}. `copies`: the present index of
-    each loop by its name in lower case, the innermost last. `reference`: what the function `reference` asks.
+    each loop by its name in lower case, the innermost last. `reference`: what the function `reference` asks. `infos`: of resources by what
+    they may be called, and `collections` the ids of those of one loop, by its symbolic name; names are in lower case. `depth`: of the
+    calls around a function of the template.
     """
 
     place: Place
@@ -80,8 +82,12 @@ class Scope:
     defaults: Mapping[str, Value] = field(default_factory=dict)
     copies: dict[str, int] = field(default_factory=dict)
     reference: Reference = not_yet
+    infos: dict[str, dict[str, str]] = field(default_factory=dict)
+    collections: dict[str, list[str]] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
+    depth: int = 0
     functions: dict[str, Function] = field(default_factory=dict)
+    _spellings: dict[str, dict[str, str]] = field(default_factory=dict)
     _computed: dict[str, Value] = field(default_factory=dict)
     _computing: list[str] = field(default_factory=list)
     _in_default: bool = False
@@ -90,20 +96,20 @@ class Scope:
         self.functions = {**FUNCTIONS, **_without_meaning(), **_table_of(self), **self.functions}
 
     def evaluation(self) -> Evaluation:
-        return Evaluation(self.functions, self.budget)
+        return Evaluation(self.functions, self.budget, depth=self.depth)
 
     def variable(self, name: str) -> Value:
-        its_name = spelled(self.variables, name)
+        its_name = self._spelled("variables", self.variables, name)
         if its_name is None:
             raise TemplateError(f"the template has no variable {name!r}{_those_there(self.variables)}")
         value = self._once(f"variables.{its_name}", self.variables[its_name])
         return value[its_name] if its_name in self.loop_variables else value
 
     def parameter(self, name: str) -> Value:
-        its_name = spelled(self.parameters, name)
+        its_name = self._spelled("parameters", self.parameters, name)
         if its_name is not None:
             return self.parameters[its_name]
-        its_name = spelled(self.defaults, name)
+        its_name = self._spelled("defaults", self.defaults, name)
         if its_name is None:
             raise TemplateError(f"the template has no parameter {name!r}{_those_there(self.parameters)}")
         before, self._in_default = self._in_default, True
@@ -111,6 +117,12 @@ class Scope:
             return self._once(f"parameters.{its_name}.defaultValue", self.defaults[its_name])
         finally:
             self._in_default = before
+
+    def _spelled(self, kind: str, of: Mapping[str, Any], name: str) -> str | None:
+        """How the template spells this name; there may be many, and they are asked for often."""
+        if kind not in self._spellings:
+            self._spellings[kind] = {each.lower(): each for each in of}
+        return name if name in of else self._spellings[kind].get(name.lower())
 
     def _once(self, place: str, written: Value) -> Value:
         """The computed value. Raises TemplateError where it depends on itself."""
@@ -170,16 +182,34 @@ def _table_of(scope: Scope) -> Table:
 
     @table.add("deployment")
     def deployment() -> Value:
-        return {
-            "name": scope.place.deployment,
-            "properties": {"template": dict(scope.template), "parameters": {}, "mode": "Incremental"},
-        }
+        properties = {"template": dict(scope.template), "parameters": {}, "mode": "Incremental"}
+        found = {"name": scope.place.deployment, "properties": properties}
+        if scope.place.link:
+            properties["templateLink"] = dict(scope.place.link)
+        return {**found, "location": scope.place.location} if scope.place.location else found
 
+    _add_resources(table, scope)
+    return table
+
+
+def _add_resources(table: Table, scope: Scope) -> None:
     @table.add("reference", "string", "string?", "string?")
     def reference(resource: str, _: str = "", full: str = "") -> Value:
         return scope.reference(resource, full.lower() == "full")
 
-    return table
+    @table.add("references", "string", "string?")
+    def references(symbol: str, full: str = "") -> list[Value]:
+        ids = scope.collections.get(symbol.lower())
+        if ids is None:
+            raise TemplateError(f"references: no loop of resources has the symbolic name {symbol[:100]!r}")
+        return [scope.reference(id, full.lower() == "full") for id in ids]
+
+    @table.add("resourceInfo", "string")
+    def resource_info(symbol: str) -> Value:
+        found = scope.infos.get(symbol.lower())
+        if found is None:
+            raise TemplateError(f"resourceInfo: no resource has the symbolic name {symbol[:100]!r}")
+        return dict(found)
 
 
 def _add_place(table: Table, place: Place) -> None:
@@ -187,6 +217,7 @@ def _add_place(table: Table, place: Place) -> None:
     table.add("subscription")(lambda: dict(place.subscription))
     table.add("tenant")(lambda: dict(place.tenant))
     table.add("environment")(lambda: dict(place.environment))
+    table.add("deployer")(lambda: dict(place.deployer))
 
     @table.add("pickZones", "string", "string", "string", "int?", "int?")
     def pick_zones(_namespace: str, _type: str, _location: str, count: int = 1, offset: int = 0) -> list[str]:
@@ -254,13 +285,15 @@ def _add_changing(table: Table, scope: Scope) -> None:
 
 def _without_meaning() -> Table:
     table = Table()
-
-    def refuse(name: str) -> None:
-        def called(evaluation: Evaluation, nodes: Sequence[Any]) -> Value:
-            raise TemplateError(f"the function {name} is not offered here")
-
-        table[name.lower()] = called
-
-    for name in WITHOUT_MEANING:
-        refuse(name)
+    for name, why in WITHOUT_MEANING.items():
+        table[name.lower()] = refusing(name, why)
     return table
+
+
+def refusing(name: str, why: str) -> Function:
+    """A function that refuses to be called, by its name."""
+
+    def called(evaluation: Evaluation, nodes: Sequence[Any]) -> Value:
+        raise TemplateError(f"the function {name} is not offered here: {why}")
+
+    return called

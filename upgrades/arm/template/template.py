@@ -10,6 +10,7 @@ from upgrades.arm.template.errors import TemplateError
 from upgrades.arm.template.parameters import Parameter, declared, given_values
 from upgrades.arm.template.resources import Resource, unfolded
 from upgrades.arm.template.scope import Place, Reference, Scope
+from upgrades.arm.template.types import check_inside, definitions_of, followed, kind_of
 from upgrades.arm.template.user_functions import user_functions
 from upgrades.arm.template.values import Value, spelled, type_name
 
@@ -24,7 +25,7 @@ FIELDS = {
         "parameters",
         "functions",
     ),
-    *("variables", "resources", "outputs", "imports", "extensions"),
+    *("variables", "resources", "outputs"),
 }
 
 
@@ -36,6 +37,7 @@ class Template:
     parameters: Mapping[str, Parameter]
     resources: list[Resource]
     written_outputs: Mapping[str, Any]
+    definitions: Mapping[str, Any]
 
     def values(self) -> dict[str, dict[str, Value]]:
         """{name: {"type", "value"}} of the parameters as Azure shows them: of a secure one the type alone."""
@@ -50,13 +52,15 @@ class Template:
         found = {}
         for name, written in self.written_outputs.items():
             place = f"outputs.{name}"
-            if not isinstance(written, dict) or "type" not in written:
-                raise TemplateError("must be an object with type and value", place)
-            if computed(self.scope, written.get("condition", True), f"{place}.condition") is False:
+            fields = followed(written, self.definitions, place)
+            type_, is_secure = kind_of(fields, place)
+            if computed(self.scope, fields.get("condition", True), f"{place}.condition") is False:
                 continue
-            kind = str(written["type"])
-            is_secure = kind.lower().startswith("secure")
-            found[name] = {"type": kind} | ({} if is_secure else {"value": self._output(written, place)})
+            value = self._output(fields, place)
+            if not (value is None and fields.get("nullable") is True) and type_name(value) != type_:
+                raise TemplateError(f"the output {name!r} must be {type_}, not {type_name(value)}", place)
+            check_inside(value, fields, self.definitions, place)
+            found[name] = {"type": str(fields["type"])} | ({} if is_secure else {"value": value})
         return found
 
     def _output(self, written: Mapping[str, Any], place: str) -> Value:
@@ -92,10 +96,22 @@ def read(
     outputs = template.get(spelled(template, "outputs") or "") or {}
     if not isinstance(outputs, dict):
         raise TemplateError("must be an object", "outputs")
-    return Template(scope, parameters, resources, outputs)
+    return Template(scope, parameters, resources, outputs, definitions_of(template))
+
+
+# Parts of templates that are not done here, and why not.
+NOT_DONE = {
+    "imports": "extensions of the template language are not done here",
+    "extensions": "extensions of the template language are not done here",
+    "assertions": "assertions are not done here: write conditions with the function fail",
+}
 
 
 def _check_fields(template: Mapping[str, Any]) -> None:
+    for name, why in NOT_DONE.items():
+        if template.get(spelled(template, name) or ""):
+            raise TemplateError(why, name)
+    template = {name: value for name, value in template.items() if name.lower() not in NOT_DONE}
     unknown = [name for name in template if name.lower() not in FIELDS]
     if unknown:
         raise TemplateError(f"{unknown[0]!r} is no part of a template", unknown[0])

@@ -4,12 +4,23 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from upgrades.arm.template.evaluation import Function
-from upgrades.arm.template.functions import containers, dates, ids, lambdas, logic, networks, numbers, texts
+from upgrades.arm.template.functions import (
+    containers,
+    dates,
+    formats,
+    hashes,
+    ids,
+    lambdas,
+    logic,
+    networks,
+    numbers,
+    texts,
+)
 
 FUNCTIONS: Mapping[str, Function] = MappingProxyType(
     {
         name: function
-        for module in (containers, dates, ids, lambdas, logic, networks, numbers, texts)
+        for module in (containers, dates, formats, hashes, ids, lambdas, logic, networks, numbers, texts)
         for name, function in module.TABLE.items()
     }
 )

@@ -1,11 +1,11 @@
 """Functions of arrays and objects, and those that take strings as well."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from upgrades.arm.template.errors import TemplateError
 from upgrades.arm.template.functions.table import Table
-from upgrades.arm.template.values import Value, as_text, bounded, equal, spelled, type_name
+from upgrades.arm.template.values import Value, as_text, canonical, equal, joined, spelled
 
 TABLE = Table()
 MAX_RANGE = 10_000  # Azure's limit
@@ -39,10 +39,10 @@ def concat(*values: Value) -> Value:
         return [each for value in values for each in value]
     if any(isinstance(value, list) for value in values):
         raise TemplateError("concat: all arguments are arrays, or none is")
-    return bounded("".join(map(as_text, values)))
+    return joined(map(as_text, values))
 
 
-@TABLE.add("contains", "array|object|string", "any")
+@TABLE.add("contains", "array|object|string", "any", looks_at_all=True)
 def contains(container: Value, wanted: Value) -> bool:
     if isinstance(container, list):
         return any(equal(each, wanted) for each in container)
@@ -84,14 +84,14 @@ def skip(value: Any, count: int) -> Value:
     return value[max(0, count) :]
 
 
-@TABLE.add("indexOf", "array|string", "any")
+@TABLE.add("indexOf", "array|string", "any", looks_at_all=True)
 def index_of(value: list[Value] | str, wanted: Value) -> int:
     if isinstance(value, list):
         return next((index for index, each in enumerate(value) if equal(each, wanted)), -1)
     return value.lower().find(as_text(wanted).lower())
 
 
-@TABLE.add("lastIndexOf", "array|string", "any")
+@TABLE.add("lastIndexOf", "array|string", "any", looks_at_all=True)
 def last_index_of(value: list[Value] | str, wanted: Value) -> int:
     if isinstance(value, list):
         return max((index for index, each in enumerate(value) if equal(each, wanted)), default=-1)
@@ -120,7 +120,7 @@ def flatten(values: list[Value]) -> list[Value]:
     return [each for value in values for each in value]
 
 
-@TABLE.add("union", "array|object+")
+@TABLE.add("union", "array|object+", looks_at_all=True)
 def union(*values: Value) -> Value:
     """Arrays: each element once. Objects: merged, those in them too; the later value of a name counts."""
     if all(isinstance(value, list) for value in values):
@@ -128,7 +128,7 @@ def union(*values: Value) -> Value:
     return _merged("union", values, is_deep=True)
 
 
-@TABLE.add("shallowMerge", "array")
+@TABLE.add("shallowMerge", "array", looks_at_all=True)
 def shallow_merge(values: list[Value]) -> Object:
     return _merged("shallowMerge", values, is_deep=False)
 
@@ -137,52 +137,51 @@ def _merged(name: str, values: Sequence[Value], *, is_deep: bool) -> Object:
     if not all(isinstance(value, dict) for value in values):
         raise TemplateError(f"{name}: the arguments must be of one type, arrays or objects")
     found: Object = {}
+    spellings: dict[str, str] = {}
     for value in values:
         for given, each in value.items():
-            its_name = spelled(found, given) or given
+            its_name = spellings.setdefault(given.lower(), given)
             before = found.get(its_name)
             both_objects = isinstance(before, dict) and isinstance(each, dict)
             found[its_name] = _merged(name, (before, each), is_deep=True) if is_deep and both_objects else each
     return found
 
 
-@TABLE.add("intersection", "array|object+")
+@TABLE.add("intersection", "array|object+", looks_at_all=True)
 def intersection(*values: Value) -> Value:
     """What is in all: elements of arrays, or properties of objects that have the same name and the same value."""
     start, *others = values
     if all(isinstance(value, list) for value in values):
-        return _distinct([each for each in start if all(contains(other, each) for other in others)])
+        there = [set(map(canonical, other)) for other in others]
+        return _distinct([each for each in start if all(canonical(each) in other for other in there)])
     if not all(isinstance(value, dict) for value in values):
         raise TemplateError("intersection: the arguments must be of one type, arrays or objects")
-    return {name: each for name, each in start.items() if all(_has(other, name, each) for other in others)}
-
-
-def _has(of: Object, name: str, value: Value) -> bool:
-    its_name = spelled(of, name)
-    return its_name is not None and equal(of[its_name], value)
+    properties = [{(name.lower(), canonical(each)) for name, each in other.items()} for other in others]
+    return {
+        name: each
+        for name, each in start.items()
+        if all((name.lower(), canonical(each)) in other for other in properties)
+    }
 
 
 def _distinct(values: Sequence[Value]) -> list[Value]:
-    """Each once, in the order of their first places. Most are compared by their text, so that many cost little."""
-    found: dict[tuple[str, str], list[Value]] = {}
-    kept: list[Value] = []
+    """Each once, in the order of their first places."""
+    found: dict[Hashable, Value] = {}
     for value in values:
-        alike = found.setdefault((type_name(value), as_text(value).lower()), [])
-        if not any(equal(each, value) for each in alike):
-            alike.append(value)
-            kept.append(value)
-    return kept
+        found.setdefault(canonical(value), value)
+    return list(found.values())
 
 
 @TABLE.add("items", "object")
 def items(of: Object) -> list[Object]:
     """{"key", "value"} of each property, by the names in order."""
-    return [{"key": name, "value": of[name]} for name in sorted(of)]
+    return [{"key": name, "value": of[name]} for name in object_keys(of)]
 
 
 @TABLE.add("objectKeys", "object")
 def object_keys(of: Object) -> list[str]:
-    return sorted(of)
+    """In the order of the alphabet, whatever their case."""
+    return sorted(of, key=lambda name: (name.lower(), name))
 
 
 @TABLE.add("tryGet", "array|object|null", "string|int+")

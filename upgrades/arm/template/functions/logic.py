@@ -36,6 +36,11 @@ def bool_(value: bool | int | str) -> bool:
     return bool(value)
 
 
+@TABLE.add("fail", "string")
+def fail(message: str) -> Value:
+    raise TemplateError(f"the template's author says: {message[:1_000]}")
+
+
 @TABLE.add("not", "bool")
 def not_(value: bool) -> bool:
     return not value
@@ -68,7 +73,7 @@ def _is_true(name: str, evaluation: Evaluation, node: Node) -> bool:
     return value
 
 
-@TABLE.add("equals", "any", "any")
+@TABLE.add("equals", "any", "any", looks_at_all=True)
 def equals(first: Value, second: Value) -> bool:
     return equal(first, second)
 

@@ -32,12 +32,23 @@ class Parameter:
 class Table(dict[str, Function]):
     """Functions by their names in lower case."""
 
-    def add(self, name: str, *parameters: str) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
-        """Declares a function of values, under its name in Azure's documentation. Its parameters are as `Parameter.read` says."""
+    def add(
+        self, name: str, *parameters: str, looks_at_all: bool = False
+    ) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
+        """Declares a function of values, under its name in Azure's documentation. Its parameters are as `Parameter.read` says.
+
+        `looks_at_all`: it looks at all of its values at any depth, and so costs in proportion.
+        """
         wanted = tuple(map(Parameter.read, parameters))
 
         def declare(function: Callable[..., Value]) -> Callable[..., Value]:
-            self[name.lower()] = lambda evaluation, nodes: function(*_values(name, wanted, evaluation, nodes))
+            def called(evaluation: Evaluation, nodes: Sequence[Node]) -> Value:
+                values = _values(name, wanted, evaluation, nodes)
+                for value in values:
+                    evaluation.budget.looked(value, at_all=looks_at_all)
+                return function(*values)
+
+            self[name.lower()] = called
             return function
 
         return declare

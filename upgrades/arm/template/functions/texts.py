@@ -3,21 +3,16 @@
 import base64
 import binascii
 import json
+import math
 import re
-import uuid
-from hashlib import sha256
 from urllib.parse import quote, unquote, urljoin
 
 from upgrades.arm.template.errors import TemplateError
 from upgrades.arm.template.functions.table import Table
-from upgrades.arm.template.values import MAX_TEXT, Value, as_text, bounded
+from upgrades.arm.template.values import MAX_TEXT, TOO_LONG, Value, as_text, bounded, joined
 
 TABLE = Table()
-# Azure's `guid` makes version 5 UUIDs in this name space.
-GUIDS = uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")
-UNIQUE_LENGTH = 13
-_PLACE = re.compile(r"\{\{|\}\}|\{(?P<index>\d+)(?:,(?P<width>-?\d+))?(?::(?P<spec>[^{}]*))?\}|[{}]")
-_SPEC = re.compile(r"(?P<kind>[DXNF])(?P<digits>\d{0,2})", re.IGNORECASE)
+MAX_DELIMITERS = 100
 
 
 @TABLE.add("toLower", "string")
@@ -35,7 +30,7 @@ def trim(text: str) -> str:
     return text.strip()
 
 
-@TABLE.add("string", "any")
+@TABLE.add("string", "any", looks_at_all=True)
 def string(value: Value) -> str:
     return bounded(as_text(value))
 
@@ -55,7 +50,7 @@ def replace(text: str, old: str, new: str) -> str:
     if not old:
         raise TemplateError("replace: the text to be replaced is empty")
     if len(text) + text.count(old) * (len(new) - len(old)) > MAX_TEXT:
-        raise TemplateError(f"a text has at most {MAX_TEXT} characters")
+        raise TemplateError(TOO_LONG)
     return text.replace(old, new)
 
 
@@ -64,6 +59,8 @@ def split(text: str, delimiters: str | list[str]) -> list[str]:
     wanted = [delimiters] if isinstance(delimiters, str) else delimiters
     if not all(isinstance(each, str) and each for each in wanted):
         raise TemplateError("split: delimiters must be strings that are not empty")
+    if len(wanted) > MAX_DELIMITERS:
+        raise TemplateError(f"split: at most {MAX_DELIMITERS} delimiters, not {len(wanted)}")
     # The longest first, so that one that begins like another is found.
     return (
         re.split("|".join(re.escape(each) for each in sorted(wanted, key=len, reverse=True)), text)
@@ -72,9 +69,9 @@ def split(text: str, delimiters: str | list[str]) -> list[str]:
     )
 
 
-@TABLE.add("join", "array", "string")
+@TABLE.add("join", "array", "string", looks_at_all=True)
 def join(values: list[Value], delimiter: str) -> str:
-    return bounded(delimiter.join(map(as_text, values)))
+    return joined(map(as_text, values), delimiter)
 
 
 @TABLE.add("substring", "string", "int", "int?")
@@ -92,54 +89,6 @@ def pad_left(value: str | int, width: int, fill: str = " ") -> str:
     if len(fill) != 1 or not 0 <= width <= MAX_TEXT:
         raise TemplateError("padLeft: the width must be positive, and it is filled with a single character")
     return as_text(value).rjust(width, fill)
-
-
-@TABLE.add("format", "string", "any*")
-def format_(template: str, *values: Value) -> str:
-    """As .NET's composite formatting: {0}, {0,8}, {0:D4}; D, X, N and F of numbers."""
-
-    def filled(place: re.Match[str]) -> str:
-        if place[0] in ("{{", "}}"):
-            return place[0][0]
-        if place["index"] is None:
-            raise TemplateError(f"format: a single {place[0]!r} has no meaning; write it twice")
-        if len(place["index"]) > 4 or int(place["index"]) >= len(values):
-            raise TemplateError(f"format: {place[0]} has no value, there are {len(values)}")
-        text = _specified(values[int(place["index"])], place["spec"] or "")
-        width = int((place["width"] or "0")[:7])
-        bounded(" " * min(abs(width), MAX_TEXT + 1))
-        return text.ljust(-width) if width < 0 else text.rjust(width)
-
-    return bounded(_PLACE.sub(filled, template))
-
-
-def _specified(value: Value, spec: str) -> str:
-    if not spec:
-        return as_text(value)
-    match = _SPEC.fullmatch(spec)
-    if match is None or isinstance(value, bool) or not isinstance(value, int | float):
-        raise TemplateError(f"format: {spec!r} is not known for such a value; known are D, X, N and F for numbers")
-    kind, digits = match["kind"], int(match["digits"] or 0)
-    if kind in "NnFf":
-        shown = int(match["digits"]) if match["digits"] else 2
-        return f"{value:{',' if kind in 'Nn' else ''}.{shown}f}"
-    if not isinstance(value, int):
-        raise TemplateError(f"format: {spec!r} is for integers")
-    if kind in "Dd":
-        return f"{'-' if value < 0 else ''}{abs(value):0{digits}d}"
-    return f"{value % 2**64:0{digits}{kind}}"
-
-
-@TABLE.add("guid", "string+")
-def guid(*texts: str) -> str:
-    return str(uuid.uuid5(GUIDS, "-".join(texts)))
-
-
-@TABLE.add("uniqueString", "string+")
-def unique_string(*texts: str) -> str:
-    """13 letters and digits, always the same for the same texts. They are others than Azure's, whose way is not published."""
-    digest = sha256("-".join(texts).encode()).digest()
-    return base64.b32encode(digest).decode().lower()[:UNIQUE_LENGTH]
 
 
 @TABLE.add("base64", "string")
@@ -163,9 +112,19 @@ def base64_to_json(text: str) -> Value:
 @TABLE.add("json", "string")
 def from_json(text: str) -> Value:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise TemplateError(f"json: this is not JSON: {text[:60]!r}") from error
+
+
+def _no_number(name: str) -> Value:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(found := float(text)):
+        raise ValueError(text)
+    return found
 
 
 @TABLE.add("dataUri", "string")
