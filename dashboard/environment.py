@@ -72,6 +72,7 @@ NAMES = (
     "ROLLGRID_RETRY_SECONDS",
     "ROLLGRID_SECRET_KEY",
     "ROLLGRID_SERVER",
+    "ROLLGRID_TEMPLATE_HOSTS",
     "ROLLGRID_TLS_CERT",
     "ROLLGRID_TLS_KEY",
     "ROLLGRID_TRUSTED_PROXIES",
@@ -129,6 +130,12 @@ def debug() -> bool:
 @setting
 def https_only() -> bool:
     return flag("ROLLGRID_HTTPS_ONLY")
+
+
+@setting
+def template_hosts() -> list[str]:
+    """From where templates may be fetched: names of hosts, and origins such as http://10.0.0.5:8080."""
+    return [each.rstrip("/").lower() for each in words("ROLLGRID_TEMPLATE_HOSTS", "")]
 
 
 @setting

@@ -72,6 +72,7 @@ ROUTES = (
     _route(r"[^/]+/+(v2\.0/+)?\.well-known/", MAX_SIGN_IN, Shape.ARM),
     _route(r"(subscriptions|providers|tenants|metadata)(/|$)", MAX_DOCUMENT, Shape.ARM),
     _route(r"(scale-sets/+[^/]+/+[^/]+/+[^/]+/+|fleet-stop/+(end/+)?|images/+publish/+)$", MAX_FORM, Shape.SCRIPT),
+    _route(r"deployments/+new/*$", MAX_DOCUMENT, Shape.PAGE),
     _route(r"feed/+ticket/*$", MAX_SIGN_IN, Shape.SCRIPT),
     _route(r"", MAX_FORM, Shape.PAGE),
 )

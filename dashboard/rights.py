@@ -55,6 +55,10 @@ RIGHTS = {
             "You have view-only access. To revoke wallboard links, ask an administrator for the permission {permission}."
         ),
     ),
+    "deploy": Right(
+        "upgrades.add_deployment",
+        _("You have view-only access. To deploy templates, ask an administrator for the permission {permission}."),
+    ),
     "publish": Right(
         "upgrades.add_imageversion",
         _(

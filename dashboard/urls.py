@@ -9,6 +9,7 @@ from dashboard import (
     audit,
     checks,
     consequences,
+    deployments,
     feed,
     feed_embedding,
     feed_protocol,
@@ -68,6 +69,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("images/withdraw/", actions.withdraw_image, name="withdraw image"),
     path("images/withdraw/undo/would/", publishing.would_restore, name="consequences of restoring"),
     path("images/withdraw/undo/", actions.undo_withdrawal, name="undo withdrawal"),
+    path("deployments/", deployments.every, name="deployments"),
+    path("deployments/new/", deployments.new, name="deploy"),
+    path("deployments/of-subscription/<str:name>/", deployments.one, name="deployment of subscription"),
+    path(
+        "deployments/of-subscription/<str:name>/cancel/", deployments.cancel, name="cancel deployment of subscription"
+    ),
+    path("deployments/<str:group>/<str:name>/", deployments.one, name="deployment"),
+    path("deployments/<str:group>/<str:name>/cancel/", deployments.cancel, name="cancel deployment"),
     path("login/", SignInView.as_view(), name="login"),
     path("logout/", SignOutView.as_view(), name="logout"),
     # Before the admin's own addresses, so that there is only one way to sign in and out.

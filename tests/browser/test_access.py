@@ -37,7 +37,15 @@ COLOURS = """[document.documentElement, document.body].map((one) => getComputedS
 SETTLED = "Promise.allSettled(document.getAnimations().map(({ finished }) => finished))"
 # Where two lists are chosen from.
 CHOOSING = ["/admin/upgrades/imageversion/add/", "/admin/auth/user/1/change/"]
-FEEDLESS = ["/scale-sets/pages/nothing/", "/audit/", "/audit/?name=nobody", "/wallboards/", *OF_THE_ADMIN]
+FEEDLESS = [
+    "/scale-sets/pages/nothing/",
+    "/audit/",
+    "/audit/?name=nobody",
+    "/wallboards/",
+    "/deployments/",
+    "/deployments/new/",
+    *OF_THE_ADMIN,
+]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -10,9 +10,10 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from tests.arm.template.deployments import DOCUMENTS
 from tests.end_to_end.fleets import next_version
 from tests.end_to_end.installation import Installation, each
-from tests.stories import WINDOWS, document, health_extension
+from tests.stories import UBUNTU, WINDOWS, document, health_extension
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
@@ -341,3 +342,21 @@ def test_a_host_that_is_not_ours_is_refused_as_json(up: Installation) -> None:
         assert (answer.status, json.loads(answer.read())["error"]["code"]) == (400, "BadRequest")
     finally:
         line.close()
+
+
+def test_s58_the_documents_template_is_deployed_and_a_published_version_rolls_it(up: Installation) -> None:
+    """At the terminal, unchanged; its probe asks port 22."""
+    template, parameters = DOCUMENTS / "vmss-autoupdate-2018-09-25.json", up.home / "parameters.json"
+    given = {"vmssNamePrefix": "rolled", "instanceCount": 2, "adminUsername": "ada", "adminPassword": "hunter2-Secret!"}
+    parameters.write_text(json.dumps({"parameters": {name: {"value": value} for name, value in given.items()}}))
+    call, client = signed_in(up, "templates")
+    group = f"/subscriptions/{client['subscriptionId']}/resourceGroups/templates"
+    assert call("PUT", f"{group}?api-version=2021-04-01", {"location": "westeurope"})[0] == 201
+    said = up.manage("deploy", str(template), "--resource-group", "templates", "--parameters", str(parameters))
+    assert "templates/vmss-autoupdate-2018-09-25 has succeeded" in said
+    path, version = "templates/rolled", next_version()
+    assert up.scale_set(path).automatic_upgrade
+    up.wait_healthy(path)
+    up.manage("publish_image", *UBUNTU, version)
+    up.wait_ended(path, version)
+    assert each(up.instances(path), lambda row: row.version) == {version}

@@ -97,6 +97,8 @@ View = Callable[..., Answer]
 F = TypeVar("F", bound=View)
 NEEDS = "_needs"
 READS = "_reads"
+# Who acts, where a request was made within for somebody who is no API client. Clients cannot set it: names of theirs begin with HTTP_.
+ACTOR = "rollgrid.actor"
 # What a Django view that was made here says of itself: the views of its methods; under the second name where it wants no token.
 METHODS, WITHOUT_TOKEN = "_methods", "_without_token"
 
@@ -200,6 +202,9 @@ def _viewed(call: Call, view: View, names: dict[str, str]) -> Answer:
 
 def _actor(call: Call) -> Actor:
     """For the audit trail."""
+    somebody: Actor | None = call.request.META.get(ACTOR)
+    if somebody is not None:
+        return somebody
     address, client = str(call.request.META.get("REMOTE_ADDR", "")), call.client
     correlation = correlation_id(call.request)
     return Actor(Who.API_CLIENT, client.name, str(client.pk), EntryPoint.API, address, correlation)

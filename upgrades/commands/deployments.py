@@ -35,6 +35,7 @@ class NewOperation:
     resource_name: str
     api_version: str
     depends_on: Sequence[str]
+    is_deletion: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +88,14 @@ def begin_deployment(path: str, wanted: NewDeployment, now: datetime) -> tuple[D
                 resource_name=each.resource_name,
                 api_version=each.api_version,
                 depends_on=list(each.depends_on),
+                is_deletion=each.is_deletion,
             )
             for number, each in enumerate(wanted.operations)
         )
-        resources = [each.resource_id for each in wanted.operations]
-        note("Began to deploy a template.", after={"resources": resources}, object_id=row.pk)
+        resources = [each.resource_id for each in wanted.operations if not each.is_deletion]
+        deleted = [each.resource_id for each in wanted.operations if each.is_deletion]
+        said = {"resources": resources} | ({"deletes": deleted} if deleted else {})
+        note("Began to deploy a template.", after=said, object_id=row.pk)
     return row, before is None
 
 

@@ -28,7 +28,11 @@ class Deployment(models.Model):
     location = models.CharField(max_length=64, blank=True)
     tags = models.JSONField(default=dict)
     state = models.CharField(max_length=16, choices=State.choices, default=State.ACCEPTED)
-    # By whom, and as what the request came: the changes of the template are this client's.
+    mode = models.CharField(max_length=16, default="Incremental")
+    # By whom, and as what the request came: the changes of the template are theirs. `client_id` is of an API client, or made up for others.
+    who = models.CharField(max_length=20, default="API client")
+    actor_name = models.CharField(max_length=150, blank=True)
+    actor_id = models.CharField(max_length=40, blank=True)
     client_id = models.UUIDField()
     came_from = models.CharField(max_length=200, blank=True)
     correlation_id = models.CharField(max_length=100)
@@ -69,7 +73,8 @@ class Deployment(models.Model):
 class DeploymentOperation(models.Model):
     """One resource of a deployment. `number`: its place in the order of the template, from 0 on; each comes after its `depends_on`.
 
-    `follows`: the address that says how far a change is whose answer was only its beginning.
+    `is_deletion`: it goes, because a deployment in the mode Complete does not name it. `follows`: the address that says how far a change is
+    whose answer was only its beginning.
     """
 
     class State(models.TextChoices):
@@ -81,6 +86,7 @@ class DeploymentOperation(models.Model):
 
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="operations")
     number = models.PositiveIntegerField()
+    is_deletion = models.BooleanField(default=False)
     resource_id = models.CharField(max_length=1_000)
     resource_type = models.CharField(max_length=300)
     resource_name = models.CharField(max_length=300)

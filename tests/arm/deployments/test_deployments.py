@@ -276,10 +276,13 @@ def changed(**properties: Any) -> Json:
 
 
 REFUSED = [
-    (changed(mode="Complete"), "DeploymentModeNotSupported", "delete whatever the template does not name"),
     (changed(mode="Sometimes"), "InvalidRequestContent", "Incremental"),
-    (changed(templateLink={"uri": "https://example.com/t.json"}), "InvalidContentLink", "properties.templateLink"),
-    (changed(parametersLink={"uri": "https://example.com/p.json"}), "InvalidContentLink", "properties.parametersLink"),
+    (
+        changed(template=None, templateLink={"uri": "https://example.com/t"}),
+        "InvalidContentLink",
+        "host is not allowed",
+    ),
+    (changed(parameters=None, parametersLink={"uri": "https://example.com/p"}), "InvalidContentLink", "not allowed"),
     (changed(onErrorDeployment={"type": "LastSuccessful"}), "OnErrorDeploymentNotSupported", "onErrorDeployment"),
     (changed(debugSetting={"detailLevel": "requestContent"}), "DebugSettingNotSupported", "secrets"),
     (changed(template=None), "InvalidTemplate", "missing"),

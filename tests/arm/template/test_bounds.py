@@ -112,7 +112,7 @@ def test_many_resources_that_wait_for_each_other_are_ordered_at_once() -> None:
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abAB"), inner, max_size=2),
     )
 )
-def test_what_is_equal_is_found_once_and_in_itself(value: Any) -> None:
+def test_equal_values_are_found_once(value: Any) -> None:
     """The property that comparing, searching and uniting share one rule."""
     assert equal(value, value) and contains([0, [value], value], value)
     assert union([value, value]) == [value] == intersection([value], [value, 1])

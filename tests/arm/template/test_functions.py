@@ -33,7 +33,7 @@ GOOD: list[tuple[str, Any]] = [
     ("format('{{{0,4}|{0,-4}|{1:D3}|{2:X4}|{3:F1}}}', 'ab', -7, 255, float('2.25'))", "{  ab|ab  |-007|00FF|2.3}"),
     (
         "format('{0:C2}|{1:P1}|{2:E2}|{3:x}|{4:#,##0.00}|{5:000}', 5, float('0.125'), 12345, 255, 1234567, 7)",
-        "\N{CURRENCY SIGN}5.00|12.5 %|1.23e+004|ff|1,234,567.00|007",
+        "\N{CURRENCY SIGN}5.00|12.5 %|1.23E+004|ff|1,234,567.00|007",
     ),
     ("format('{0:N0} {1:yyyy}', true(), 'text')", "True text"),
     ("guid('a', 'b')", str(uuid.uuid5(uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830"), "a-b"))),

@@ -121,7 +121,7 @@ def test_a_loop_says_how_it_is_deployed(loop: dict[str, Any], said: str) -> None
     assert said in refused({"resources": [network("a", copy={"name": "n", "count": 1, **loop})]})
 
 
-def test_one_of_two_resources_of_a_name_is_deployed() -> None:
+def test_resources_of_a_name_are_deployed_by_their_conditions() -> None:
     for conditions in ((True, False), (False, True)):
         resources = [network("a", condition=each, tags={"is": str(each)}) for each in conditions]
         wanted = [each for each in deployed({"resources": resources}).resources if each.is_wanted]

@@ -2,23 +2,28 @@
 
 import io
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
+from django.contrib.auth import get_user_model
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 
 from upgrades.arm.answers import Answer
 from upgrades.arm.errors import ArmError
-from upgrades.arm.requests import Call, answer_for, correlation_id, failure, methods_of
+from upgrades.arm.requests import ACTOR, Call, answer_for, correlation_id, failure, methods_of
+from upgrades.core.auditing import Actor, EntryPoint, Who
 from upgrades.models import ApiClient, Deployment, Subscription
 from upgrades.outages import is_database_away
 
 # What a nested deployment has from the outer one. Clients cannot set it: names of theirs begin with HTTP_.
 OUTER = "rollgrid.outer_deployment"
+PERMISSION = "upgrades.add_deployment"  # of people who may deploy templates
+OTHERS = uuid.UUID("5a0dd2d6-3f0f-4c0c-9a43-6f2a8c6f7d10")  # ids of those who deploy and are no API clients
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,15 @@ class Caller:
     is_https: bool
     came_from: str
     correlation_id: str
+    actor: Actor | None = None
+
+    @classmethod
+    def of_actor(cls, actor: Actor, host: str, *, is_https: bool) -> "Caller":
+        """Somebody who is no API client: a person on the page, or at the terminal. Whether they may deploy is known already."""
+        pk = uuid.uuid5(OTHERS, f"{actor.who}:{actor.id or actor.name}")
+        client = ApiClient(pk=pk, name=actor.name, role=ApiClient.Role.ADMIN)
+        subscription = Subscription.objects.get()
+        return cls(client, subscription, host, is_https, actor.came_from, actor.request_id, actor)
 
     @classmethod
     def of_call(cls, call: Call) -> "Caller":
@@ -42,11 +56,15 @@ class Caller:
             request.is_secure(),
             str(request.META.get("REMOTE_ADDR", ""))[:200],
             correlation_id(request),
+            request.META.get(ACTOR),
         )
 
     @classmethod
     def of_deployment(cls, row: Deployment) -> "Caller":
-        """Raises ArmError where the client was revoked meanwhile."""
+        """Raises ArmError where the client was revoked meanwhile, or the person may not deploy any more."""
+        if row.who != Who.API_CLIENT:
+            _check_person(row)
+            return cls.of_actor(actor_of(row), row.host, is_https=row.is_https)
         client = ApiClient.objects.filter(pk=row.client_id, revoked_at=None).first()
         if client is None:
             raise ArmError("AuthorizationFailed", "The client that began the deployment has been revoked meanwhile.")
@@ -62,6 +80,9 @@ class Caller:
             "is_https": self.is_https,
             "came_from": self.came_from,
             "correlation_id": self.correlation_id,
+            "who": self.actor.who.value if self.actor else Who.API_CLIENT.value,
+            "actor_name": self.actor.name if self.actor else self.client.name,
+            "actor_id": self.actor.id if self.actor else str(self.client.pk),
         }
 
     @property
@@ -85,6 +106,8 @@ class Caller:
         request = self._request(method, path, query, body)
         if outer is not None:
             request.META[OUTER] = outer
+        if self.actor is not None:
+            request.META[ACTOR] = self.actor
         try:
             view, names = view_of(path)
             return answer_for(self.client, request, view, names)
@@ -111,6 +134,20 @@ class Caller:
                 "wsgi.input": io.BytesIO(content),
             }
         )
+
+
+def actor_of(row: Deployment) -> Actor:
+    """Who deploys, for the audit trail."""
+    entry_point = {Who.PERSON: EntryPoint.PAGE, Who.COMMAND_LINE: EntryPoint.TERMINAL}.get(Who(row.who), EntryPoint.API)
+    return Actor(Who(row.who), row.actor_name, row.actor_id, entry_point, row.came_from, row.correlation_id)
+
+
+def _check_person(row: Deployment) -> None:
+    """Raises ArmError."""
+    if row.who == Who.PERSON:
+        person = get_user_model().objects.filter(pk=row.actor_id, is_active=True).first()
+        if person is None or not person.has_perm(PERMISSION):
+            raise ArmError("AuthorizationFailed", f"{row.actor_name} may not deploy templates any more.")
 
 
 def view_of(path: str) -> tuple[Callable[..., HttpResponse], dict[str, str]]:

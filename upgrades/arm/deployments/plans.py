@@ -1,9 +1,10 @@
 """What a template deploys in a place: its resources in order, each of a type that the API has, and none that the client may not put."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urljoin
 
 from upgrades.arm import discovery, ids, subscriptions, unknown_addresses
 from upgrades.arm.deployments.bodies import Wanted
@@ -13,7 +14,7 @@ from upgrades.arm.errors import ArmError
 from upgrades.arm.requests import ACTIONS, NEEDS, VIEWER, methods_of
 from upgrades.arm.template.errors import TemplateError
 from upgrades.arm.template.resources import DEPLOYMENT, RESOURCE_GROUP, Resource
-from upgrades.arm.template.scope import Place
+from upgrades.arm.template.scope import Place, Reference
 from upgrades.arm.template.template import Template, read
 from upgrades.arm.template.values import spelled
 from upgrades.commands.deployments import NewDeployment, NewOperation
@@ -21,7 +22,10 @@ from upgrades.core.json_fields import BadDocument, check_json
 from upgrades.models import Location
 
 RESOURCES_VERSION = "2025-04-01"  # of our own calls to groups and subscriptions
+DELETION_VERSION = "2024-11-01"
 MAX_DETAILS = 20
+LINKS = ("templatelink", "parameterslink")
+SCALE_SET = "microsoft.compute/virtualmachinescalesets"
 IN_A_GROUP = (
     "is deployed into a resource group: by a deployment of that, or by a nested deployment with 'resourceGroup'."
 )
@@ -29,7 +33,10 @@ IN_A_GROUP = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A template in its place, read and checked. `group`: as its resource group spells itself; empty in the subscription."""
+    """A template in its place, read and checked. `group`: as its resource group spells itself; empty in the subscription.
+
+    `deletions`: {"id", "type", "name"} of what goes in the mode Complete, because the template does not name it.
+    """
 
     template: Template
     document: Any
@@ -37,6 +44,9 @@ class Plan:
     location: str
     hidden: HiddenValues
     outer: Mapping[str, Any] | None
+    link: Mapping[str, Any] = field(default_factory=dict)
+    mode: str = "Incremental"
+    deletions: Sequence[Mapping[str, str]] = ()
 
     @property
     def resources(self) -> list[Resource]:
@@ -48,7 +58,7 @@ class Plan:
         known = {resource.id for resource in resources}
         values = {name: self.template.scope.parameter(name) for name in self.template.parameters}
         return NewDeployment(
-            {"document": self.document, "outer": self.outer},
+            {"document": self.document, "outer": self.outer, "link": dict(self.link)},
             values,
             self.hidden.hide(self.template.values()),
             template_hash(self.document),
@@ -61,8 +71,12 @@ class Plan:
                     [other for other in resource.depends_on if other in known],
                 )
                 for resource in resources
+            ]
+            + [
+                NewOperation(each["id"], each["type"], each["name"], DELETION_VERSION, sorted(known), is_deletion=True)
+                for each in self.deletions
             ],
-            {**caller.columns, "tags": dict(tags), "location": self.location},
+            {**caller.columns, "tags": dict(tags), "location": self.location, "mode": self.mode},
         )
 
 
@@ -75,29 +89,54 @@ def plan(
     outer: Mapping[str, Any] | None = None,
 ) -> Plan:
     """The plan of what a client asks for. Raises ArmError: no such group, a fault of the template, what cannot be deployed here."""
-    place, group_name, location = _place(caller, wanted.location, group, name, outer)
+    place, group_name, location = _place(caller, wanted.location, group, name, outer, wanted.link)
     hidden = HiddenValues(wanted.template, {given: _value(value) for given, value in wanted.given.items()})
     try:
         template = read(wanted.template, wanted.given, place, now, (outer or {}).get("copies"))
     except TemplateError as error:
         raise invalid_template(error, hidden) from None
     hidden = HiddenValues(wanted.template, {each: template.scope.parameter(each) for each in template.parameters})
-    found = Plan(template, wanted.template, group_name, location, hidden, outer)
+    found = Plan(template, wanted.template, group_name, location, hidden, outer, wanted.link, wanted.mode)
     _check_places(found)
     _check_types(caller, found, name)
     for resource in found.resources:
         _check_body(found, resource)
-    return found
+    return replace(found, deletions=surplus(caller, found)) if wanted.mode == "Complete" else found
+
+
+def surplus(caller: Caller, found: Plan) -> list[Mapping[str, str]]:
+    """What is in the group, and the template does not name: nor a part of it. Raises ArmError. Scale sets first, which refer to others."""
+    if not found.group or found.outer is not None:
+        message = (
+            "The deployment mode 'Complete' is for deployments of a resource group, which are not nested in another."
+        )
+        raise ArmError("DeploymentModeNotSupported", message, target="properties.mode")
+    named = {resource.id.lower() for resource in found.template.resources if resource.is_wanted}
+    listed = caller.ask("GET", f"{ids.of_group(caller.subscription, found.group)}/resources", RESOURCES_VERSION).body[
+        "value"
+    ]
+    left = [each for each in listed if not any(f"{name}/".startswith(f"{each['id'].lower()}/") for name in named)]
+    for each in left:
+        methods = methods_of(view_of(each["id"])[0])
+        if "DELETE" not in methods or not caller.client.may(getattr(methods["DELETE"], NEEDS, VIEWER)):
+            message = f"The client '{caller.client.name}' does not have authorization to delete '{each['id'][:300]}'."
+            raise ArmError("AuthorizationFailed", message)
+    return sorted(left, key=lambda each: (each["type"].lower() != SCALE_SET, each["id"].lower()))
 
 
 def read_again(
-    caller: Caller, document: Any, values: Mapping[str, Any], of: Any, outer: Mapping[str, Any] | None
+    caller: Caller,
+    document: Any,
+    values: Mapping[str, Any],
+    of: Any,
+    outer: Mapping[str, Any] | None,
+    link: Mapping[str, Any],
 ) -> Plan:
     """The plan of a deployment that has begun. `of`: its row. Raises ArmError and TemplateError."""
-    place, group, location = _place(caller, of.location, of.resource_group, of.name, outer)
+    place, group, location = _place(caller, of.location, of.resource_group, of.name, outer, link)
     given = {name: {"value": value} for name, value in values.items()}
     template = read(document, given, place, of.started_at, (outer or {}).get("copies"))
-    return Plan(template, document, group, location, HiddenValues(document, values), outer)
+    return Plan(template, document, group, location, HiddenValues(document, values), outer, link, of.mode)
 
 
 def _value(written: Any) -> Any:
@@ -116,7 +155,7 @@ def invalid_template(error: TemplateError, hidden: HiddenValues) -> ArmError:
 
 
 def _place(
-    caller: Caller, location: str, group: str, name: str, outer: Mapping[str, Any] | None
+    caller: Caller, location: str, group: str, name: str, outer: Mapping[str, Any] | None, link: Mapping[str, Any]
 ) -> tuple[Place, str, str]:
     """(the place, the group as it spells itself, the location). Raises ArmError."""
     subscription = caller.ask("GET", ids.of_subscription(caller.subscription), RESOURCES_VERSION).body
@@ -132,7 +171,7 @@ def _place(
         {"name": "Rollgrid", "resourceManager": f"{caller.base}/", "suffixes": discovery.SUFFIXES},
         str((found or subscription)["id"]),
         "" if group else location,
-        {},
+        link,
         {"objectId": str(caller.client.pk), "tenantId": subscription["tenantId"], "userPrincipalName": ""},
         _types(),
     )
@@ -236,9 +275,29 @@ def _check_body(found: Plan, resource: Resource) -> None:
             raise invalid_template(error, found.hidden) from None
 
 
-def put_body(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what the address says."""
-    return {name: value for name, value in body.items() if name.lower() not in ("name", "type")}
+def put_body(found: Plan, resource: Resource, reference: Reference) -> dict[str, Any]:
+    """What is put: without what the address says. An address in relation to the template's own becomes a whole one."""
+    body = resource.body(found.template.scope, reference)
+    body = {name: value for name, value in body.items() if name.lower() not in ("name", "type")}
+    properties = body.get("properties")
+    if resource.is_deployment and isinstance(properties, dict):
+        if str(properties.get(spelled(properties, "mode") or "")).lower() == "complete":
+            raise TemplateError(
+                "a nested deployment has the mode Incremental, not Complete", f"{resource.place}.properties.mode"
+            )
+        body["properties"] = {name: _whole_link(found, name, each) for name, each in properties.items()}
+    return body
+
+
+def _whole_link(found: Plan, name: str, value: Any) -> Any:
+    """Raises TemplateError."""
+    if name.lower() not in LINKS or not isinstance(value, dict) or (key := spelled(value, "relativePath")) is None:
+        return value
+    if not found.link:
+        message = "a relativePath has a meaning only where the template itself was fetched from an address"
+        raise TemplateError(message, f"properties.{name}.relativePath")
+    kept = {each: inner for each, inner in value.items() if each != key}
+    return {**kept, "uri": urljoin(found.link["uri"], str(value[key]))}
 
 
 def outer_of(found: Plan, resource: Resource) -> dict[str, Any] | None:

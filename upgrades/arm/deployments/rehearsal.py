@@ -1,7 +1,7 @@
 """Puts all that a template deploys in one transaction, and takes it back: so that what would be refused is known before anything is done.
 
-What depends on a nested deployment is not rehearsed, for that is validated alone; nor is what comes when the time is over, for all
-others wait until the transaction ends.
+What depends on a nested deployment is not rehearsed, for that is validated alone, and one that is fetched when it begins; nor is what
+comes when the time is over, for all others wait until the transaction ends.
 """
 
 import time
@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from upgrades.arm.deployments.inner_calls import Caller
-from upgrades.arm.deployments.plans import Plan, detail, outer_of, put_body, refuse_resources
+from upgrades.arm.deployments.plans import LINKS, Plan, detail, outer_of, put_body, refuse_resources
 from upgrades.arm.deployments.references import reference_to
 from upgrades.arm.errors import ArmError
 from upgrades.arm.template.errors import TemplateError
@@ -65,7 +65,7 @@ def _refusal(caller: Caller, plan: Plan, resource: Resource, checks_resources: b
 
 def _body(caller: Caller, plan: Plan, resource: Resource) -> dict[str, Any]:
     """Raises TemplateError."""
-    return put_body(resource.body(plan.template.scope, reference_to(caller, plan.template)))
+    return put_body(plan, resource, reference_to(caller, plan.template))
 
 
 def _validate(caller: Caller, plan: Plan, resource: Resource, checks_resources: bool) -> None:
@@ -73,6 +73,8 @@ def _validate(caller: Caller, plan: Plan, resource: Resource, checks_resources: 
     try:
         body = _body(caller, plan, resource)
         properties = body.get("properties")
+        if isinstance(properties, dict) and any(name.lower() in LINKS for name in properties):
+            return
         if not checks_resources and isinstance(properties, dict):
             body["properties"] = {**properties, "validationLevel": "Template"}
         outer = outer_of(plan, resource)

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from upgrades.arm import clock
 from upgrades.arm.answers import Answer
 from upgrades.arm.deployments.hidden_values import HiddenValues
-from upgrades.arm.deployments.inner_calls import Caller
+from upgrades.arm.deployments.inner_calls import Caller, actor_of
 from upgrades.arm.deployments.plans import Plan, detail, invalid_template, outer_of, put_body, read_again
 from upgrades.arm.deployments.references import reference_to
 from upgrades.arm.deployments.shapes import as_shown
@@ -31,11 +31,11 @@ from upgrades.commands.deployments import (
     record_operation,
     release_deployment,
 )
-from upgrades.core.auditing import Actor, EntryPoint, Who
-from upgrades.models import ApiClient, Deployment, DeploymentOperation
+from upgrades.models import Deployment, DeploymentOperation
 from upgrades.models.sealing import Unreadable, unseal
 
 State = DeploymentOperation.State
+IN_USE = "InUse"
 WORK_SECONDS = 2.0  # how long one look goes on
 OVER = {"succeeded": State.SUCCEEDED, "failed": State.FAILED, "canceled": State.FAILED, "cancelled": State.FAILED}
 
@@ -46,28 +46,23 @@ def advance(deployment_id: int, seconds: float = WORK_SECONDS) -> None:
     if row is None:
         return
     try:
-        with audit.as_actor(lambda: _actor(row)):
+        with audit.as_actor(lambda: actor_of(row)):
             _advance(row, time.monotonic() + seconds)
     finally:
         release_deployment(row)
 
 
-def _actor(row: Deployment) -> Actor:
-    client = ApiClient.objects.filter(pk=row.client_id).first()
-    name = client.name if client else ""
-    return Actor(Who.API_CLIENT, name, str(row.client_id), EntryPoint.API, row.came_from, row.correlation_id)
-
-
 def _advance(row: Deployment, until: float) -> None:
     try:
-        document, outer, values = _opened(row)
+        template, values = _opened(row)
+        document, outer, link = template["document"], template["outer"], template.get("link") or {}
     except Unreadable:
         message = "What is deployed was sealed with another ROLLGRID_SECRET_KEY; deploy the template again."
         _end(row, {"code": "DeploymentFailed", "message": message})
         return
     try:
         caller = Caller.of_deployment(row)
-        plan = read_again(caller, document, values, row, outer)
+        plan = read_again(caller, document, values, row, outer, link)
     except TemplateError as error:
         _end(row, invalid_template(error, HiddenValues(document, values)).body["error"])
     except ArmError as error:
@@ -77,11 +72,11 @@ def _advance(row: Deployment, until: float) -> None:
             _Run(row, caller, plan, list(row.operations.all())).go(until)
 
 
-def _opened(row: Deployment) -> tuple[Any, Any, dict[str, Any]]:
-    """(the template, what it has from an outer one, the values of its parameters). Raises Unreadable."""
+def _opened(row: Deployment) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(the template with what is known of it, the values of its parameters). Raises Unreadable."""
     template: Any = unseal(row.sealed_template)["template"]
     values: Any = unseal(row.sealed_parameters)["values"]
-    return template["document"], template["outer"], values
+    return template, values
 
 
 def _end(row: Deployment, error: Mapping[str, Any]) -> None:
@@ -121,7 +116,7 @@ class _Run:
         try:
             if operation.follows:
                 return self._follow(operation)
-            return self._put(operation)
+            return self._delete(operation) if operation.is_deletion else self._put(operation)
         except TemplateError as error:
             return self._failed(operation, invalid_template(error, self.plan.hidden))
         except ArmError as error:
@@ -135,13 +130,37 @@ class _Run:
             operation, state=State.RUNNING, started_at=clock.now()
         ):
             return False
-        body = put_body(resource.body(self.plan.template.scope, reference_to(self.caller, self.plan.template)))
+        body = put_body(self.plan, resource, reference_to(self.caller, self.plan.template))
         outer = outer_of(self.plan, resource)
         answer = self.caller.ask("PUT", resource.id, resource.api_version, body, outer=outer)
         address = _address_of_change(answer, resource)
         if not address:
             return self._record(operation, state=State.SUCCEEDED, status_code=answer.status)
         return self._record(operation, follows=address, status_code=answer.status)
+
+    def _delete(self, operation: DeploymentOperation) -> bool:
+        """Delete what the template does not name. What another one refers to that goes too waits for that."""
+        if operation.resource_id in set(_deployed(self.operations)):  # a nested deployment has named it
+            return self._record(operation, state=State.SUCCEEDED)
+        if operation.state == State.WAITING and not self._record(
+            operation, state=State.RUNNING, started_at=clock.now()
+        ):
+            return False
+        try:
+            answer = self.caller.ask("DELETE", operation.resource_id, operation.api_version)
+        except ArmError as error:
+            if error.code == IN_USE and self._goes_another(operation):
+                return False
+            raise
+        announced = answer.headers.get("Azure-AsyncOperation")
+        if announced:
+            return self._record(operation, follows=_relative(announced), status_code=answer.status)
+        return self._record(operation, state=State.SUCCEEDED, status_code=answer.status)
+
+    def _goes_another(self, operation: DeploymentOperation) -> bool:
+        """Whether something else goes still, so that it may be free later."""
+        others = [each for each in self.operations if each.is_deletion and each is not operation]
+        return any(each.follows and each.state == State.RUNNING or each.state == State.WAITING for each in others)
 
     def _is_begun(self, resource: Resource) -> bool:
         """Whether whoever died after this was recorded has begun this nested deployment: it cannot be begun twice."""
@@ -194,7 +213,7 @@ class _Run:
 
 def _deployed(operations: Sequence[DeploymentOperation]) -> Iterator[str]:
     """The ids of what was deployed; of a nested deployment those of what that has deployed."""
-    for each in operations:
+    for each in (each for each in operations if not each.is_deletion):
         if each.resource_type.lower() == TYPE:
             nested = Deployment.objects.filter(key=key_of_id(each.resource_id)).first()
             yield from nested.deployed if nested else ()
@@ -206,9 +225,13 @@ def _address_of_change(answer: Answer, resource: Resource) -> str:
     """Where it is said how far a change is; empty where it is done."""
     announced = answer.headers.get("Azure-AsyncOperation")
     if announced:
-        parts = urlsplit(announced)
-        return f"{parts.path}?{parts.query}"
+        return _relative(announced)
     return "" if _state_of(answer) == State.SUCCEEDED else _own_address(resource)
+
+
+def _relative(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.path}?{parts.query}"
 
 
 def _own_address(resource: Resource) -> str:

@@ -24,7 +24,7 @@ def deployment(subscription: Subscription, row: Deployment) -> dict[str, Any]:
     properties = {
         "templateHash": row.template_hash,
         "parameters": row.parameters,
-        "mode": "Incremental",
+        "mode": row.mode,
         "provisioningState": row.state,
         "timestamp": time(row.changed_at),
         "duration": _duration(row.changed_at - row.started_at),
@@ -47,11 +47,17 @@ def _named(subscription: Subscription, group: str, name: str, location: str, tag
 
 
 def validated(
-    subscription: Subscription, group: str, name: str, location: str, now: datetime, properties: Mapping[str, Any]
+    subscription: Subscription,
+    group: str,
+    name: str,
+    location: str,
+    now: datetime,
+    properties: Mapping[str, Any],
+    mode: str = "Incremental",
 ) -> dict[str, Any]:
     """What validation answers where nothing is wrong."""
     said = {
-        "mode": "Incremental",
+        "mode": mode,
         "provisioningState": "Succeeded",
         "timestamp": time(now),
         "duration": "PT0S",
@@ -74,7 +80,7 @@ def _dependencies(operations: Sequence[DeploymentOperation]) -> list[dict[str, A
     return [
         {"dependsOn": [_target(by_id[other]) for other in each.depends_on if other in by_id], **_target(each)}
         for each in operations
-        if each.depends_on
+        if each.depends_on and not each.is_deletion
     ]
 
 
@@ -89,7 +95,7 @@ def _target(operation: DeploymentOperation) -> dict[str, str]:
 def operation(subscription: Subscription, row: Deployment, each: DeploymentOperation) -> dict[str, Any]:
     started, changed = each.started_at or row.started_at, each.changed_at or row.started_at
     properties: dict[str, Any] = {
-        "provisioningOperation": "Create",
+        "provisioningOperation": "Delete" if each.is_deletion else "Create",
         "provisioningState": each.state,
         "timestamp": time(changed),
         "duration": _duration(changed - started),

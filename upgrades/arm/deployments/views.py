@@ -10,19 +10,19 @@ from django.db.models import prefetch_related_objects
 from upgrades.arm import filters
 from upgrades.arm.answers import RETRY_SECONDS, Answer, page
 from upgrades.arm.deployments import shapes
-from upgrades.arm.deployments.bodies import Wanted, read_body, wanted
+from upgrades.arm.deployments.bodies import read_body, wanted
 from upgrades.arm.deployments.hidden_values import shown_template, template_hash
 from upgrades.arm.deployments.inner_calls import OUTER, Caller
-from upgrades.arm.deployments.plans import Plan, plan
-from upgrades.arm.deployments.rehearsal import rehearse
+from upgrades.arm.deployments.plans import Plan
 from upgrades.arm.deployments.running import advance
+from upgrades.arm.deployments.starting import begin, planned
 from upgrades.arm.errors import ArmError
 from upgrades.arm.filters import Shown
 from upgrades.arm.options import FILTER, SKIP_TOKEN, TOP, takes
 from upgrades.arm.requests import OPERATOR, Call, needs, reads, resource
 from upgrades.arm.scale_sets import check_group
 from upgrades.arm.template.values import compact
-from upgrades.commands.deployments import begin_deployment, cancel_deployment, delete_deployment
+from upgrades.commands.deployments import cancel_deployment, delete_deployment
 from upgrades.models import Deployment, DeploymentOperation
 from upgrades.models.sealing import unseal
 
@@ -117,31 +117,27 @@ def status(call: Call, name: str, operation: str, group: str = "") -> Answer:
 # --- what is changed --------------------------------------------------------------------------------------------------
 
 
-def _planned(call: Call, group: str, name: str) -> tuple[Wanted, Plan]:
-    """What is asked for, checked as far as can be done before. Raises ArmError."""
-    asked, caller = wanted(call), Caller.of_call(call)
-    made = plan(caller, asked, group, name, call.now, call.request.META.get(OUTER))
-    rehearse(caller, made, name, checks_resources=asked.checks_resources)
-    return asked, made
-
-
 @needs(OPERATOR)
 @reads(read_body)
 def put(call: Call, name: str, group: str = "") -> Answer:
     """Each resource needs the role that its own PUT needs."""
-    asked, made = _planned(call, group, name)
-    new = made.for_storing(Caller.of_call(call), asked.tags)
-    row, is_new = begin_deployment(_path(made.group, name), new, call.now)
+    outer = call.request.META.get(OUTER)
+    row, is_new = begin(Caller.of_call(call), wanted(call), group, name, call.now, outer)
     path = f"{shapes.id_of(call.subscription, row.resource_group, row.name)}/operationStatuses/{row.pk}"
     address = f"{call.url(quote(path))}?{urlencode({'api-version': call.query['api-version']})}"
     headers = {"Azure-AsyncOperation": address, "Retry-After": RETRY_SECONDS}
     return Answer(shapes.deployment(call.subscription, row), 201 if is_new else 200, headers)
 
 
+def _planned(call: Call, group: str, name: str) -> Plan:
+    """Raises ArmError."""
+    return planned(Caller.of_call(call), wanted(call), group, name, call.now, call.request.META.get(OUTER))
+
+
 @needs(OPERATOR)
 @reads(read_body)
 def validate(call: Call, name: str, group: str = "") -> Answer:
-    _, made = _planned(call, group, name)
+    made = _planned(call, group, name)
     resources = made.resources
     properties = {
         "templateHash": template_hash(made.document),
@@ -150,7 +146,7 @@ def validate(call: Call, name: str, group: str = "") -> Answer:
         "providers": shapes.providers([each.type for each in resources], made.location),
         "validatedResources": [{"id": each.id} for each in resources],
     }
-    return Answer(shapes.validated(call.subscription, made.group, name, made.location, call.now, properties))
+    return Answer(shapes.validated(call.subscription, made.group, name, made.location, call.now, properties, made.mode))
 
 
 @needs(OPERATOR)

@@ -274,7 +274,8 @@ def _check_once(found: Sequence[Resource]) -> None:
 def _dependencies(scope: Scope, resource: Resource, by_name: Mapping[str, Sequence[Resource]]) -> Iterator[str]:
     yield from resource.depends_on
     with resource.within_loops(scope):
-        for number, name in enumerate(_listed(scope, resource)):
+        first_places = {name: number for number, name in reversed(list(enumerate(_listed(scope, resource))))}
+        for name, number in first_places.items():
             others = by_name.get(name.strip("/").lower()) or by_name.get(name.lower())
             if not others:
                 raise TemplateError(f"{name!r} is not in the template", f"{resource.place}.dependsOn[{number}]")

@@ -133,11 +133,11 @@ def _check(value: Value, fields: Written, definitions: Definitions, place: str) 
 
 def _check_limits(value: Value, fields: Written, kind: str, place: str) -> None:
     word, size = ("length", len(value)) if kind in LENGTHS else ("value", value)
-    least, most = limit(fields, f"min{word}", place), limit(fields, f"max{word}", place)
-    if least is not None and size < least:
-        raise TemplateError(f"is too small: its {word} must be at least {least}", place)
-    if most is not None and size > most:
-        raise TemplateError(f"is too large: its {word} must be at most {most}", place)
+    minimum, maximum = limit(fields, f"min{word}", place), limit(fields, f"max{word}", place)
+    if minimum is not None and size < minimum:
+        raise TemplateError(f"is too small: its {word} must be at least {minimum}", place)
+    if maximum is not None and size > maximum:
+        raise TemplateError(f"is too large: its {word} must be at most {maximum}", place)
 
 
 def limit(fields: Written, name: str, place: str) -> int | None:
