@@ -1,4 +1,4 @@
-"""Debian's Chromium, and one running Rollgrid for all pages."""
+"""Debian's Chromium for all files, and one running Rollgrid for all pages of a file."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -34,34 +34,27 @@ def browser(django_db_setup: None) -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(scope="package")
-def running(
+@pytest.fixture(scope="module")
+def up(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Installation]:
     """After the browser and no longer than it: Django keeps the connections of a thread with a loop apart from those without."""
     home: Path = tmp_path_factory.mktemp("up") / "home"
     with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        with installation(home, ROLLGRID_HEALTH_WAIT_SECONDS="12") as up:
-            yield up
+        with installation(home, ROLLGRID_HEALTH_WAIT_SECONDS="12") as running:
+            yield running
 
 
 @pytest.fixture(scope="module")
-def up(running: Installation) -> Iterator[Installation]:
-    """One for all files, for a start costs more than most of the tests. Each begins without scale sets."""
-    yield running
-    running.delete_scale_sets()
-
-
-@pytest.fixture(scope="package")
-def cookies(running: Installation) -> Cookies:
+def cookies(up: Installation) -> Cookies:
     """Those of each user's last session, which serve until somebody signs out: to check a password costs 0.4 s of a core."""
     return {}
 
 
-@pytest.fixture(scope="package")
-def contexts(running: Installation, browser: Browser) -> Contexts:
-    """Those that nobody uses now. What a page has loaded is in the cache of its context, and serves the next test too."""
+@pytest.fixture(scope="module")
+def contexts(up: Installation, browser: Browser) -> Contexts:
+    """Those of one file that nobody uses now. What a page has loaded is in the cache of its context, and serves the next test too."""
     return defaultdict(list)
 
 
