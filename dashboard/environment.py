@@ -50,6 +50,9 @@ FOREIGN = {
 }
 # Variables that Kubernetes sets for a service named rollgrid, or rollgrid-https.
 OF_KUBERNETES = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_\w+)?)$")
+# A host that may be called: a name, with `*` for a part of it, or a whole origin.
+_NAME = r"(?:[\w*.-]*\w[\w*.-]*|\[[0-9a-f:.]+\])"
+CALLED_HOST = re.compile(rf"{_NAME}|https?://{_NAME}(?::[0-9]{{1,5}})?")
 # All our variables that begin with ROLLGRID_; a test compares the list with what is read.
 NAMES = (
     "ROLLGRID_ALLOWED_HOSTS",
@@ -67,7 +70,6 @@ NAMES = (
     "ROLLGRID_OPERATION_TIMEOUT_SECONDS",
     "ROLLGRID_OUTGOING_CA",
     "ROLLGRID_OUTGOING_HOSTS",
-    "ROLLGRID_OUTGOING_NETWORKS",
     "ROLLGRID_QUEUE",
     "ROLLGRID_RETRY_SECONDS",
     "ROLLGRID_SECRET_KEY",
@@ -135,7 +137,7 @@ def https_only() -> bool:
 @setting
 def template_hosts() -> list[str]:
     """From where templates may be fetched: names of hosts, and origins such as http://10.0.0.5:8080."""
-    return [each.rstrip("/").lower() for each in words("ROLLGRID_TEMPLATE_HOSTS", "")]
+    return _hosts_to_call("ROLLGRID_TEMPLATE_HOSTS", words("ROLLGRID_TEMPLATE_HOSTS", ""))
 
 
 @setting
@@ -202,26 +204,20 @@ def trusted_proxies() -> tuple[Network, ...]:
 
 @setting
 def outgoing_hosts() -> list[str]:
-    """The hosts that may be called when documents name them: names, `*.example.com`, with a port or without. [] for none."""
-    hosts = words("ROLLGRID_OUTGOING_HOSTS", "")
+    """The hosts that may be called when models name them."""
+    return _hosts_to_call("ROLLGRID_OUTGOING_HOSTS", words("ROLLGRID_OUTGOING_HOSTS", ""))
+
+
+def _hosts_to_call(name: str, given: list[str]) -> list[str]:
+    """Names of hosts, with `*` for a part of them, and origins such as http://10.0.0.5:8080; [] for none."""
+    hosts = [each.rstrip("/").lower() for each in given]
     for host in hosts:
-        if "/" in host or "@" in host or not host.isprintable() or host.strip("*.") == "":
+        if not CALLED_HOST.fullmatch(host):
             raise BadEnvironment(
-                "ROLLGRID_OUTGOING_HOSTS lists host names such as downloads.example.com, *.blob.core.windows.net or "
-                f"storage:10000, without scheme and path, got {host[:80]!r}"
+                f"{name} lists host names such as downloads.example.com or *.blob.core.windows.net, and origins such as "
+                f"http://storage:10000, without path, got {host[:80]!r}"
             )
     return hosts
-
-
-@setting
-def outgoing_networks() -> tuple[Network, ...]:
-    """The networks that are not public and may be called nevertheless."""
-    try:
-        return tuple(ipaddress.ip_network(network) for network in words("ROLLGRID_OUTGOING_NETWORKS", ""))
-    except ValueError as error:
-        raise BadEnvironment(
-            f"ROLLGRID_OUTGOING_NETWORKS lists addresses and networks, such as 10.0.0.7,192.168.0.0/16: {error}"
-        ) from None
 
 
 @setting

@@ -1,7 +1,8 @@
-"""Calls of addresses that documents name. An operator lists the hosts that may be called; without that, none is.
+"""Calls of addresses that documents name: templates, files of extensions. An operator lists the hosts that may be called.
 
 A server that calls whatever address its clients name could be made to call what only it can reach (server-side request forgery, SSRF). So
-only listed hosts are called, addresses that are not public only where their network is listed too, and redirects are not followed.
+nothing is called that is not listed. `raw.githubusercontent.com` and `*.blob.core.windows.net` allow https to such names, where their
+addresses are public. An origin such as `http://10.0.0.5:8080` allows that one, wherever it is: an operator who writes it means it.
 """
 
 import asyncio
@@ -22,11 +23,11 @@ from yarl import URL
 
 SECONDS = 10.0  # for one call, with the connection
 CHUNK_BYTES = 65_536
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+PORTS = {"https": 443, "http": 80}
 
 
 class NotAllowed(Exception):
-    """The address may not be called; the message says why and which setting would allow it."""
+    """The address may not be called; the message says why."""
 
 
 class CallFailed(Exception):
@@ -34,71 +35,88 @@ class CallFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class AllowList:
+    """Hosts that may be called. `setting`: where an operator lists them; `entries`: names or patterns of hosts, and origins."""
+
+    setting: str
+    entries: Sequence[str]
+
+    def has(self, url: str) -> bool:
+        """Is its host listed? Whether its addresses are public is seen at the call."""
+        try:
+            self.check(_parts(url))
+        except NotAllowed:
+            return False
+        return True
+
+    def check(self, parts: SplitResult) -> bool:
+        """Raises NotAllowed where the host is not listed. Returns whether it may have any address, also one that is not public."""
+        host, port = (parts.hostname or "").lower(), parts.port or PORTS[parts.scheme]
+        origins = [urlsplit(entry) for entry in self.entries if "://" in entry]
+        for origin in origins:
+            same_port = port == (origin.port or PORTS.get(origin.scheme))
+            if origin.scheme == parts.scheme and same_port and fnmatchcase(host, origin.hostname or ""):
+                return True
+        names = [entry.strip("[]").lower() for entry in self.entries if "://" not in entry]
+        if (parts.scheme, port) == ("https", PORTS["https"]) and any(fnmatchcase(host, name) for name in names):
+            return False
+        listed = ", ".join(self.entries) or "none"
+        raise NotAllowed(f"its host is not allowed; an administrator allows hosts by {self.setting} (now: {listed})")
+
+
+def of_models() -> AllowList:
+    """The hosts of files that extensions fetch, and of whatever else a scale set's model refers to."""
+    return AllowList("ROLLGRID_OUTGOING_HOSTS", settings.OUTGOING_HOSTS)
+
+
+def of_templates() -> AllowList:
+    return AllowList("ROLLGRID_TEMPLATE_HOSTS", settings.TEMPLATE_HOSTS)
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
-    """An answer. `certificate_ends_at`: when the server's certificate ends, in UTC; None over http."""
+    """An answer. `certificate_ends_at`: when the server's certificate ends, in UTC; None over http. `location`: where it redirects to."""
 
     status: int
     certificate_ends_at: datetime | None
     content: bytes = b""
+    location: str = ""
 
 
-def ask(url: str) -> Response:
-    """Ask whether the address answers: a GET that reads nothing of the content. Raises NotAllowed, CallFailed.
+def fetch(url: str, allowed: AllowList, max_bytes: int = 0, seconds: float = SECONDS) -> Response:
+    """Get the content at this address; 0 bytes: only ask whether it answers. Redirects are not followed.
 
-    Not a HEAD: some storage signs reading alone, and answers 403 to anything else.
+    Raises NotAllowed, and CallFailed, also where it is longer than `max_bytes`. It is never a HEAD: some storage signs reading alone, and
+    answers 403 to anything else.
     """
-    return fetch(url, 0)
-
-
-def fetch(url: str, max_bytes: int) -> Response:
-    """Get the content at this address; 0 bytes: none of it. Raises NotAllowed, and CallFailed, also where it is longer than `max_bytes`."""
     parts = _parts(url)
-    _check_host(parts)
-    return asyncio.run(_called(url, parts, max_bytes))
-
-
-def is_listed(url: str) -> bool:
-    """Is its host among those that may be called?"""
-    try:
-        _check_host(_parts(url))
-    except NotAllowed:
-        return False
-    return True
+    may_be_private = allowed.check(parts)
+    return asyncio.run(_called(url, parts.hostname or "", may_be_private, max_bytes, seconds))
 
 
 def _parts(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        is_address = bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
-        is_address = False
-    if not is_address or "@" in parts.netloc:
-        raise NotAllowed("only addresses of http and https are called, without a name and password in them")
+        raise NotAllowed("it is no address") from None
+    if parts.scheme not in PORTS or not is_address or "@" in parts.netloc:
+        raise NotAllowed("it must be an https address without a user")
     return parts
 
 
-def _check_host(parts: SplitResult) -> None:
-    host, port = parts.hostname or "", parts.port or {"http": 80, "https": 443}[parts.scheme]
-    for pattern in settings.OUTGOING_HOSTS:
-        name, _, of_port = pattern.rpartition(":") if pattern.rpartition(":")[2].isdigit() else (pattern, "", "")
-        if fnmatchcase(host.lower(), name.strip("[]").lower()) and of_port in ("", str(port)):
-            return
-    raise NotAllowed(f"this server does not call {host}: ROLLGRID_OUTGOING_HOSTS does not list it")
-
-
-def _check_network(address: str) -> None:
-    """Refuse an address inside of private networks, unless it is listed."""
+def _check_public(address: str) -> None:
     given = ipaddress.ip_address(address.partition("%")[0])
     plain = getattr(given, "ipv4_mapped", None) or given
-    is_listed = any(plain.version == network.version and plain in network for network in settings.OUTGOING_NETWORKS)
-    if not (plain.is_global and not plain.is_multicast) and not is_listed:
-        raise NotAllowed(
-            f"this server does not call {plain}, which is not a public address: ROLLGRID_OUTGOING_NETWORKS does not list it"
-        )
+    if not plain.is_global or plain.is_multicast:
+        raise NotAllowed(f"its host has a private or local address, {plain}; the whole origin would have to be listed")
 
 
 class _CheckedResolver(AbstractResolver):
-    """Resolves names to allowed addresses. What is connected to is what was checked, so that a name cannot change in between."""
+    """Resolves names to public addresses. What is connected to is what was checked, so that a name cannot change in between."""
+
+    def __init__(self, may_be_private: bool) -> None:
+        self._may_be_private = may_be_private
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -107,8 +125,9 @@ class _CheckedResolver(AbstractResolver):
             host, port, family=family, type=socket.SOCK_STREAM
         )
         addresses = [(family, str(address[0])) for family, _, _, _, address in found]
-        for _, address in addresses:
-            _check_network(address)
+        if not self._may_be_private:
+            for _, address in addresses:
+                _check_public(address)
         flags = socket.AI_NUMERICHOST
         return [
             ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=flags)
@@ -132,28 +151,30 @@ class _Connector(aiohttp.TCPConnector):
         return connection
 
 
-async def _called(url: str, parts: SplitResult, max_bytes: int) -> Response:
-    host = parts.hostname or ""
-    if _is_address(host):  # the resolver is asked for names only
-        _check_network(host)
+async def _called(url: str, host: str, may_be_private: bool, max_bytes: int, seconds: float) -> Response:
+    if _is_address(host) and not may_be_private:  # the resolver is asked for names only
+        _check_public(host)
     context = ssl.create_default_context(cafile=settings.OUTGOING_CA or None)
     # The file may have a server's own certificate in it, as newer versions of Python allow anyway.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    connector = _Connector(resolver=_CheckedResolver(), ssl=context, force_close=True)
-    timeout = aiohttp.ClientTimeout(total=SECONDS)
+    connector = _Connector(resolver=_CheckedResolver(may_be_private), ssl=context, force_close=True)
+    timeout = aiohttp.ClientTimeout(total=seconds)
     # A signature is over the address as it was written: it must not be encoded again.
     target = URL(url, encoded=True)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, trust_env=False, headers={"Accept-Encoding": "identity"}
+    ) as session:
         try:
             async with session.get(target, allow_redirects=False) as response:
                 content = await _read(response, max_bytes) if max_bytes else b""
-                return Response(response.status, connector.certificate_ends_at, content)
+                location = response.headers.get("Location", "")
+                return Response(response.status, connector.certificate_ends_at, content, location)
         except aiohttp.ClientConnectorCertificateError as error:
             raise CallFailed(f"the certificate of {host} is not valid: {_reason(error)}") from None
         except TimeoutError:
-            raise CallFailed(f"{host} does not answer within {SECONDS:.0f} s") from None
+            raise CallFailed(f"{host} does not answer within {seconds:.0f} s") from None
         except (aiohttp.ClientConnectorDNSError, socket.gaierror):
-            raise CallFailed(f"the name {host} is not known") from None
+            raise CallFailed("its host is not known") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise CallFailed(f"{host} cannot be reached: {_reason(error)}") from None
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -279,3 +280,33 @@ def test_only_the_environment_module_reads_the_environment() -> None:
             assert "os.environ[" not in path.read_text().replace("os.environ.setdefault", ""), path
             assert "os.environ.get" not in path.read_text(), path
             assert "getenv" not in path.read_text(), path
+
+
+@pytest.mark.parametrize("reader", [environment.outgoing_hosts, environment.template_hosts])
+def test_hosts_to_call_are_names_patterns_and_origins(monkeypatch: pytest.MonkeyPatch, reader: Any) -> None:
+    names = ("ROLLGRID_OUTGOING_HOSTS", "ROLLGRID_TEMPLATE_HOSTS")
+    for good in (
+        "a.example.com",
+        "*.Example.com",
+        "[::1]",
+        "http://10.0.0.5:8080/",
+        "https://[::1]:4443",
+        "http://*.inside",
+    ):
+        for name in names:
+            monkeypatch.setenv(name, f"{good}, b.example.com")
+        assert reader() == [good.rstrip("/").lower(), "b.example.com"]
+    for bad in (
+        "*",
+        "a.example.com/x",
+        "a.example.com:80",
+        "http://user@a",
+        "ftp://a",
+        "http://a/b",
+        "http://*",
+        "a b",
+    ):
+        for name in names:
+            monkeypatch.setenv(name, bad)
+        with pytest.raises(BadEnvironment, match="lists host names"):
+            reader()

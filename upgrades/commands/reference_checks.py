@@ -40,7 +40,8 @@ def references_of(row: ScaleSet) -> list[Reference]:
 def check_all(found: Sequence[Reference], now: datetime) -> list[Check]:
     """Check each reference. Addresses on hosts that may be called are called, several at once."""
     documents = _documents(found)
-    to_call = [reference for reference in found if reference.url and outgoing.is_listed(reference.url)][:MAX_CALLS]
+    allowed = outgoing.of_models()
+    to_call = [reference for reference in found if reference.url and allowed.has(reference.url)][:MAX_CALLS]
     with ThreadPoolExecutor(CALLS_AT_ONCE) as threads:
         answers = dict(zip(map(id, to_call), threads.map(lambda reference: _call(reference), to_call), strict=True))
     return [_check(reference, documents, answers.get(id(reference)), now) for reference in found]
@@ -74,7 +75,7 @@ def _validity(reference: Reference, now: datetime) -> str:
 def _not_called(reference: Reference) -> str:
     if not reference.url:
         return "" if reference.is_signed else "no address that could be called"
-    return NOT_CALLED if outgoing.is_listed(reference.url) else NOT_LISTED
+    return NOT_CALLED if outgoing.of_models().has(reference.url) else NOT_LISTED
 
 
 NOT_LISTED = (
@@ -85,7 +86,7 @@ NOT_LISTED = (
 def _call(reference: Reference) -> Check:
     """Call its address."""
     try:
-        response = outgoing.ask(reference.url)
+        response = outgoing.fetch(reference.url, outgoing.of_models())
     except outgoing.NotAllowed as refusal:
         return Check(reference, NOT_CHECKED, str(refusal))
     except outgoing.CallFailed as failure:
