@@ -106,7 +106,7 @@ KILLS = ("tests/crash", "tests/orchestrator/test_model.py")
 # With a run of their own: real machines want a computer that is not busy.
 APART = ("tests/browser", "tests/containers", "tests/virtual_machines")
 # They have a target of their own, `make test-clients`; tests/clients/test_sdks.py is a sample of them.
-ALL_CLIENTS = "tests/clients/test_all_clients.py"
+ALL_CLIENTS = ("tests/clients/test_all_clients.py", "tests/clients/test_newcomer.py")
 USE_DATABASE = ("-m", "django_db or end_to_end")
 
 
@@ -163,7 +163,7 @@ class Part:
 def all_parts() -> list[Part]:
     """What is in the browser does not depend on the kind of database. Kills on PostgreSQL take the place of whichever part ends first."""
     return [
-        Part("sqlite", (*PYTEST, *BY_TWO, *_without(*APART, *ON_POSTGRES_ONLY, ALL_CLIENTS)), processes=2),
+        Part("sqlite", (*PYTEST, *BY_TWO, *_without(*APART, *ON_POSTGRES_ONLY, *ALL_CLIENTS)), processes=2),
         Part("postgres", (*ON_POSTGRES, *USE_DATABASE, *_without(*APART, *ON_SQLITE_ONLY, *COVERED, *KILLS))),
         Part("browser", (*PYTEST, "tests/browser")),
         Part("postgres-kills", (*ON_POSTGRES, *KILLS)),

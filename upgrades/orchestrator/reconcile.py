@@ -53,9 +53,8 @@ from upgrades.orchestrator.row_cache import RowCache
 from upgrades.orchestrator.work import WORK_LEASE
 
 log = logging.getLogger(__name__)
-BEGINNING = timedelta(
-    seconds=1
-)  # from the beginning of a batch until its work items are taken up at the latest, mostly
+# From the beginning of a batch until its work items are taken up, at the latest. The scale set is due then, if that was lost.
+BEGINNING = timedelta(seconds=1)
 MAX_STEPS = 50  # in one call of `reconcile`; the scale set stays due, so the next call follows at once
 
 
