@@ -51,7 +51,9 @@ def up(
 ) -> Iterator[Installation]:
     home = tmp_path_factory.mktemp("up") / "home"
     with django_db_blocker.unblock(), installation(home, **wall.environment) as running:
-        put_fleet(running, "fleet/clocks", 2, boot="0")
+        # These stories are about clocks: one late answer of a machine, on a computer that is busy, stops no upgrade.
+        rolling = {"maxUnhealthyInstancePercent": 100, "maxUnhealthyUpgradedInstancePercent": 100}
+        put_fleet(running, "fleet/clocks", 2, boot="0", rolling=rolling)
         yield running
 
 
@@ -61,7 +63,8 @@ def upgraded(up: Installation) -> None:
     publish(up, version)
     has_begun = lambda: (found := up.upgrade("fleet/clocks")) and found.target_version == version  # noqa: E731
     wait_until(has_begun, seconds=SECONDS, what=f"the upgrade to {version} has begun")
-    assert up.wait_ended("fleet/clocks", version, seconds=3 * SECONDS).status == UpgradeStatus.COMPLETED
+    ended = up.wait_ended("fleet/clocks", version, seconds=3 * SECONDS)
+    assert ended.status == UpgradeStatus.COMPLETED, (ended.error, ended.record)
 
 
 @pytest.mark.parametrize("off", [-2 * HOUR, 2 * HOUR, -24 * HOUR, 38 * 24 * HOUR, 0])
@@ -82,4 +85,5 @@ def test_an_upgrade_begins_within_seconds_after_a_start_on_another_clock(
     wall.set_off(off)
     up.start()
     up.ready()
+    up.wait_healthy("fleet/clocks")
     upgraded(up)
