@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from dashboard import state_secrets
 from dashboard.masking import masked
 from dashboard.variables import BadEnvironment as BadEnvironment  # what each setting raises
-from dashboard.variables import flag, is_host, text, url, whole_number, words
+from dashboard.variables import flag, hosts_to_call, is_host, text, url, whole_number, words
 from upgrades import installation
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -50,9 +50,6 @@ FOREIGN = {
 }
 # Variables that Kubernetes sets for a service named rollgrid, or rollgrid-https.
 OF_KUBERNETES = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_\w+)?)$")
-# A host that may be called: a name, with `*` for a part of it, or a whole origin.
-_NAME = r"(?:[\w*.-]*\w[\w*.-]*|\[[0-9a-f:.]+\])"
-CALLED_HOST = re.compile(rf"{_NAME}|https?://{_NAME}(?::[0-9]{{1,5}})?")
 # All our variables that begin with ROLLGRID_; a test compares the list with what is read.
 NAMES = (
     "ROLLGRID_ALLOWED_HOSTS",
@@ -137,7 +134,7 @@ def https_only() -> bool:
 @setting
 def template_hosts() -> list[str]:
     """From where templates may be fetched: names of hosts, and origins such as http://10.0.0.5:8080."""
-    return _hosts_to_call("ROLLGRID_TEMPLATE_HOSTS", words("ROLLGRID_TEMPLATE_HOSTS", ""))
+    return hosts_to_call("ROLLGRID_TEMPLATE_HOSTS")
 
 
 @setting
@@ -205,19 +202,7 @@ def trusted_proxies() -> tuple[Network, ...]:
 @setting
 def outgoing_hosts() -> list[str]:
     """The hosts that may be called when models name them."""
-    return _hosts_to_call("ROLLGRID_OUTGOING_HOSTS", words("ROLLGRID_OUTGOING_HOSTS", ""))
-
-
-def _hosts_to_call(name: str, given: list[str]) -> list[str]:
-    """Names of hosts, with `*` for a part of them, and origins such as http://10.0.0.5:8080; [] for none."""
-    hosts = [each.rstrip("/").lower() for each in given]
-    for host in hosts:
-        if not CALLED_HOST.fullmatch(host):
-            raise BadEnvironment(
-                f"{name} lists host names such as downloads.example.com or *.blob.core.windows.net, and origins such as "
-                f"http://storage:10000, without path, got {host[:80]!r}"
-            )
-    return hosts
+    return hosts_to_call("ROLLGRID_OUTGOING_HOSTS")
 
 
 @setting

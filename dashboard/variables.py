@@ -56,6 +56,23 @@ def url(name: str, default: str, schemes: tuple[str, ...]) -> str:
     return given
 
 
+# A host that may be called: a name, with `*` for a part of it, or a whole origin.
+_NAME = r"(?:[\w*.-]*\w[\w*.-]*|\[[0-9a-f:.]+\])"
+_CALLED_HOST = re.compile(rf"{_NAME}|https?://{_NAME}(?::[0-9]{{1,5}})?")
+
+
+def hosts_to_call(name: str) -> list[str]:
+    """Names of hosts, with `*` for a part of them, and origins such as http://10.0.0.5:8080; [] for none."""
+    hosts = [each.rstrip("/").lower() for each in words(name)]
+    for host in hosts:
+        if not _CALLED_HOST.fullmatch(host):
+            raise BadEnvironment(
+                f"{name} lists host names such as downloads.example.com or *.blob.core.windows.net, and origins such as "
+                f"http://storage:10000, without path, got {host[:80]!r}"
+            )
+    return hosts
+
+
 def is_host(name: str) -> bool:
     """Whether this is a host as browsers send it: a name in ASCII, an IPv4 address, or an IPv6 address in brackets."""
     if name.startswith("[") and name.endswith("]"):

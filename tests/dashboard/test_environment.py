@@ -17,7 +17,7 @@ from redis import Redis
 from dashboard import environment, state_secrets
 from dashboard.environment import CHECKOUT, BadEnvironment
 
-READERS = {"text", "flag", "whole_number", "words", "url"}
+READERS = {"text", "flag", "whole_number", "words", "url", "hosts_to_call"}
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
 
 
